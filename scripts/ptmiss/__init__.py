@@ -1,0 +1,1 @@
+"""A calibrated estimator of missing transverse momentum, from ntuple to report."""

@@ -1,0 +1,1 @@
+"""Response and resolution of estimators, with intervals, as tidy tables."""

@@ -1,0 +1,1 @@
+"""Figures and the HTML page, drawn from the tables and never recomputed."""

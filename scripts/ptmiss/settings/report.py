@@ -1,0 +1,16 @@
+"""Settings of the stage report."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ptmiss.settings.base import Section
+
+
+class ReportSettings(Section):
+    """What the page says and how its figures are drawn."""
+
+    title: Annotated[str, Field(min_length=1, max_length=120)]
+    dpi: Annotated[int, Field(ge=50, le=300, description="resolution of the figures")]

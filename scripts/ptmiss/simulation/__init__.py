@@ -1,0 +1,1 @@
+"""Simulated collisions: generator, pile-up, parametric detector, vertices, ntuple."""
