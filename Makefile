@@ -1,0 +1,55 @@
+# Two commands matter: `make run` and `make test`. Nothing in the workflow depends on make; it only
+# builds the private environment from the lock files and calls what a user could type.
+
+PYTHON ?= python3
+CORES ?= all
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+# Nothing is fetched once these stamps exist, so both commands work offline afterwards.
+RUN_READY := .venv/.run-$(shell cksum < requirements/run.txt | cut -d' ' -f1)
+TEST_READY := .venv/.test-$(shell cksum < requirements/test.txt | cut -d' ' -f1)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint lock schema clean benchmark
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(BIN)/uv:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+# `sync` would remove what the other lock file adds, and uv itself: `install` only adds.
+$(RUN_READY): $(BIN)/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/run.txt
+	touch $@
+
+$(TEST_READY): $(BIN)/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/test.txt
+	touch $@ $(RUN_READY)
+
+run: $(RUN_READY)  ## everything in config.yaml, to results/report/report.html
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) all
+
+test: $(TEST_READY) lint  ## the whole test suite
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests
+
+benchmark: $(TEST_READY)  ## only the speed ratios
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/benchmarks -m benchmark_ratio
+
+lint: $(TEST_READY)  ## style and static checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+
+lock: $(BIN)/uv  ## compile requirements/*.in to hashed lock files
+	cd requirements && for name in run test; do \
+	  ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-header --no-annotate --no-emit-index-url $$name.in -o $$name.txt; done
+
+schema: $(RUN_READY)  ## write workflow/schemas/config.schema.json from the settings classes
+	PYTHONPATH=scripts $(BIN)/python -m ptmiss.settings.schema workflow/schemas/config.schema.json
+
+clean:  ## remove the results (not the environment)
+	rm -rf results/* .snakemake
