@@ -1,0 +1,28 @@
+"""From simulation ntuples to a calibrated estimator of missing transverse momentum."""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: workflow.basedir + "/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/skim.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/performance.smk"
+include: "workflow/rules/report.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    """Everything config.yaml asks for, up to the page."""
+    default_target: True
+    input:
+        "results/report/report.html",
+        "results/summary.json",

@@ -1,0 +1,61 @@
+"""Which modules of the package a command depends on, read from its import statements.
+
+This is what makes exactly the right stages run again after an edit: the workflow lists these files
+as inputs of the rule. Nothing is imported or executed to find out.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+PACKAGE = "ptmiss"
+
+
+def sources(script: Path) -> list[Path]:
+    """Return the files of the package that `script` imports, directly or not, sorted.
+
+    script: a file in the folder that holds the package. Imports inside functions count too.
+    Package `__init__` files are left out: they hold a docstring only, which a test makes sure of.
+    Raises ValueError for a relative import, which this search does not follow.
+    """
+    root = script.parent
+    found: set[Path] = set()
+    waiting = [script]
+    while waiting:
+        for module in _imported(waiting.pop()):
+            path = _file_of(root, module)
+            if path is not None and path not in found:
+                found.add(path)
+                waiting.append(path)
+    return sorted(found)
+
+
+def third_party(script: Path) -> set[str]:
+    """Return the top-level names of all modules outside the package that a command imports."""
+    names = set()
+    for path in [script, *sources(script)]:
+        names |= {module.split(".")[0] for module in _imported(path)}
+    return names - {PACKAGE}
+
+
+def _imported(path: Path) -> set[str]:
+    """Return dotted names that may be modules: for `from a.b import c` both a.b and a.b.c."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise ValueError(f"{path}: relative import; write it as an absolute one")
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def _file_of(root: Path, module: str) -> Path | None:
+    parts = module.split(".")
+    if parts[0] != PACKAGE:
+        return None
+    path = root.joinpath(*parts).with_suffix(".py")
+    return path if path.is_file() else None

@@ -1,0 +1,107 @@
+"""What all rules share: the checked configuration, the parts of the samples, settings and sources of a stage."""
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+# `scripts` holds the package; this file imports only its settings and path modules, because it is
+# read again in every job of a cluster.
+sys.path.insert(0, f"{workflow.basedir}/scripts")
+
+from ptmiss.errors import UserError
+from ptmiss.parts import events_of_part, file_parts, n_simulated_parts, part_name
+from ptmiss.settings.base import to_json
+from ptmiss.settings.config import load
+from ptmiss.settings.samples import SimulatedSample
+from ptmiss.sources import sources
+
+CLASSICAL = "classical"
+"""The training of a run without a network: only the classical estimators."""
+
+# Samples of an own configuration replace the default ones instead of joining them.
+config.update(
+    {
+        key: workflow.config_settings.overwrite_config[key]
+        for key in ("samples", "trainings")
+        if key in workflow.config_settings.overwrite_config
+    }
+)
+
+try:
+    CONFIG = load(config)
+    FILES = {
+        name: file_parts(sample)
+        for name, sample in CONFIG.samples.items()
+        if not isinstance(sample, SimulatedSample)
+    }
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+PARTS = {
+    name: (
+        list(FILES[name])
+        if name in FILES
+        else [
+            part_name(i)
+            for i in range(
+                n_simulated_parts(sample, CONFIG.simulate.events_per_part)
+            )
+        ]
+    )
+    for name, sample in CONFIG.samples.items()
+}
+TRAININGS = [CLASSICAL]
+
+
+wildcard_constraints:
+    sample="|".join(CONFIG.samples),
+    training="|".join(TRAININGS),
+    variation="[a-z][a-z0-9_]*",
+    part="[0-9]{4,}",
+
+
+def here(path):
+    """A file of the repository, relative to the working directory when that is the repository."""
+    return os.path.relpath(os.path.join(workflow.basedir, path))
+
+
+def code(stage):
+    """The command of a stage and the modules it imports: editing one of them runs the stage again."""
+    script = Path(workflow.basedir, "scripts", f"{stage}.py")
+    return {
+        "script": here(script),
+        "lib": [here(path) for path in sources(script)],
+    }
+
+
+def settings(section):
+    """A section of the configuration as sorted JSON."""
+    return to_json(getattr(CONFIG, section))
+
+
+def spec(wildcards):
+    """The configuration of one sample as sorted JSON."""
+    return to_json(CONFIG.samples[wildcards.sample])
+
+
+def per_part(pattern, samples=None):
+    """A path pattern filled in for every part of the samples (all of them by default)."""
+    return [
+        pattern.format(sample=sample, part=part)
+        for sample in (samples or CONFIG.samples)
+        for part in PARTS[sample]
+    ]
+
+
+def ntuple_addresses(wildcards):
+    """The input files of a part of a sample as the reader opens them."""
+    if wildcards.sample in FILES:
+        return FILES[wildcards.sample][wildcards.part]
+    return [f"results/ntuples/{wildcards.sample}/{wildcards.part}.root"]
+
+
+def local_ntuples(wildcards):
+    """Those input files that Snakemake can watch: not the remote ones."""
+    return [path for path in ntuple_addresses(wildcards) if "://" not in path]

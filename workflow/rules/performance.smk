@@ -1,0 +1,32 @@
+"""performance: response and resolution of every estimator with intervals, as tidy tables."""
+
+
+rule performance:
+    """Measure response and resolution in the test folds."""
+    input:
+        **code("performance"),
+        estimates=per_part("results/estimates/{{training}}/{sample}/nominal/{part}.parquet"),
+    output:
+        table="results/performance/{training}.csv",
+        headline="results/performance/{training}.headline.json",
+    log:
+        "results/logs/performance/{training}.log",
+    benchmark:
+        "results/benchmarks/performance/{training}.tsv"
+    conda:
+        "../../envs/performance.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        folds=settings("folds"),
+        settings=settings("performance"),
+    shell:
+        "python {input.script:q}"
+        " --estimates {input.estimates:q}"
+        " --folds {params.folds:q}"
+        " --settings {params.settings:q}"
+        " --table {output.table:q}"
+        " --headline {output.headline:q}"
+        " > {log:q} 2>&1"
