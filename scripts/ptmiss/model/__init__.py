@@ -1,0 +1,1 @@
+"""The network that weights candidates: features, datasets, training, checkpoints."""
