@@ -16,8 +16,18 @@ _EVENT = [
     ("gen_met_px", pa.float32(), True, "true invisible momentum along x in GeV; null for data"),
     ("gen_met_py", pa.float32(), True, "true invisible momentum along y in GeV; null for data"),
     ("gen_ht", pa.float32(), True, "scalar sum of generator-jet pT in GeV; null for data"),
-    ("boson_px", pa.float32(), True, "dilepton, or lepton + true neutrino, momentum along x in GeV"),
-    ("boson_py", pa.float32(), True, "dilepton, or lepton + true neutrino, momentum along y in GeV"),
+    (
+        "boson_px",
+        pa.float32(),
+        True,
+        "dilepton, or lepton + true neutrino, px in GeV",
+    ),
+    (
+        "boson_py",
+        pa.float32(),
+        True,
+        "dilepton, or lepton + true neutrino, py in GeV",
+    ),
     ("n_jets", pa.uint8(), False, "anti-kT 0.4 jets, pT > 20 GeV, |eta| < 3, cleaned of leptons"),
 ]
 
@@ -41,7 +51,11 @@ _CANDIDATE = [
     ("cand_puppi", pa.float32(), "PUPPI weight 0..1"),
     ("cand_charge", pa.int8(), "electric charge -1, 0, 1"),
     ("cand_pdg_id", pa.int16(), "particle-flow type, signed PDG code"),
-    ("cand_from_pv", pa.uint8(), "association to the primary vertex, 0 (another) to 3 (used in it)"),
+    (
+        "cand_from_pv",
+        pa.uint8(),
+        "link to the primary vertex, 0 (another) to 3 (used in it)",
+    ),
     ("cand_pinned", pa.bool_(), "prompt lepton, kept at weight 1"),
     ("cand_truth", pa.float32(), "fraction of pT from the hard collision; simulated input only"),
 ]
@@ -66,7 +80,5 @@ def skim_schema(has_truth: bool) -> pa.Schema:
         if name == "cand_truth" and not has_truth:
             continue
         item = pa.field("item", kind, nullable=False)
-        fields.append(
-            pa.field(name, pa.list_(item), nullable=False, metadata={"meaning": text})
-        )
+        fields.append(pa.field(name, pa.list_(item), nullable=False, metadata={"meaning": text}))
     return pa.schema(fields)

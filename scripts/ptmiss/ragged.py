@@ -30,6 +30,7 @@ class Ragged:
 
     @property
     def n_events(self) -> int:
+        """Number of events."""
         return len(self.offsets) - 1
 
     @property

@@ -60,7 +60,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[pq.ParquetFile]:
 def row_groups(
     path: str | os.PathLike[str], columns: list[str] | None = None
 ) -> Iterator[pa.Table]:
-    """Yield the row groups of a file as tables of the given columns (all if None), one at a time."""
+    """Yield the row groups of a file one at a time, as tables of these columns (None: all)."""
     with reading(path) as file:
         for i in range(file.num_row_groups):
             yield file.read_row_group(i, columns=columns, use_threads=False)

@@ -61,7 +61,8 @@ def _explain(error: ValidationError, where: str) -> str:
     elif kind == "missing":
         text = f"setting {key}: missing; config.yaml shows it with its default"
     elif kind == "union_tag_invalid":
-        text = f"setting {key}: found {context.get('tag')!r}, allowed {context.get('expected_tags')}"
+        found, allowed = context.get("tag"), context.get("expected_tags")
+        text = f"setting {key}: found {found!r}, allowed {allowed}"
     elif kind == "string_pattern_mismatch":
         text = f"setting {key}: found {first['input']!r}, allowed pattern {context['pattern']}"
     else:

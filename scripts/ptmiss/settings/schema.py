@@ -1,0 +1,18 @@
+"""The JSON schema of config.yaml, for completion in editors; generated, never edited."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from ptmiss.io.atomic import write_text
+from ptmiss.settings.config import Config
+
+
+def schema_text() -> str:
+    """Return the schema (JSON Schema 2020-12) as indented JSON."""
+    return json.dumps(Config.model_json_schema(), indent=1, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    write_text(sys.argv[1], schema_text())
