@@ -16,3 +16,21 @@ settings.load_profile("exact")
 def repository() -> Path:
     """The root of the repository."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def toy_samples() -> dict:
+    """One small simulated sample, as `samples:` of an own configuration."""
+    return {
+        "samples": {
+            "zmumu": {
+                "source": "simulated",
+                "label": "Z to mumu",
+                "process": "zmumu",
+                "setting": "nominal",
+                "events": 300,
+                "folds": list(range(10)),
+                "selection": "zmumu",
+            }
+        }
+    }

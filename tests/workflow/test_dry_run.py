@@ -1,0 +1,71 @@
+"""The graph of jobs: what a configuration plans, and what it refuses before any job starts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.workflow
+
+
+def snakemake(repository, folder, *arguments):
+    """Run Snakemake in `folder` on the repository's workflow; return the finished process."""
+    return subprocess.run(
+        [
+            sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile"),
+            "--directory", str(folder), "--cores", "2", *arguments,
+        ],
+        capture_output=True, text=True, check=False, env=os.environ | {"NO_COLOR": "1"},
+    )  # fmt: skip
+
+
+def own(folder, values):
+    path = folder / "own.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return str(path)
+
+
+def test_default_configuration_is_planned(repository, tmp_path):
+    done = snakemake(repository, tmp_path, "--dry-run", "all")
+    assert done.returncode == 0, done.stderr
+    assert "report" in done.stdout
+
+
+def test_samples_of_an_own_configuration_replace_the_default_ones(repository, tmp_path, toy_samples):
+    done = snakemake(
+        repository, tmp_path, "--dry-run", "all", "--configfile", own(tmp_path, toy_samples)
+    )
+    assert done.returncode == 0, done.stderr
+    jobs = dict(
+        line.split()[:2] for line in done.stdout.splitlines() if line.startswith(("simulate ", "skim "))
+    )
+    assert jobs == {"simulate": "1", "skim": "1"}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"skim": {"rows_per_group": -3}}, "setting skim.rows_per_group: found -3"),
+        ({"skim": {"rows_pre_group": 3}}, "setting skim.rows_pre_group: unknown key"),
+        ({"report": {"title": 7}}, "setting report.title: found 7"),
+        ({"samples": {"a b": {"source": "simulated"}}}, "allowed pattern"),
+        (
+            {"samples": {"mine": {
+                "source": "pfnano", "label": "x", "files": ["none/*.root"], "files_per_part": 1,
+                "is_data": False, "cross_section": 1.0, "sum_of_weights": 1.0,
+                "selection": "none",
+            }}},
+            "none/*.root",
+        ),
+    ],
+)  # fmt: skip
+def test_bad_settings_are_refused_before_any_job(repository, tmp_path, change, says):
+    done = snakemake(repository, tmp_path, "--dry-run", "all", "--configfile", own(tmp_path, change))
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()
