@@ -1,0 +1,38 @@
+"""Evaluate: pTmiss of every estimator for the events of a skim."""
+
+from __future__ import annotations
+
+import argparse
+
+from ptmiss.command import parser, run
+
+
+def build_parser() -> argparse.ArgumentParser:
+    build = parser("evaluate.py", "Compute pTmiss with every estimator for the events of a skim.")
+    build.add_argument("--skim", required=True, metavar="IN.parquet", help="skim of a part")
+    build.add_argument("--training", required=True, metavar="NAME", help="recorded in the output")
+    build.add_argument("--variation", required=True, metavar="NAME", help="recorded in the output")
+    build.add_argument("--settings", required=True, metavar="JSON", help="config section evaluate")
+    build.add_argument("--estimates", required=True, metavar="OUT.parquet", help="file to write")
+    build.add_argument("--weights", metavar="OUT.parquet", help="also write candidate weights")
+    return build
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = build_parser().parse_args(argv)
+    from ptmiss.evaluate import evaluate
+    from ptmiss.settings.base import parse
+    from ptmiss.settings.evaluate import EvaluateSettings
+
+    evaluate(
+        skim=args.skim,
+        training=args.training,
+        variation=args.variation,
+        settings=parse(EvaluateSettings, args.settings, "evaluate"),
+        estimates=args.estimates,
+        weights=args.weights,
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Missing transverse momentum of every estimator, from the candidates of each event."""

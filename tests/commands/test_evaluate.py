@@ -1,0 +1,60 @@
+"""The command evaluate.py, as a user calls it."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from toys import toy_skim
+
+COMMAND = Path(__file__).parents[2] / "scripts" / "evaluate.py"
+SETTINGS = '{"estimators": ["pf", "chs", "puppi", "oracle"]}'
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
+    monkeypatch.setattr(sys, "argv", [str(COMMAND), *map(str, arguments)])
+    runpy.run_path(str(COMMAND), run_name="__main__")
+
+
+def flags(skim: Path, out: Path, settings: str = SETTINGS) -> list[str | Path]:
+    return ["--skim", skim, "--training", "zmumu", "--variation", "nominal",
+            "--settings", settings, "--estimates", out]  # fmt: skip
+
+
+def test_estimates_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy_skim(tmp_path / "in.parquet", n_events=4, pileup=1.0)
+    run(monkeypatch, *flags(tmp_path / "in.parquet", tmp_path / "deep" / "out.parquet"))
+    table = pq.read_table(tmp_path / "deep" / "out.parquet")
+    assert table.num_rows == 4
+    assert "puppi_py" in table.column_names
+
+
+def test_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        run(monkeypatch, "--help")
+    assert end.value.code == 0
+    assert "--estimates" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [('{"estimators": ["trk"]}', "trk"), (SETTINGS, "no such file")],
+)
+def test_a_mistake_is_one_line_and_exit_status_1(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    settings: str,
+    text: str,
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        run(monkeypatch, *flags(tmp_path / "none.parquet", tmp_path / "out.parquet", settings))
+    assert end.value.code == 1
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("error: ")
+    assert text in message
+    assert list(tmp_path.iterdir()) == []
