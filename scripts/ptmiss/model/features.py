@@ -141,7 +141,7 @@ def features(candidates: Ragged, rules: FeatureRules) -> Features:
 def is_pinned(continuous: np.ndarray, categories: np.ndarray, pinned_pt: float) -> np.ndarray:
     """Say which candidates the network keeps at weight 1 and bias 0: prompt leptons.
 
-    continuous (..., 8), categories (..., 3): as in `Features`; pinned_pt in GeV. Returns bool (...).
+    continuous (..., 8), categories (..., 3): as in `Features`; pinned_pt in GeV. Returns bool.
     The same rule, on the same float32 numbers, stands inside the network.
     """
     return (
