@@ -1,0 +1,96 @@
+"""Which files belong to a sample: what the user wrote under `files`, turned into a sorted list.
+
+Standard library only: the Snakefile imports this module in every job.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ptmiss.errors import UserError
+
+_REMOTE = ("root://", "http://", "https://")
+
+
+def is_remote(address: str) -> bool:
+    """Tell whether an address is read over the network instead of from a disk."""
+    return address.startswith(_REMOTE)
+
+
+def expand(entries: Sequence[str]) -> tuple[str, ...]:
+    """Return all files of a sample, sorted, each once.
+
+    entries: paths, globs (`*`, `?`, `[...]`, `**` for any depth), addresses (root://, http://,
+    https://; kept as they are), or `@list.txt`, a text file with one of the former a line, where
+    empty lines and lines that begin with `#` do not count and relative paths start at the list's
+    own folder. Raises `UserError` for a file that does not exist, a pattern without a match, an
+    unreadable or empty list, and a file that is named twice.
+    """
+    found: dict[str, str] = {}
+    addresses: list[str] = []
+    for entry in entries:
+        for address in _expand_entry(entry):
+            key = address if is_remote(address) else str(Path(address).resolve())
+            if key in found:
+                raise UserError(
+                    f"files: {address} is named twice (by {found[key]} and by {entry}); each file "
+                    "may be read once, remove one of the two"
+                )
+            if "\n" in address or "\r" in address:
+                raise UserError(f"files: the name {address!r} holds a line break; rename the file")
+            found[key] = entry
+            addresses.append(address)
+    if not addresses:
+        raise UserError("files: nothing is listed; name at least one file")
+    return tuple(sorted(addresses))
+
+
+def _expand_entry(entry: str) -> Iterable[str]:
+    if entry.startswith("@"):
+        return _from_list(entry)
+    return _from_pattern(entry, f"files: {entry}")
+
+
+def _from_list(entry: str) -> list[str]:
+    path = Path(entry[1:])
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        raise UserError(f"files: {entry}: cannot read the list ({reason})") from None
+    addresses = []
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        where = f"files: {entry} line {number}: {text}"
+        if text.startswith("@"):
+            raise UserError(f"{where}: a list inside a list is not supported; write the files here")
+        if not is_remote(text):
+            text = os.path.join(path.parent, text)  # an absolute path stays what it is
+        addresses += _from_pattern(text, where)
+    if not addresses:
+        raise UserError(f"files: {entry}: the list names no file")
+    return addresses
+
+
+def _from_pattern(text: str, where: str) -> list[str]:
+    if is_remote(text):
+        return [text]
+    if "://" in text:
+        allowed = ", ".join(_REMOTE)
+        raise UserError(f"{where}: unknown kind of address; allowed are paths and {allowed}")
+    text = os.path.expanduser(text)
+    if os.path.lexists(text):  # before globbing: a name may hold brackets
+        if os.path.isdir(text):
+            raise UserError(f"{where}: is a folder; write {text.rstrip('/')}/*.root")
+        return [text]
+    if glob.has_magic(text):
+        matches = [path for path in glob.glob(text, recursive=True) if not os.path.isdir(path)]
+        if matches:
+            return sorted(matches)
+        raise UserError(f"{where}: no file matches this pattern; correct it or remove it")
+    raise UserError(f"{where}: no such file; correct the path or remove it")
