@@ -1,0 +1,43 @@
+"""Settings of the stage preprocess: features, event weights and the shape of datasets."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ptmiss.settings.base import Section
+
+
+class PreprocessSettings(Section):
+    """How skims become datasets."""
+
+    dz_limit: Annotated[float, Field(gt=0, le=1e6, description="|dz| is clipped to this, cm")]
+    unknown_codes: Annotated[
+        bool, Field(description="own code for unknown categories; false: a drop-in for CMSSW")
+    ]
+    pinned_pt: Annotated[
+        float, Field(ge=0, le=13_000, description="as skim.pinned_pt; goes into the network, GeV")
+    ]
+    weights: Annotated[
+        Literal["generator", "sign", "flat"],
+        Field(description="event weights: as generated; their sign; sign, flat in recoil"),
+    ]
+    flat_edges: Annotated[
+        tuple[Annotated[float, Field(ge=0)], ...],
+        Field(min_length=2, description="bins of true recoil in which `flat` works, GeV"),
+    ]
+    flat_limit: Annotated[
+        float, Field(ge=1, le=1e4, description="largest ratio of weights that `flat` makes")
+    ]
+    rows_per_group: Annotated[int, Field(ge=1, le=100_000, description="events of one row group")]
+    bucket_events: Annotated[
+        int, Field(ge=1, le=1_000_000, description="events shuffled in memory at a time")
+    ]
+
+    @model_validator(mode="after")
+    def _edges_rise(self) -> Self:
+        if any(high <= low for low, high in pairwise(self.flat_edges)):
+            raise ValueError("flat_edges must rise strictly")
+        return self
