@@ -17,9 +17,17 @@ class Preset(Section):
     pileup_width: Annotated[float, Field(ge=0, le=100, description="spread of that mean")]
 
 
+class MinBiasSettings(Section):
+    """The library of collisions that are overlaid as pile-up."""
+
+    events: Annotated[int, Field(ge=10, le=100_000_000, description="collisions in all parts")]
+    parts: Annotated[int, Field(ge=1, le=10_000, description="jobs that generate them")]
+
+
 class SimulateSettings(Section):
     """How much is simulated and with which detector."""
 
     seed: Annotated[int, Field(ge=1, le=900_000_000, description="every random number follows")]
     events_per_part: Annotated[int, Field(ge=1, le=1_000_000, description="events of one job")]
+    minbias: MinBiasSettings
     settings: Annotated[dict[Name, Preset], Field(min_length=1)]
