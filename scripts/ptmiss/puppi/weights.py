@@ -161,9 +161,7 @@ def _event_weights(
                 continue
             if kinds[i] == NEUTRAL:
                 if regions[region[i]].metric == m:
-                    alphas[i] = alpha_at(
-                        eta[i], phi[i], rapidity[i], metric.cone, starts, points
-                    )
+                    alphas[i] = alpha_at(eta[i], phi[i], rapidity[i], metric.cone, starts, points)
             elif abs(eta[i]) < calibration_abs_eta and pt[i] >= metric.min_pt:
                 alpha = alpha_at(eta[i], phi[i], rapidity[i], metric.cone, starts, points)
                 if kinds[i] == PILEUP:

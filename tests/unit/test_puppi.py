@@ -1,0 +1,447 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import special, stats
+from unit.reference_puppi import reference_weights
+from unit.toy_pileup import from_rows, toy_events
+
+from ptmiss.puppi.calibration import inverse_erf, median_and_spread, probability
+from ptmiss.puppi.identity import LEPTON, NEUTRAL, PILEUP, PRIMARY, identities
+from ptmiss.puppi.neighbours import alpha_at, fill_grid, grid_shape
+from ptmiss.puppi.parameters import PHASE2, RUN2_V14, RUN2_V15, TUNES, records
+from ptmiss.puppi.weights import puppi_weights
+from ptmiss.ragged import Ragged, offsets_of
+
+# rows of an event: pt, eta, phi, mass, pdg_id, charge, from_pv, dz
+PION = 0.13957
+
+
+def event(*candidates: tuple) -> np.ndarray:
+    return np.array(candidates, dtype=np.float64).reshape(-1, 8).T
+
+
+def track(pt, eta, phi, from_pv, dz=0.0):
+    return (pt, eta, phi, PION, 211, 1, from_pv, dz)
+
+
+def photon(pt, eta, phi):
+    return (pt, eta, phi, 0.0, 22, 0, 3, 0.0)
+
+
+def hadron(pt, eta, phi):
+    return (pt, eta, phi, 0.0, 130, 0, 3, 0.0)
+
+
+def weights_of(*candidates, n_pv=0, tune=RUN2_V15, no_lepton=False):
+    return puppi_weights(from_rows(event(*candidates)), np.array([n_pv]), tune, no_lepton).tolist()
+
+
+# a pile-up track far from everything: with it, PUPPI has a calibration
+LONE_PILEUP = track(1.0, -1.0, 3.0, 0)
+
+
+# --- the definition -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def toys() -> tuple[Ragged, np.ndarray]:
+    rng = np.random.default_rng(3)
+    n_pileup = np.concatenate([np.zeros(4), rng.uniform(0.2, 16.0, 92), [25.0, 30.0, 35.0, 40.0]])
+    return toy_events(17, n_pileup.tolist()), np.maximum(0.75 * n_pileup, 1).astype(int)
+
+
+def test_equals_the_reference_on_a_hundred_events(toys):
+    candidates, n_pv = toys
+    weights = puppi_weights(candidates, n_pv, RUN2_V15)
+    assert weights.dtype == np.float32
+    expected = reference_weights(candidates, n_pv, RUN2_V15)
+    np.testing.assert_allclose(weights, expected, atol=1e-5, rtol=0)
+    # the comparison is about computed weights, not only 0 and 1
+    assert np.sum((weights > 0) & (weights < 1)) > 2000
+
+
+@pytest.mark.parametrize("tune", TUNES.values(), ids=TUNES)
+@pytest.mark.parametrize("no_lepton", [False, True])
+def test_equals_the_reference_for_each_tune(toys, tune, no_lepton):
+    some = np.arange(100) % 10 == 1
+    candidates, n_pv = toys[0].keep_events(some), toys[1][some]
+    rng = np.random.default_rng(5)
+    other = rng.integers(0, 4, candidates.offsets[-1]).astype(np.uint8)
+    candidates = Ragged(candidates.offsets, candidates.columns | {"from_other_pv": other})
+    np.testing.assert_allclose(
+        puppi_weights(candidates, n_pv, tune, no_lepton),
+        reference_weights(candidates, n_pv, tune, no_lepton),
+        atol=1e-5,
+        rtol=0,
+    )
+
+
+SPECIAL = {
+    "empty": event(),
+    "one photon": event(photon(5.0, 0.3, 1.0)),
+    "one pile-up track": event(LONE_PILEUP),
+    "all primary": event(*(track(1.0 + k, 0.1 * k, 0.2 * k, 3) for k in range(20))),
+    "all pile-up": event(*(track(1.0 + k, 0.1 * k, 0.2 * k, 0) for k in range(20))),
+    "no pile-up": event(
+        *(track(1.0 + k, 0.1 * k, 0.2 * k, 3) for k in range(20)),
+        *(photon(0.3 + 0.3 * k, 0.1 * k, -0.2 * k) for k in range(40)),
+    ),
+    "high-pT neutral": event(LONE_PILEUP, hadron(150.0, 0.0, 0.0), hadron(250.0, 4.0, 1.0)),
+    "forward only": event(*(hadron(1.0 + k, 3.0 + 0.04 * k, 0.1 * k) for k in range(40))),
+    "forward with pile-up": event(
+        *(hadron(1.0 + k, 3.0 + 0.04 * k, 0.1 * k) for k in range(40)),
+        *(track(0.6 + 0.01 * k, 0.04 * k, 0.1 * k, 0) for k in range(40)),
+    ),
+    "beyond the regions": event(hadron(5.0, 10.5, 0.0), track(5.0, -11.0, 0.0, 3), LONE_PILEUP),
+}
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+@pytest.mark.parametrize("n_pv", [0, 30])
+def test_equals_the_reference_on_special_events(name, n_pv):
+    candidates = from_rows(SPECIAL[name])
+    np.testing.assert_allclose(
+        puppi_weights(candidates, np.array([n_pv]), RUN2_V15),
+        reference_weights(candidates, np.array([n_pv]), RUN2_V15),
+        atol=1e-5,
+        rtol=0,
+    )
+
+
+def test_no_events():
+    empty = from_rows(event()).keep_events(np.array([False]))
+    assert puppi_weights(empty, np.zeros(0, dtype=int), RUN2_V15).shape == (0,)
+
+
+def test_wrong_number_of_vertex_counts():
+    with pytest.raises(ValueError, match="n_pv has 2 entries for 1 events"):
+        puppi_weights(from_rows(event()), np.array([1, 2]), RUN2_V15)
+
+
+# --- exact small cases ----------------------------------------------------------------------------
+
+
+def test_charged_candidates_get_their_vertex():
+    assert weights_of(track(3.0, 0.5, 0.0, 3), track(3.0, 0.5, 2.0, 0)) == [1.0, 0.0]
+
+
+def test_without_pileup_only_the_cut_on_neutrals_acts():
+    # central: 0.2 GeV + 0.015 GeV x 20 vertices = 0.5 GeV
+    assert weights_of(photon(0.49, 1, 0), photon(0.51, 1, 1), n_pv=20) == [0.0, 1.0]
+    # 2.5 to 3: 1.7 + 0.08 x 20 = 3.3 GeV; beyond: 2.0 + 0.08 x 20 = 3.6 GeV
+    assert weights_of(photon(3.2, 2.7, 0), photon(3.4, -2.7, 1), n_pv=20) == [0.0, 1.0]
+    assert weights_of(hadron(3.5, 4, 0), hadron(3.7, -4, 1), n_pv=20) == [0.0, 1.0]
+
+
+def test_a_neutral_by_hand():
+    # pile-up tracks at dR = 0.1, 0.2 and 0.3 from one primary track each of 1 GeV, nothing else near
+    pairs = [(0.1, 0.0), (0.2, 1.0), (0.3, 2.0)]
+    tracks = [track(1.0, 0.0, phi, 3) for _, phi in pairs]
+    tracks += [track(5.0, 0.0, phi + d, 0) for d, phi in pairs]
+    near = photon(4.0, 0.05, 0.0)
+    alphas = sorted(math.log(1 / d**2) for d, _ in pairs)
+    median = alphas[1]
+    spread = math.sqrt((alphas[0] - median) ** 2 / 2)
+    # the primary tracks have no primary neighbour: alpha 0, below the median, so k = 3 of n = 3
+    shift = math.sqrt(stats.chi2.ppf(3 / (3 + 1.5), 1) * spread)
+    z = (math.log(1 / 0.05**2) - (median - shift)) / (spread - shift)
+    assert weights_of(*tracks, near)[-1] == pytest.approx(stats.chi2.cdf(z * z, 1), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("pt", "weight"), [(21.0, 0.0), (22.0, 2 / 180), (110.0, 0.5), (200.0, 1.0), (500.0, 1.0)]
+)
+def test_high_pt_neutrals_are_kept(pt, weight):
+    assert weights_of(LONE_PILEUP, hadron(pt, 1.0, 0.0))[1] == pytest.approx(weight, abs=1e-6)
+
+
+def test_photons_are_protected_in_lepton_free_puppi_only():
+    photons = [photon(25.0, 2.4, 0.0), photon(25.0, 2.6, 1.0), photon(19.0, 0.0, 2.0)]
+    ramp = pytest.approx(5 / 180, abs=1e-6)
+    assert weights_of(LONE_PILEUP, *photons) == [0.0, ramp, ramp, 0.0]
+    assert weights_of(LONE_PILEUP, *photons, no_lepton=True) == [0.0, 1.0, ramp, 0.0]
+
+
+def test_lepton_free_puppi_ignores_leptons():
+    muon = (30.0, 0.05, 0.0, 0.10566, 13, -1, 0, 0.0)
+    tracks = [track(1.0, -2.0 + 0.2 * k, 0.3 * k, 3 * (k % 2)) for k in range(20)]
+    without = weights_of(*tracks, photon(3.0, 0.0, 0.0), no_lepton=True)
+    with_muon = weights_of(*tracks, photon(3.0, 0.0, 0.0), muon, no_lepton=True)
+    assert with_muon == [*without, 1.0]
+    assert weights_of(muon) == [0.0]
+
+
+def test_only_primary_tracks_count_centrally_and_everything_forward():
+    def alphas(metric):
+        rows = from_rows(event(track(2.0, 0.1, 0.0, 3), photon(3.0, -0.1, 0.0)))
+        pt, eta, phi = (rows[name].astype(np.float64) for name in ("pt", "eta", "phi"))
+        rows_n, columns_n = grid_shape(metric.cone)
+        starts, points = np.empty(rows_n * columns_n + 1, dtype=np.int64), np.empty((4, 4))
+        members = np.array([0] if metric.primary_only else [0, 1])
+        fill_grid(members, pt, eta, phi, eta, metric.cone, starts, points)
+        return alpha_at(0.0, 0.0, 0.0, metric.cone, starts, points)
+
+    assert alphas(RUN2_V15.metrics[0]) == pytest.approx(math.log(4 / 0.01), abs=1e-5)
+    assert alphas(RUN2_V15.metrics[1]) == pytest.approx(math.log(13 / 0.01), abs=1e-5)
+
+
+def test_borders_belong_to_the_outer_region():
+    # without pile-up the cut tells the region: 0.2, 1.7 and 2.0 GeV at no vertex
+    etas = [0.0, 2.49, 2.5, 2.99, 3.0, 9.99, 10.0]
+    kept = [weights_of(hadron(1.0, eta, 0.0))[0] for eta in etas]
+    assert kept == [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    kept = [weights_of(hadron(1.8, eta, 0.0))[0] for eta in etas]
+    assert kept == [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0]
+    kept = [weights_of(hadron(2.1, eta, 0.0))[0] for eta in etas]
+    assert kept == [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0]
+
+
+def test_beyond_all_regions_even_a_primary_track_is_lost():
+    assert weights_of(track(3.0, 10.0, 0.0, 3), photon(3.0, -12.0, 0.0)) == [0.0, 0.0]
+
+
+# --- identity -------------------------------------------------------------------------------------
+
+
+def identity(tune, no_lepton=False, other=None, **values):
+    full = {"pt": 1.0, "eta": 0.0, "dz": 0.0, "pdg_id": 211, "charge": 1, "from_pv": 0} | values
+    other = np.zeros(0, np.uint8) if other is None else np.array([other], np.uint8)
+    columns = [np.array([value]) for value in full.values()]
+    return identities(*columns, other, records(tune.association), no_lepton)[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"charge": 0, "from_pv": 3, "pdg_id": 22}, NEUTRAL),
+        ({"from_pv": 3}, PRIMARY),
+        ({"from_pv": 0, "pt": 50.0}, PILEUP),
+        ({"from_pv": 1, "eta": 2.39, "dz": 0.0}, NEUTRAL),
+        ({"from_pv": 2, "eta": -2.4, "dz": -0.29}, PRIMARY),
+        ({"from_pv": 2, "eta": -2.4, "dz": -0.3}, PILEUP),
+        ({"from_pv": 1, "eta": 2.4, "dz": math.nan}, PILEUP),
+        ({"from_pv": 1, "pt": 20.0}, NEUTRAL),
+        ({"from_pv": 1, "pt": 20.1, "eta": 2.4, "dz": 5.0}, PRIMARY),
+        ({"from_pv": 3, "pdg_id": -13}, PRIMARY),
+    ],
+)
+def test_identity(values, expected):
+    assert identity(RUN2_V15, **values) == expected
+
+
+def test_identity_of_leptons():
+    assert identity(RUN2_V15, no_lepton=True, pdg_id=-11, from_pv=0) == LEPTON
+    assert identity(RUN2_V15, no_lepton=True, pdg_id=13, charge=-1, from_pv=3) == LEPTON
+    assert identity(RUN2_V15, no_lepton=True, pdg_id=211, from_pv=0) == PILEUP
+
+
+def test_tracks_of_the_next_vertices_are_recovered_by_v15_only():
+    assert identity(RUN2_V15, other=2, dz=0.19) == PRIMARY
+    assert identity(RUN2_V15, other=3, dz=-0.21) == PILEUP
+    assert identity(RUN2_V15, other=1, dz=0.0) == PILEUP
+    assert identity(RUN2_V15, other=None, dz=0.0) == PILEUP
+    assert identity(RUN2_V14, other=3, dz=0.0) == PILEUP
+
+
+def test_phase2_uses_dz_only_beyond_four():
+    assert identity(PHASE2, from_pv=1, eta=3.9, dz=1.0) == NEUTRAL
+    assert identity(PHASE2, from_pv=1, eta=4.0, dz=0.11) == PILEUP
+
+
+# --- calibration ----------------------------------------------------------------------------------
+
+NOTHING = np.zeros(0)
+
+
+@pytest.mark.parametrize("y", [0.0, 1e-12, 1e-3, 0.3, 0.5, 0.9, 0.999, 1 - 1e-9])
+def test_inverse_erf(y):
+    assert inverse_erf(y) == pytest.approx(special.erfinv(y), rel=1e-9)
+
+
+def test_inverse_erf_of_one():
+    assert inverse_erf(1.0) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("pileup", "median", "variance"),
+    [
+        ([5.0, 1.0, 3.0, 2.0, 4.0], 3.0, 5 / 3),
+        ([4.0, 1.0, 3.0, 2.0], 3.0, 5 / 3),  # the upper of the two in the middle
+        ([0.0, 4.0, 0.0, 1.0, 3.0, 2.0], 2.0, 1 / 2),  # zeros: position 1 + (6 - 1) // 2
+        ([-1.0, 0.0, 1.0, 2.0, 3.0], 2.0, (9 + 1) / 3),  # values below the zero still spread
+        ([0.0, 0.0, 0.0], 0.0, 1e-5),
+        ([7.0], 7.0, 1e-5),
+    ],
+)
+def test_median_and_spread(pileup, median, variance):
+    found = median_and_spread(np.array(pileup), NOTHING)
+    assert found == pytest.approx((median, math.sqrt(variance)), rel=1e-12)
+
+
+def test_primary_candidates_below_the_median_lower_both():
+    pileup, primary = np.array([5.0, 1.0, 3.0, 2.0, 4.0]), np.array([3.0, 3.1, 0.0])
+    spread = math.sqrt(5 / 3)
+    shift = math.sqrt(stats.chi2.ppf(2 / (2 + 2.5), 1) * spread)
+    found = median_and_spread(pileup, primary)
+    assert found == pytest.approx((3 - shift, spread - shift), rel=1e-12)
+
+
+def test_primary_candidates_above_the_median_change_nothing():
+    pileup = np.array([1.0, 2.0, 3.0])
+    assert median_and_spread(pileup, np.array([2.1])) == median_and_spread(pileup, NOTHING)
+
+
+@pytest.mark.parametrize("alpha", [-3.0, 0.0, 1.9, 2.0, 2.1, 5.0, 40.0])
+def test_probability(alpha):
+    expected = stats.chi2.cdf((alpha - 2) ** 2 / 0.7**2, 1) if alpha > 2 else 0.0
+    assert probability(alpha, 2.0, 0.7) == pytest.approx(expected, abs=1e-14)
+
+
+def test_probability_of_odd_values():
+    assert probability(math.nan, 0.0, 1.0) == 0.0
+    assert probability(1.0, math.nan, 1.0) == 0.0
+    assert probability(0.0, -1.0, 1.0) == 0.0  # no neighbours, however low the median
+    assert probability(1.0, 0.0, 0.0) == 1.0
+    assert probability(1.0, 0.0, -1.0) == probability(1.0, 0.0, 1.0)
+
+
+# --- properties -----------------------------------------------------------------------------------
+
+EVENTS = st.tuples(st.integers(0, 10_000), st.floats(0.0, 12.0))
+
+
+def changed(candidates: Ragged, **columns) -> Ragged:
+    return Ragged(candidates.offsets, candidates.columns | columns)
+
+
+@settings(max_examples=15)
+@given(EVENTS, st.integers(0, 1000))
+def test_the_order_of_candidates_does_not_matter(toy, seed):
+    candidates = toy_events(toy[0], [toy[1]])
+    order = np.random.default_rng(seed).permutation(candidates.offsets[-1])
+    shuffled = changed(candidates, **{k: v[order] for k, v in candidates.columns.items()})
+    weights = puppi_weights(candidates, np.array([9]), RUN2_V15)
+    # bit for bit: sums are taken in an order of their own
+    assert np.array_equal(puppi_weights(shuffled, np.array([9]), RUN2_V15), weights[order])
+
+
+@settings(max_examples=15)
+@given(EVENTS, st.floats(-20.0, 20.0))
+def test_a_rotation_does_not_matter(toy, angle):
+    candidates = toy_events(toy[0], [toy[1]])
+    phi = candidates["phi"].astype(np.float64)
+    np.testing.assert_allclose(
+        puppi_weights(changed(candidates, phi=phi + angle), np.array([9]), RUN2_V15),
+        puppi_weights(changed(candidates, phi=phi), np.array([9]), RUN2_V15),
+        atol=1e-6,
+    )
+
+
+@settings(max_examples=15)
+@given(EVENTS)
+def test_a_reflection_does_not_matter(toy):
+    candidates = toy_events(toy[0], [toy[1]])
+    np.testing.assert_allclose(
+        puppi_weights(changed(candidates, eta=-candidates["eta"]), np.array([9]), RUN2_V15),
+        puppi_weights(candidates, np.array([9]), RUN2_V15),
+        atol=1e-6,
+    )
+
+
+@settings(max_examples=15)
+@given(EVENTS, st.booleans())
+def test_weights_lie_between_0_and_1_and_are_not_tiny(toy, no_lepton):
+    weights = puppi_weights(toy_events(toy[0], [toy[1]]), np.array([9]), RUN2_V15, no_lepton)
+    assert np.all((weights == 0) | ((weights >= np.float32(0.01)) & (weights <= 1)))
+
+
+@settings(max_examples=10)
+@given(st.lists(st.floats(0.0, 6.0), min_size=1, max_size=4))
+def test_events_do_not_influence_each_other(n_pileup):
+    candidates = toy_events(5, n_pileup)
+    n_pv = np.arange(len(n_pileup)) * 3
+    together = puppi_weights(candidates, n_pv, RUN2_V15)
+    for k in range(len(n_pileup)):
+        alone = puppi_weights(
+            candidates.keep_events(np.arange(len(n_pileup)) == k), n_pv[k : k + 1], RUN2_V15
+        )
+        assert np.array_equal(alone, together[candidates.offsets[k] : candidates.offsets[k + 1]])
+
+
+def _with_one_more(candidates: Ragged, **values) -> Ragged:
+    one = {"pt": 5.0, "eta": 0.5, "phi": 0.5, "mass": 0.1, "pdg_id": 22, "charge": 0, "from_pv": 3}
+    one |= {"dz": 0.0} | values
+    columns = {k: np.append(v, np.array(one[k], v.dtype)) for k, v in candidates.columns.items()}
+    return Ragged(candidates.offsets + np.array([0, 1]), columns)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {name: odd}
+        for name in ("pt", "eta", "phi", "mass")
+        for odd in (math.nan, math.inf, -math.inf)
+    ]
+    + [{"pt": 0.0}, {"pt": 0.0, "charge": 1, "from_pv": 0}],
+    ids=str,
+)
+def test_a_useless_candidate_gets_nothing_and_changes_nothing(values):
+    candidates = toy_events(23, [8.0])
+    weights = puppi_weights(candidates, np.array([6]), RUN2_V15)
+    found = puppi_weights(_with_one_more(candidates, **values), np.array([6]), RUN2_V15)
+    assert np.array_equal(found, np.append(weights, np.float32(0)))
+
+
+def test_enormous_eta_is_harmless():
+    candidates = toy_events(23, [8.0])
+    weights = puppi_weights(candidates, np.array([6]), RUN2_V15)
+    for eta in (9.9, 999.9, -3e38):
+        more = _with_one_more(candidates, eta=eta, charge=1, from_pv=0)
+        found = puppi_weights(more, np.array([6]), RUN2_V15)
+        np.testing.assert_allclose(found[:-1], weights, atol=1e-6)
+        assert found[-1] == 0
+
+
+def test_a_dense_event_is_finished():
+    # all candidates in one cell: the worst case of the search
+    rng = np.random.default_rng(1)
+    n = 4000
+    rows = np.stack(
+        [
+            rng.exponential(1.0, n) + 0.3,
+            rng.uniform(0.0, 0.2, n),
+            rng.uniform(0.0, 0.2, n),
+            np.zeros(n),
+            np.full(n, 211),
+            np.arange(n) % 2,
+            3 * (np.arange(n) % 4 == 1),
+            np.zeros(n),
+        ]
+    )
+    weights = puppi_weights(from_rows(rows), np.array([10]), RUN2_V15)
+    assert 0 < np.mean(weights) < 1
+
+
+def test_tunes_are_complete_and_frozen():
+    for tune in TUNES.values():
+        lows = [region.low for region in tune.regions]
+        assert lows == [0.0, *(region.high for region in tune.regions[:-1])]
+    assert replace(RUN2_V15, name="v14", association=RUN2_V14.association) == RUN2_V14
+    with pytest.raises(AttributeError):
+        RUN2_V14.name = "other"
+
+
+def test_offsets_of_empty_events_in_between():
+    candidates = toy_events(2, [3.0])
+    n = candidates.offsets[-1]
+    spread_out = Ragged(offsets_of(np.array([0, n, 0])), candidates.columns)
+    assert np.array_equal(
+        puppi_weights(spread_out, np.array([1, 2, 3]), RUN2_V15),
+        puppi_weights(candidates, np.array([2]), RUN2_V15),
+    )
