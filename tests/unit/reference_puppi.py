@@ -99,11 +99,8 @@ def _kind(c: dict[str, np.ndarray], i: int, tune: Tune, no_lepton: bool) -> int:
 
 
 def _alpha(c, rapidity, kinds, i, metric) -> float:
-    d_phi = np.arccos(np.clip(np.cos(c["phi"] - c["phi"][i]), -1, 1))
-    # arccos of a cosine near 1 has few digits: the half-angle form keeps them
-    d_phi = np.where(
-        d_phi < 1.0, 2 * np.arcsin(np.abs(np.sin((c["phi"] - c["phi"][i]) / 2))), d_phi
-    )
+    d_phi = np.abs(c["phi"] - c["phi"][i])
+    d_phi = np.minimum(d_phi, 2 * np.pi - d_phi)
     near = np.hypot(rapidity - rapidity[i], d_phi) < metric.cone
     near &= kinds == 1 if metric.primary_only else kinds != 3
     d_r2 = (c["eta"] - c["eta"][i]) ** 2 + d_phi**2

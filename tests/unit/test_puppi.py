@@ -8,8 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
-from unit.reference_puppi import reference_weights
-from unit.toy_pileup import from_rows, toy_events
 
 from ptmiss.puppi.calibration import inverse_erf, median_and_spread, probability
 from ptmiss.puppi.identity import LEPTON, NEUTRAL, PILEUP, PRIMARY, identities
@@ -17,6 +15,8 @@ from ptmiss.puppi.neighbours import alpha_at, fill_grid, grid_shape
 from ptmiss.puppi.parameters import PHASE2, RUN2_V14, RUN2_V15, TUNES, records
 from ptmiss.puppi.weights import puppi_weights
 from ptmiss.ragged import Ragged, offsets_of
+from unit.reference_puppi import reference_weights
+from unit.toy_pileup import from_rows, toy_events
 
 # rows of an event: pt, eta, phi, mass, pdg_id, charge, from_pv, dz
 PION = 0.13957
@@ -140,7 +140,7 @@ def test_without_pileup_only_the_cut_on_neutrals_acts():
 
 
 def test_a_neutral_by_hand():
-    # pile-up tracks at dR = 0.1, 0.2 and 0.3 from one primary track each of 1 GeV, nothing else near
+    # pile-up tracks at dR = 0.1, 0.2 and 0.3 from one primary track each of 1 GeV
     pairs = [(0.1, 0.0), (0.2, 1.0), (0.3, 2.0)]
     tracks = [track(1.0, 0.0, phi, 3) for _, phi in pairs]
     tracks += [track(5.0, 0.0, phi + d, 0) for d, phi in pairs]
