@@ -1,0 +1,45 @@
+"""From skims to the training and validation datasets of one network."""
+
+from __future__ import annotations
+
+import argparse
+
+from ptmiss.command import parser, run
+
+
+def build_parser() -> argparse.ArgumentParser:
+    args = parser("preprocess", __doc__)
+    args.add_argument(
+        "--skims", nargs="+", required=True, help="all parts of all samples of the training"
+    )
+    args.add_argument("--training", required=True, help="name of the training")
+    args.add_argument("--spec", required=True, help="the training's entry of `trainings`, JSON")
+    args.add_argument("--folds", required=True, help="section `folds`, JSON")
+    args.add_argument("--settings", required=True, help="section `preprocess`, JSON")
+    args.add_argument("--train", required=True, help="training dataset to write (Parquet)")
+    args.add_argument("--validation", required=True, help="validation dataset to write (Parquet)")
+    args.add_argument("--summary", required=True, help="counts, weights and hashes to write, JSON")
+    return args
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = build_parser().parse_args(argv)
+    from ptmiss.model.preprocess import preprocess
+    from ptmiss.settings.base import parse
+    from ptmiss.settings.folds import FoldSettings
+    from ptmiss.settings.preprocess import PreprocessSettings
+    from ptmiss.settings.trainings import Training
+
+    preprocess(
+        args.skims,
+        args.training,
+        parse(Training, args.spec, f"trainings.{args.training}"),
+        parse(FoldSettings, args.folds, "folds"),
+        parse(PreprocessSettings, args.settings, "preprocess"),
+        {"train": args.train, "validation": args.validation},
+        args.summary,
+    )
+
+
+if __name__ == "__main__":
+    run(main)
