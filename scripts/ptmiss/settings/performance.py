@@ -2,24 +2,67 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import itertools
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
+from ptmiss.columns import STORED_METS
 from ptmiss.settings.base import Section
 
-Edges = Annotated[tuple[float, ...], Field(min_length=2)]
+
+def _rising(edges: tuple[float, ...]) -> tuple[float, ...]:
+    if any(low >= high for low, high in itertools.pairwise(edges)):
+        raise ValueError("each edge must be above the one before it")
+    return edges
+
+
+def _stored(names: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = sorted(set(names) - set(STORED_METS))
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)}: not known, allowed: {', '.join(STORED_METS)}")
+    return names
+
+
+Edges = Annotated[tuple[float, ...], Field(min_length=2), AfterValidator(_rising)]
+Range = Annotated[tuple[float, float], AfterValidator(_rising)]
+Positive = Annotated[float, Field(gt=0.0, le=10_000.0)]
 
 
 class PerformanceSettings(Section):
-    """How response and resolution are measured."""
+    """How response and resolution are measured. Momenta in GeV."""
 
     replicas: Annotated[int, Field(ge=20, le=10_000, description="bootstrap replicas")]
     seed: Annotated[int, Field(ge=0, le=900_000_000, description="of the bootstrap")]
     qt_edges: Edges
+    qt_ranges: Annotated[tuple[Range, ...], Field(description="wider bins of the axis qt")]
+    qt_split: Annotated[Positive, Field(description="between n_pv_low_qt and n_pv_high_qt")]
     n_pv_edges: Edges
     gen_ht_edges: Edges
     gen_met_edges: Edges
     plateau_low: Annotated[float, Field(ge=0, description="plateau response from this qT, GeV")]
     plateau_high: Annotated[float, Field(gt=0, description="plateau response up to this qT, GeV")]
+    plateau_gen_met: Annotated[
+        Positive, Field(description="plateau response to true pTmiss, from this true pTmiss")
+    ]
+    response_gen_met: Annotated[
+        Positive, Field(description="response to true pTmiss is of events above this true pTmiss")
+    ]
+    headline_qt: Annotated[Range, Field(description="the one of qt_ranges that headlines use")]
+    rms_range: Annotated[
+        float, Field(ge=10.0, le=500.0, description="RMS is of values within +- this, GeV")
+    ]
     min_events: Annotated[int, Field(ge=2, description="effective events a bin needs")]
+    stored: Annotated[
+        tuple[str, ...],
+        AfterValidator(_stored),
+        Field(description="METs of the input that are measured too, where it has them"),
+    ]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.headline_qt not in self.qt_ranges:
+            raise ValueError(f"headline_qt {list(self.headline_qt)} must be one of qt_ranges")
+        if self.plateau_low >= self.plateau_high:
+            raise ValueError("plateau_low must be below plateau_high")
+        return self

@@ -1,0 +1,37 @@
+"""Measure response and resolution of every estimator: estimates to a tidy table."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from ptmiss.command import parser, run
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the command line of the stage."""
+    p = parser("performance", "Measure response and resolution, in GeV, with bootstrap intervals.")
+    p.add_argument(
+        "--estimates", required=True, nargs="+", metavar="PARQUET", help="estimates of one training"
+    )
+    p.add_argument("--folds", required=True, help="section folds, JSON; its test folds are used")
+    p.add_argument("--settings", required=True, help="section performance, JSON")
+    p.add_argument("--table", required=True, help="tidy table to write, CSV")
+    p.add_argument("--headline", required=True, help="gains with 95%% intervals to write, JSON")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = build_parser().parse_args(argv)
+    from ptmiss.performance.run import performance
+    from ptmiss.settings.base import parse
+    from ptmiss.settings.folds import FoldSettings
+    from ptmiss.settings.performance import PerformanceSettings
+
+    folds = parse(FoldSettings, args.folds, "folds")
+    settings = parse(PerformanceSettings, args.settings, "performance")
+    performance(args.estimates, folds, settings, args.table, args.headline)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,186 @@
+"""Estimates files: which belong together, and their events, a bounded number at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from ptmiss.errors import UserError
+from ptmiss.io import parquet
+from ptmiss.performance.bootstrap import streams
+
+CHUNK_EVENTS = 8192
+"""Events in memory at a time: their bootstrap copies (4 MB for 500 replicas) stay in the cache."""
+
+_TRUTH = ("gen_met_px", "gen_met_py", "gen_ht")
+_BOSON = ("boson_px", "boson_py")
+_EVENT = ("run", "lumi", "event", "fold", "weight", "n_pv", *_TRUTH, *_BOSON)
+_REMEDY = "make it again with the stage evaluate"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Events. Shapes (n,), boson and true_met (2, n), met (estimators, 2, n); GeV; NaN: missing.
+
+    states: generator states of the bootstrap; boson_has_neutrino: the boson is a lepton and a
+    neutrino, so that its momentum is only partly visible.
+    """
+
+    states: np.ndarray
+    weight: np.ndarray
+    n_pv: np.ndarray
+    gen_ht: np.ndarray
+    boson: np.ndarray
+    true_met: np.ndarray
+    met: np.ndarray
+    boson_has_neutrino: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of one sample and variation, and what they say of themselves."""
+
+    training: str
+    sample: str
+    variation: str
+    label: str
+    is_data: bool
+    boson_has_neutrino: bool
+    estimators: tuple[str, ...]
+    files: tuple[str, ...]
+
+    def chunks(
+        self, test_folds: Sequence[int], seed: int, size: int = CHUNK_EVENTS
+    ) -> Iterator[Chunk]:
+        """Yield the events that may be used: those of the test folds, of data all."""
+        columns = [*_EVENT, *(f"{name}_p{axis}" for name in self.estimators for axis in "xy")]
+        waiting: list[pa.Table] = []
+        for file in self.files:
+            for table in parquet.row_groups(file, columns):
+                waiting.append(_check(table, file))
+                while sum(part.num_rows for part in waiting) >= size:
+                    joined = pa.concat_tables(waiting)
+                    yield self._chunk(joined.slice(0, size), test_folds, seed)
+                    waiting = [joined.slice(size)]
+        if sum(part.num_rows for part in waiting):
+            yield self._chunk(pa.concat_tables(waiting), test_folds, seed)
+
+    def _chunk(self, table: pa.Table, test_folds: Sequence[int], seed: int) -> Chunk:
+        if not self.is_data:
+            kept = np.isin(table["fold"].to_numpy(), np.asarray(test_folds, dtype=np.uint8))
+            table = table.filter(pa.array(kept))
+        number = {name: _float64(table, name) for name in table.column_names if name != "event"}
+        met = [[number[f"{name}_p{axis}"] for axis in "xy"] for name in self.estimators]
+        return Chunk(
+            states=streams(*(table[name].to_numpy() for name in ("run", "lumi", "event")), seed),
+            weight=number["weight"],
+            n_pv=number["n_pv"],
+            gen_ht=number["gen_ht"],
+            boson=np.stack([number[name] for name in _BOSON]),
+            true_met=np.stack([number["gen_met_px"], number["gen_met_py"]]),
+            met=np.array(met).reshape(len(self.estimators), 2, table.num_rows),
+            boson_has_neutrino=self.boson_has_neutrino,
+        )
+
+
+def _float64(table: pa.Table, name: str) -> np.ndarray:
+    """Return a column as float64; null becomes NaN."""
+    column = table[name].combine_chunks().cast(pa.float64())
+    return column.to_numpy(zero_copy_only=False)
+
+
+def _check(table: pa.Table, file: str) -> pa.Table:
+    weight = _float64(table, "weight")
+    if not np.isfinite(weight).all():
+        row = int(np.flatnonzero(~np.isfinite(weight))[0])
+        identity = ":".join(str(table[name][row]) for name in ("run", "lumi", "event"))
+        raise UserError(
+            f"{file}: event {identity}: weight is {weight[row]}, expected a finite number;"
+            f" {_REMEDY}"
+        )
+    return table.replace_schema_metadata(None)
+
+
+def sources(files: Iterable[str | os.PathLike[str]], stored: Sequence[str]) -> list[Source]:
+    """Return the sources that the files make up, sorted by sample and variation.
+
+    stored: METs of the input that are measured besides the estimators. Raises `UserError` for a
+    file that is not an estimates file, a part given twice, files of several trainings, and files of
+    one sample that do not hold the same estimators.
+    """
+    groups: dict[tuple[str, str], list[tuple[str, str, Source]]] = {}
+    for file in sorted(os.fspath(file) for file in files):
+        part, source = _describe(file, stored)
+        groups.setdefault((source.sample, source.variation), []).append((part, file, source))
+    found = []
+    for key in sorted(groups):
+        members = sorted(groups[key], key=lambda member: member[:2])
+        part, file, first = members[0]
+        for other_part, other_file, other in members[1:]:
+            if other_part == part:
+                raise UserError(
+                    f"{other_file}: holds part {part!r} of sample {key[0]}, which {file} holds too;"
+                    " give each part once"
+                )
+            part, file = other_part, other_file
+            _alike(first, other)
+        names = tuple(member[1] for member in members)
+        found.append(Source(**{**first.__dict__, "files": names}))
+    for other in found[1:]:
+        if other.training != found[0].training:
+            raise UserError(
+                f"--estimates: {found[0].files[0]} is of training {found[0].training!r},"
+                f" {other.files[0]} of {other.training!r}; make one table for each training"
+            )
+    if not found:
+        raise UserError("--estimates: no file given; expected at least one estimates file")
+    return found
+
+
+def _alike(first: Source, other: Source) -> None:
+    for name in ("training", "label", "is_data", "boson_has_neutrino", "estimators"):
+        mine, its = getattr(first, name), getattr(other, name)
+        if mine != its:
+            raise UserError(
+                f"{other.files[0]}: {name} is {its!r}, but {mine!r} in {first.files[0]} of the same"
+                f" sample; {_REMEDY}"
+            )
+
+
+def _describe(file: str, stored: Sequence[str]) -> tuple[str, Source]:
+    with parquet.reading(file) as opened:
+        schema = opened.schema_arrow
+    metadata = {k.decode(): v.decode() for k, v in (schema.metadata or {}).items()}
+    missing = [name for name in _EVENT if name not in schema.names]
+    if missing:
+        raise UserError(
+            f"{file}: column {missing[0]} is missing, so these are not estimates; {_REMEDY}"
+        )
+    unsaid = [name for name in ("sample", "training", "variation", "part") if name not in metadata]
+    if unsaid:
+        raise UserError(f"{file}: does not say its {unsaid[0]} in the file's metadata; {_REMEDY}")
+    estimators = [
+        name.removesuffix("_px")
+        for name in schema.names
+        if name.endswith("_px")
+        and name.removesuffix("px") + "py" in schema.names
+        and name not in _EVENT
+        and not name.startswith("stored_")
+    ]
+    estimators += [f"stored_{name}" for name in stored if f"stored_{name}_px" in schema.names]
+    if not estimators:
+        raise UserError(f"{file}: holds no estimator (columns NAME_px and NAME_py); {_REMEDY}")
+    return metadata["part"], Source(
+        training=metadata["training"],
+        sample=metadata["sample"],
+        variation=metadata["variation"],
+        label=metadata.get("label", metadata["sample"]),
+        is_data=metadata.get("is_data", "false").lower() in ("true", "1"),
+        boson_has_neutrino=metadata.get("selection", "") == "wmunu",
+        estimators=tuple(estimators),
+        files=(file,),
+    )
