@@ -13,7 +13,7 @@ from ptmiss.errors import UserError
 from ptmiss.settings.base import Section, from_mapping
 from ptmiss.settings.samples import Name
 
-Line = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:]+ *= *[^=]+$")]
+Line = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:()]+ *= *[^=]+$")]
 """A Pythia setting as it stands in its manual, `Class:name = value`."""
 
 

@@ -13,8 +13,9 @@ from ptmiss.errors import UserError
 from ptmiss.folds import N_FOLDS
 from ptmiss.io import parquet
 from ptmiss.ragged import Ragged, from_arrow, to_arrow
-from ptmiss.simulation.generator import BATCH, Record, concatenate, next_batch
+from ptmiss.simulation.particles import is_invisible
 from ptmiss.simulation.pythia import start
+from ptmiss.simulation.record import BATCH, Record, concatenate, next_batch
 from ptmiss.simulation.seeds import pythia_seed
 
 PROCESS = ("SoftQCD:inelastic = on",)
@@ -25,9 +26,6 @@ MAX_ABS_ETA = 5.2
 
 MIN_PT = 0.1
 """GeV. Softer particles carry under 2 % of the scalar pT sum and are a tenth of all."""
-
-INVISIBLE = (12, 14, 16)
-"""Absolute PDG ids that pile-up drops: its neutrinos carry 0.05 GeV an event."""
 
 _COLUMNS = {
     "pt": pa.float32(),
@@ -100,7 +98,7 @@ def generate_minbias(seed: int, part: int, n_parts: int, n_events: int) -> pa.Ta
         seen = (
             (particles["pt"] > MIN_PT)
             & (np.abs(particles["eta"]) < MAX_ABS_ETA)
-            & ~np.isin(np.abs(particles["pdg_id"]), INVISIBLE)
+            & ~is_invisible(particles["pdg_id"])
         )
         batches.append(particles.keep_candidates(seen))
         missing -= particles.n_events
