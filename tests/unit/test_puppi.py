@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from ptmiss.puppi.calibration import inverse_erf, median_and_spread, probability
+from ptmiss.puppi.calibration import calibrate, inverse_erf, median_and_spread
 from ptmiss.puppi.identity import LEPTON, NEUTRAL, PILEUP, PRIMARY, identities
-from ptmiss.puppi.neighbours import alpha_at, fill_grid, grid_shape
+from ptmiss.puppi.neighbours import alphas
 from ptmiss.puppi.parameters import PHASE2, RUN2_V14, RUN2_V15, TUNES, records
 from ptmiss.puppi.weights import puppi_weights
 from ptmiss.ragged import Ragged, offsets_of
@@ -177,18 +177,41 @@ def test_lepton_free_puppi_ignores_leptons():
     assert weights_of(muon) == [0.0]
 
 
-def test_only_primary_tracks_count_centrally_and_everything_forward():
-    def alphas(metric):
-        rows = from_rows(event(track(2.0, 0.1, 0.0, 3), photon(3.0, -0.1, 0.0)))
-        pt, eta, phi = (rows[name].astype(np.float64) for name in ("pt", "eta", "phi"))
-        rows_n, columns_n = grid_shape(metric.cone)
-        starts, points = np.empty(rows_n * columns_n + 1, dtype=np.int64), np.empty((4, 4))
-        members = np.array([0] if metric.primary_only else [0, 1])
-        fill_grid(members, pt, eta, phi, eta, metric.cone, starts, points)
-        return alpha_at(0.0, 0.0, 0.0, metric.cone, starts, points)
+def alpha_of_first(points, members, cone=0.4, rapidity=None):
+    pt, eta, phi = np.array(points, dtype=np.float64).T
+    rapidity = eta if rapidity is None else np.array(rapidity)
+    wanted = np.arange(len(pt)) == 0
+    offsets = offsets_of(np.array([len(pt)]))
+    found = alphas(pt, eta, phi, rapidity, np.array(members), wanted, offsets, cone)
+    assert np.isnan(found[1:]).all()
+    return found[0]
 
-    assert alphas(RUN2_V15.metrics[0]) == pytest.approx(math.log(4 / 0.01), abs=1e-5)
-    assert alphas(RUN2_V15.metrics[1]) == pytest.approx(math.log(13 / 0.01), abs=1e-5)
+
+def test_alpha_counts_members_within_the_cone():
+    points = [(7.0, 0.0, 0.0), (2.0, 0.1, 0.0), (3.0, -0.1, 0.0), (9.0, 0.401, 0.0)]
+    assert alpha_of_first(points, [True, True, False, True]) == pytest.approx(math.log(4 / 0.01))
+    assert alpha_of_first(points, [True] * 4) == pytest.approx(math.log(13 / 0.01))
+    assert alpha_of_first(points, [True, False, False, True]) == 0.0
+
+
+def test_alpha_leaves_out_what_is_nearer_than_a_hundredth():
+    assert alpha_of_first([(7.0, 0.0, 0.0), (2.0, 0.0, 0.0099)], [True, True]) == 0.0
+    near = alpha_of_first([(7.0, 0.0, 0.0), (2.0, 0.0, 0.0101)], [True, True])
+    assert near == pytest.approx(math.log(4 / 0.0101**2))
+
+
+def test_alpha_across_the_seam_of_phi():
+    for a, b in [(3.1, -3.1), (-3.1, 3.1), (math.pi, -math.pi + 0.05), (-math.pi, 3.0)]:
+        d = 2 * math.pi - abs(a - b)
+        found = alpha_of_first([(1.0, 0.0, a), (2.0, 0.0, b)], [True, True])
+        assert found == pytest.approx(math.log(4 / d**2))
+
+
+def test_cone_in_rapidity_and_distance_in_eta():
+    points = [(1.0, 0.0, 0.0), (2.0, 0.5, 0.0)]
+    assert alpha_of_first(points, [True, True]) == 0.0
+    found = alpha_of_first(points, [True, True], rapidity=[0.0, 0.39])
+    assert found == pytest.approx(math.log(4 / 0.25))
 
 
 def test_borders_belong_to_the_outer_region():
@@ -297,18 +320,14 @@ def test_primary_candidates_above_the_median_change_nothing():
     assert median_and_spread(pileup, np.array([2.1])) == median_and_spread(pileup, NOTHING)
 
 
-@pytest.mark.parametrize("alpha", [-3.0, 0.0, 1.9, 2.0, 2.1, 5.0, 40.0])
-def test_probability(alpha):
-    expected = stats.chi2.cdf((alpha - 2) ** 2 / 0.7**2, 1) if alpha > 2 else 0.0
-    assert probability(alpha, 2.0, 0.7) == pytest.approx(expected, abs=1e-14)
-
-
-def test_probability_of_odd_values():
-    assert probability(math.nan, 0.0, 1.0) == 0.0
-    assert probability(1.0, math.nan, 1.0) == 0.0
-    assert probability(0.0, -1.0, 1.0) == 0.0  # no neighbours, however low the median
-    assert probability(1.0, 0.0, 0.0) == 1.0
-    assert probability(1.0, 0.0, -1.0) == probability(1.0, 0.0, 1.0)
+def test_events_without_pileup_have_no_calibration():
+    alpha = np.array([1.0, 2.0, 3.0, 9.0, 9.0])
+    pileup = np.array([False, True, True, True, False])
+    offsets = offsets_of(np.array([1, 3, 0, 1]))
+    medians, spreads = calibrate(alpha, pileup, np.zeros(5, dtype=bool), offsets)
+    assert np.array_equal(medians, [np.nan, 3.0, np.nan, np.nan], equal_nan=True)
+    assert np.array_equal(np.isnan(spreads), np.isnan(medians))
+    assert spreads[1] == pytest.approx(math.sqrt(1 / 2))
 
 
 # --- properties -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Median and spread of alpha for pile-up, and the probability that follows from them."""
+"""Median and spread of alpha for pile-up, event by event."""
 
 from __future__ import annotations
 
@@ -78,11 +78,20 @@ def median_and_spread(pileup: np.ndarray, primary: np.ndarray) -> tuple[float, f
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def probability(alpha: float, median: float, spread: float) -> float:
-    """Return the chi2 probability (1 degree of freedom) that pile-up lies below `alpha`.
+def calibrate(
+    alpha: np.ndarray, pileup: np.ndarray, primary: np.ndarray, offsets: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return median and spread of each event, NaN without pile-up, float64, shape (n_events,).
 
-    It is 0 for an alpha of 0 (no neighbours), at or below the median, or not a number.
+    alpha: shape (n_candidates,); pileup, primary: which of them calibrate, bool.
     """
-    if alpha == 0.0 or not alpha > median:
-        return 0.0
-    return math.erf((alpha - median) / (abs(spread) * math.sqrt(2.0)))
+    n_events = len(offsets) - 1
+    medians = np.full(n_events, np.nan)
+    spreads = np.full(n_events, np.nan)
+    for event in range(n_events):
+        inside = slice(offsets[event], offsets[event + 1])
+        of_pileup = alpha[inside][pileup[inside]]
+        if len(of_pileup) > 0:
+            of_primary = alpha[inside][primary[inside]]
+            medians[event], spreads[event] = median_and_spread(of_pileup, of_primary)
+    return medians, spreads

@@ -1,7 +1,7 @@
 """Tunes of PUPPI: what differs between eta regions and what does not.
 
-Sources: Bertolini, Harris, Low, Tran, arXiv:1407.6013 (algorithm); the PUPPI configuration in CMSSW,
-CommonTools/PileupAlgos (values); CMS-DP-2021-001 (what the Run 2 tunes v14 and v15 are for).
+Sources: Bertolini, Harris, Low, Tran, arXiv:1407.6013 (algorithm); the PUPPI configuration of CMSSW
+in CommonTools/PileupAlgos (values); CMS-DP-2021-001 (what the Run 2 tunes v14 and v15 are for).
 """
 
 from __future__ import annotations

@@ -7,11 +7,14 @@ import math
 import numpy as np
 from numba import njit
 
-from ptmiss.puppi.calibration import median_and_spread, probability
+from ptmiss.puppi.calibration import calibrate
 from ptmiss.puppi.identity import LEPTON, NEUTRAL, PILEUP, PRIMARY, identities
-from ptmiss.puppi.neighbours import alpha_at, fill_grid, grid_shape
+from ptmiss.puppi.neighbours import alphas
 from ptmiss.puppi.parameters import Tune, records
 from ptmiss.ragged import Ragged
+
+# Compiled functions call only compiled functions of their own module, here and beside: the cache of
+# compiled code notices a change of the module it belongs to, and of no other.
 
 
 def puppi_weights(
@@ -33,10 +36,15 @@ def puppi_weights(
     """
     if len(n_pv) != candidates.n_events:
         raise ValueError(f"n_pv has {len(n_pv)} entries for {candidates.n_events} events")
-    columns = candidates.columns
+    columns, offsets = candidates.columns, candidates.offsets
+    pt, eta, phi, mass = (
+        np.asarray(columns[name], dtype=np.float64) for name in ("pt", "eta", "phi", "mass")
+    )
+    regions = records(*parameters.regions)
+    phi, rapidity, region = _locate(pt, eta, phi, mass, regions)
     kinds = identities(
-        columns["pt"],
-        columns["eta"],
+        pt,
+        eta,
         columns["dz"],
         columns["pdg_id"],
         columns["charge"],
@@ -45,152 +53,93 @@ def puppi_weights(
         records(parameters.association),
         no_lepton,
     )
-    return _weights(
-        columns["pt"],
-        columns["eta"],
-        columns["phi"],
-        columns["mass"],
-        kinds,
-        columns["pdg_id"] == 22,
-        candidates.offsets,
-        np.asarray(n_pv, dtype=np.float64),
-        records(*parameters.metrics),
-        records(*parameters.regions),
-        records(parameters.protection),
-        parameters.calibration_abs_eta,
-        no_lepton,
-    )
+    finite, weighed = region != _NOT_FINITE, region >= 0
+    calibrating = weighed & (np.abs(eta) < parameters.calibration_abs_eta)
+    metric_of = np.where(weighed, regions["metric"][region], -1)
 
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _weights(
-    pt,
-    eta,
-    phi,
-    mass,
-    kinds,
-    photons,
-    offsets,
-    n_pv,
-    metrics,
-    regions,
-    protections,
-    calibration_abs_eta,
-    no_lepton,
-):
-    weights = np.zeros(len(pt), dtype=np.float32)
-    largest = 0
-    for event in range(len(n_pv)):
-        largest = max(largest, offsets[event + 1] - offsets[event])
-    points = np.empty((4, 2 * largest))
-    for event in range(len(n_pv)):
-        a, b = offsets[event], offsets[event + 1]
-        _event_weights(
-            pt[a:b].astype(np.float64),
-            eta[a:b].astype(np.float64),
-            phi[a:b].astype(np.float64),
-            mass[a:b].astype(np.float64),
-            kinds[a:b],
-            photons[a:b],
-            n_pv[event],
-            metrics,
+    weights = (weighed & ((kinds == PRIMARY) | (kinds == LEPTON))).astype(np.float32)
+    for m, metric in enumerate(parameters.metrics):
+        members = finite & (kinds == PRIMARY if metric.primary_only else kinds != LEPTON)
+        neutral = (kinds == NEUTRAL) & (metric_of == m)
+        pileup = calibrating & (kinds == PILEUP) & (pt >= metric.min_pt)
+        primary = calibrating & (kinds == PRIMARY) & (pt >= metric.min_pt)
+        wanted = neutral | pileup | primary
+        alpha = alphas(pt, eta, phi, rapidity, members, wanted, offsets, metric.cone)
+        median, spread = calibrate(alpha, pileup, primary, offsets)
+        _weigh_neutrals(
+            alpha,
+            neutral,
+            pt,
+            (columns["pdg_id"] == 22) & (np.abs(eta) < parameters.protection.photon_abs_eta),
+            region,
+            offsets,
+            np.asarray(n_pv, dtype=np.float64),
+            median,
+            spread,
             regions,
-            protections[0],
-            calibration_abs_eta,
+            records(parameters.protection),
             no_lepton,
-            points,
-            weights[a:b],
+            weights,
         )
     return weights
 
 
+_OUTSIDE = -1
+_NOT_FINITE = -2
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def _event_weights(
-    pt,
-    eta,
-    phi,
-    mass,
-    kinds,
-    photons,
-    n_pv,
-    metrics,
-    regions,
-    protection,
-    calibration_abs_eta,
-    no_lepton,
-    points,
-    weights,
-):
+def _locate(pt, eta, phi, mass, regions):
+    # returns phi within [-pi, pi], rapidity, and the index of the eta region or a number below 0
     n = len(pt)
+    turned = np.empty(n)
     rapidity = np.empty(n)
-    region = np.full(n, -1, dtype=np.int64)
-    finite = np.empty(n, dtype=np.bool_)
+    region = np.full(n, _OUTSIDE, dtype=np.int64)
     for i in range(n):
-        finite[i] = math.isfinite(pt[i] + eta[i] + phi[i] + mass[i])
-        if not finite[i]:
+        if not math.isfinite(pt[i] + eta[i] + phi[i] + mass[i]):
+            region[i] = _NOT_FINITE
             continue
-        phi[i] -= 2.0 * math.pi * math.floor(phi[i] / (2.0 * math.pi) + 0.5)
-        rapidity[i] = _rapidity(pt[i], eta[i], mass[i])
+        turned[i] = phi[i] - 2.0 * math.pi * math.floor(phi[i] / (2.0 * math.pi) + 0.5)
+        rapidity[i] = eta[i]
+        if mass[i] > 0.0:  # packed masses can be slightly negative
+            # asinh keeps the digits that ln((E + pz) / (E - pz)) loses at large |eta|
+            rapidity[i] = math.asinh(pt[i] * math.sinh(eta[i]) / math.hypot(pt[i], mass[i]))
         if pt[i] > 0.0:
             for k in range(len(regions)):
                 if regions[k].low <= abs(eta[i]) < regions[k].high:
                     region[i] = k
-        if region[i] >= 0 and kinds[i] in (PRIMARY, LEPTON):
-            weights[i] = 1.0
+    return turned, rapidity, region
 
-    alphas = np.empty(n)
-    members = np.empty(n, dtype=np.int64)
-    for m in range(len(metrics)):
-        metric = metrics[m]
-        n_members = 0
-        for i in range(n):
-            wanted = kinds[i] == PRIMARY if metric.primary_only else kinds[i] != LEPTON
-            if finite[i] and wanted:
-                members[n_members] = i
-                n_members += 1
-        n_rows, n_columns = grid_shape(metric.cone)
-        starts = np.empty(n_rows * n_columns + 1, dtype=np.int64)
-        fill_grid(members[:n_members], pt, eta, phi, rapidity, metric.cone, starts, points)
 
-        pileup = np.empty(n)
-        primary = np.empty(n)
-        n_pileup = 0
-        n_primary = 0
-        for i in range(n):
-            if region[i] < 0 or kinds[i] == LEPTON:
-                continue
-            if kinds[i] == NEUTRAL:
-                if regions[region[i]].metric == m:
-                    alphas[i] = alpha_at(eta[i], phi[i], rapidity[i], metric.cone, starts, points)
-            elif abs(eta[i]) < calibration_abs_eta and pt[i] >= metric.min_pt:
-                alpha = alpha_at(eta[i], phi[i], rapidity[i], metric.cone, starts, points)
-                if kinds[i] == PILEUP:
-                    pileup[n_pileup] = alpha
-                    n_pileup += 1
-                else:
-                    primary[n_primary] = alpha
-                    n_primary += 1
-
-        median, spread = 0.0, 0.0
-        if n_pileup > 0:
-            median, spread = median_and_spread(pileup[:n_pileup], primary[:n_primary])
-        for i in range(n):
-            if region[i] < 0 or kinds[i] != NEUTRAL or regions[region[i]].metric != m:
+@njit(cache=True, nogil=True, error_model="numpy")
+def _weigh_neutrals(
+    alpha,
+    neutral,
+    pt,
+    photon,
+    region,
+    offsets,
+    n_pv,
+    medians,
+    spreads,
+    regions,
+    protections,
+    no_lepton,
+    weights,
+):
+    protection = protections[0]
+    for event in range(len(n_pv)):
+        for i in range(offsets[event], offsets[event + 1]):
+            if not neutral[i]:
                 continue
             place = regions[region[i]]
-            weight = 1.0
-            if n_pileup > 0:
-                weight = probability(
-                    alphas[i], median * place.median_scale, spread * place.rms_scale
-                )
-            if weight * pt[i] < place.neutral_pt + place.neutral_pt_slope * n_pv:
+            weight = 1.0  # without pile-up
+            if not math.isnan(medians[event]):
+                median = medians[event] * place.median_scale
+                weight = _probability(alpha[i], median, spreads[event] * place.rms_scale)
+            if weight * pt[i] < place.neutral_pt + place.neutral_pt_slope * n_pv[event]:
                 weight = 0.0
-            if (
-                no_lepton
-                and photons[i]
-                and abs(eta[i]) < protection.photon_abs_eta
-                and pt[i] > protection.photon_pt
-            ):
+            if no_lepton and photon[i] and pt[i] > protection.photon_pt:
                 weight = 1.0
             else:
                 ramp = (pt[i] - protection.start_pt) / (protection.full_pt - protection.start_pt)
@@ -199,8 +148,8 @@ def _event_weights(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _rapidity(pt, eta, mass):
-    if mass <= 0.0:  # packed masses can be slightly negative
-        return eta
-    # asinh keeps the digits that ln((E + pz) / (E - pz)) loses at large |eta|
-    return math.asinh(pt * math.sinh(eta) / math.hypot(pt, mass))
+def _probability(alpha: float, median: float, spread: float) -> float:
+    # chi2 distribution function, 1 degree of freedom; an alpha of 0 means no neighbours
+    if alpha == 0.0 or not alpha > median:
+        return 0.0
+    return math.erf((alpha - median) / (abs(spread) * math.sqrt(2.0)))
