@@ -70,14 +70,11 @@ def clean_of_leptons(jets: Ragged, leptons: Ragged, radius: float = 0.4) -> np.n
     """
     if jets.n_events != leptons.n_events:
         raise ValueError(f"jets of {jets.n_events} events, leptons of {leptons.n_events}")
+    eta, phi, lepton_eta, lepton_phi = (
+        objects[name].astype(np.float64) for objects in (jets, leptons) for name in ("eta", "phi")
+    )
     return _far_from_all(
-        jets["eta"],
-        jets["phi"],
-        jets.offsets,
-        leptons["eta"],
-        leptons["phi"],
-        leptons.offsets,
-        radius,
+        eta, phi, jets.offsets, lepton_eta, lepton_phi, leptons.offsets, float(radius)
     )
 
 
@@ -111,8 +108,8 @@ def _far_from_all(eta, phi, offsets, lepton_eta, lepton_phi, lepton_offsets, rad
     for event in range(len(offsets) - 1):
         for i in range(offsets[event], offsets[event + 1]):
             for j in range(lepton_offsets[event], lepton_offsets[event + 1]):
-                d_eta = float(eta[i]) - float(lepton_eta[j])
-                turn = (float(phi[i]) - float(lepton_phi[j])) / (2.0 * math.pi)
+                d_eta = eta[i] - lepton_eta[j]
+                turn = (phi[i] - lepton_phi[j]) / (2.0 * math.pi)
                 d_phi = (turn - math.floor(turn + 0.5)) * 2.0 * math.pi
                 if d_eta * d_eta + d_phi * d_phi < radius * radius:
                     far[i] = False

@@ -26,8 +26,9 @@ def median_density(
 
     Source: Cacciari, Salam, Soyez, arXiv:1111.6097 (grid median); CMS uses |y| < 5 and 0.55.
     """
-    if mass is None:
-        mass = np.zeros(len(pt), dtype=np.float32)
+    mass = np.zeros(len(pt)) if mass is None else mass
+    # one type, one compilation
+    pt, eta, phi, mass = (np.asarray(x, dtype=np.float64) for x in (pt, eta, phi, mass))
     n_rows = max(int(2.0 * max_rapidity / spacing + 0.5), 1)
     n_columns = max(int(2.0 * math.pi / spacing + 0.5), 1)
     return _median_density(pt, eta, phi, mass, offsets, max_rapidity, n_rows, n_columns)
@@ -41,10 +42,10 @@ def _median_density(pt, eta, phi, mass, offsets, max_rapidity, n_rows, n_columns
     for event in range(len(densities)):
         cells[:] = 0.0
         for i in range(offsets[event], offsets[event + 1]):
-            p, y, m = float(pt[i]), float(eta[i]), float(mass[i])
+            p, y, m = pt[i], eta[i], mass[i]
             if m > 0.0:
                 y = math.asinh(p * math.sinh(y) / math.hypot(p, m))
-            turn = float(phi[i]) / (2.0 * math.pi)
+            turn = phi[i] / (2.0 * math.pi)
             if not math.isfinite(p + turn) or not abs(y) < max_rapidity:
                 continue
             row = int((y + max_rapidity) / (2.0 * max_rapidity) * n_rows)

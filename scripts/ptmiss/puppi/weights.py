@@ -45,7 +45,7 @@ def puppi_weights(
     kinds = identities(
         pt,
         eta,
-        columns["dz"],
+        np.asarray(columns["dz"], dtype=np.float64),
         columns["pdg_id"],
         columns["charge"],
         columns["from_pv"],
