@@ -8,7 +8,7 @@ from ptmiss.command import parser, run
 
 
 def build_parser() -> argparse.ArgumentParser:
-    args = parser("preprocess", __doc__)
+    args = parser("preprocess.py", __doc__)
     args.add_argument(
         "--skims", nargs="+", required=True, help="all parts of all samples of the training"
     )

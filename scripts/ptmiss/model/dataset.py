@@ -82,14 +82,6 @@ class Events:
 PER_EVENT = ("truth", "pinned", "weight", "sample", "key")
 
 
-def join(parts: list[Events]) -> Events:
-    """Return all events of `parts` one after the other."""
-    counts = np.concatenate([np.diff(part.offsets) for part in parts])
-    names = ("continuous", "categories", *PER_EVENT)
-    columns = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
-    return Events(offsets_of(counts), *columns)
-
-
 def to_table(events: Events) -> pa.Table:
     """Return events as a table of `SCHEMA`."""
     columns = {

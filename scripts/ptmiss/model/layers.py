@@ -18,6 +18,10 @@ EPSILON = 1e-3
 """Hidden layers, outputs (weight, bias x, bias y) and batch normalisation of the public training
 code (yongbinfeng/DeepMETTraining)."""
 
+BIAS_SCALE = {"faithful": 1.0, "log": 0.02}
+"""Unit of the two bias outputs. With 1 (50 GeV) the biases of a thousand candidates start hundreds
+of GeV from the truth, and the first epochs are spent on that; 0.02 makes the unit 1 GeV."""
+
 TRANSFORMS = {
     "faithful": None,
     # log1p(|x| / scale) for quantities that span decades, scaled to a spread near 1. A scale is
@@ -104,7 +108,13 @@ class CandidateNetwork(keras.layers.Layer):
             shift = self.betas[i] - mean * scale
             kernel = scale[:, tf.newaxis] * self.kernels[i + 1]
             bias = self.biases[i + 1] + tf.linalg.matvec(self.kernels[i + 1], shift, True)
-        return tf.matmul(hidden, kernel) + bias
+        return (tf.matmul(hidden, kernel) + bias) * self.output_scale
+
+    @property
+    def output_scale(self) -> np.ndarray:
+        """What the last layer's outputs are multiplied with, float32 (3,)."""
+        scale = BIAS_SCALE[self.transform]
+        return np.array([1.0, scale, scale], dtype=np.float32)
 
     def _weight(
         self, name: str, shape: tuple[int, ...], initializer: object, trainable: bool = True

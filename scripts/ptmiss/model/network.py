@@ -19,6 +19,7 @@ from ptmiss.model import features as ft
 from ptmiss.model.layers import TRANSFORMS, UNITS, CandidateNetwork
 
 BiasForm = Literal["caption", "training_code", "shipped"]
+BIAS_FORMS = ("caption", "training_code", "shipped")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class NetworkSpec:
     transform: str
     pinned_pt: float
     rules: ft.FeatureRules
+
+    def __post_init__(self) -> None:
+        if self.bias not in BIAS_FORMS or self.transform not in TRANSFORMS:
+            raise ValueError(f"unknown bias form {self.bias!r} or transform {self.transform!r}")
 
     def as_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""
@@ -172,8 +177,8 @@ def weights_of(model: DeepMET) -> dict[str, np.ndarray]:
     """Return all weights as float32 arrays by name, for the export and for tests.
 
     embedding0..2 (rows, 8); kernel0..2, bias0..2, gamma0..2, beta0..2, mean0..2, variance0..2;
-    kernel_out (16, 3), bias_out (3,); with bias form "shipped" sum_kernel (4, 2), sum_bias (2,);
-    with transform "log" is_log, inverse_scale, gain (8,). Kernels are (in, out); the input of
+    kernel_out (16, 3), bias_out (3,), both including `output_scale`;
+    with bias form "shipped" sum_kernel (4, 2), sum_bias (2,); with transform "log" is_log, inverse_scale, gain (8,). Kernels are (in, out); the input of
     kernel0 is (8 continuous, embedding0, embedding1, embedding2); layer i is
     norm_i(tanh(x kernel_i + bias_i)), norm(h) = gamma (h - mean) / sqrt(variance + 1e-3) + beta.
     """
@@ -193,6 +198,8 @@ def weights_of(model: DeepMET) -> dict[str, np.ndarray]:
     if model.spec.bias == "shipped":
         named["sum_kernel"], named["sum_bias"] = model.sum_kernel, model.sum_bias
     arrays = {name: np.array(variable.numpy(), np.float32) for name, variable in named.items()}
+    arrays["kernel_out"] *= net.output_scale
+    arrays["bias_out"] *= net.output_scale
     constants = TRANSFORMS[model.spec.transform]
     if constants is not None:
         arrays.update({key: np.array(value, np.float32) for key, value in constants.items()})

@@ -1,0 +1,49 @@
+"""Train: one network from its datasets."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ptmiss.command import parser, run
+
+
+def build_parser() -> argparse.ArgumentParser:
+    build = parser("train.py", "Train one network; a stopped run goes on after its last epoch.")
+    build.add_argument("--train", required=True, metavar="IN.parquet", help="training dataset")
+    build.add_argument("--validation", required=True, metavar="IN.parquet", help="the other one")
+    build.add_argument("--summary", required=True, metavar="IN.json", help="their summary")
+    build.add_argument("--spec", required=True, metavar="JSON", help="its entry of `trainings`")
+    build.add_argument("--settings", required=True, metavar="JSON", help="config section train")
+    build.add_argument("--threads", required=True, type=int, metavar="N", help="threads to use")
+    build.add_argument("--model", required=True, metavar="OUT.keras", help="network to write")
+    build.add_argument("--history", required=True, metavar="OUT.csv", help="one row an epoch")
+    build.add_argument("--record", required=True, metavar="OUT.json", help="how it was trained")
+    build.add_argument("--checkpoints", required=True, metavar="DIR", help="of stopped runs")
+    build.add_argument("--tensorboard", required=True, metavar="DIR", help="TensorBoard files")
+    return build
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = build_parser().parse_args(argv)
+    from ptmiss.model.runtime import prepare
+
+    prepare(args.threads)
+    from ptmiss.model.train import TrainInputs, TrainOutputs, train
+    from ptmiss.settings.base import parse
+    from ptmiss.settings.train import TrainSettings
+    from ptmiss.settings.trainings import Training
+
+    train(
+        TrainInputs(*map(Path, (args.train, args.validation, args.summary))),
+        parse(Training, args.spec, "trainings"),
+        parse(TrainSettings, args.settings, "train"),
+        TrainOutputs(
+            *map(Path, (args.model, args.history, args.record)),
+            *map(Path, (args.checkpoints, args.tensorboard)),
+        ),
+    )
+
+
+if __name__ == "__main__":
+    run(main)
