@@ -14,13 +14,17 @@ def build_parser() -> argparse.ArgumentParser:
     build.add_argument("--variation", required=True, metavar="NAME", help="recorded in the output")
     build.add_argument("--settings", required=True, metavar="JSON", help="config section evaluate")
     build.add_argument("--estimates", required=True, metavar="OUT.parquet", help="file to write")
+    build.add_argument("--model", metavar="IN.onnx", help="the training's model: adds deepmet")
+    more = "adds another model with DeepMET's interface; may be repeated"
+    build.add_argument("--external", action="append", default=[], metavar="NAME=ONNX", help=more)
+    build.add_argument("--threads", type=int, default=1, metavar="N", help="threads of a network")
     build.add_argument("--weights", metavar="OUT.parquet", help="also write candidate weights")
     return build
 
 
 def main(argv: list[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
-    from ptmiss.evaluate import evaluate
+    from ptmiss.evaluate import Models, evaluate, external_models
     from ptmiss.settings.base import parse
     from ptmiss.settings.evaluate import EvaluateSettings
 
@@ -30,6 +34,7 @@ def main(argv: list[str] | None = None) -> None:
         variation=args.variation,
         settings=parse(EvaluateSettings, args.settings, "evaluate"),
         estimates=args.estimates,
+        models=Models(args.model, external_models(args.external), args.threads),
         weights=args.weights,
     )
 
