@@ -40,7 +40,8 @@ def observe(
     NaN where the estimate is not finite or the event lacks what the observable needs; `along` also
     where the true pTmiss is not above `response_gen_met`.
     """
-    x, y = chunk.met[estimator]
+    good = np.isfinite(chunk.met[estimator]).all(axis=0)
+    x, y = np.where(good, chunk.met[estimator], np.nan)
     out = {}
     if "par" in wanted:
         unseen = chunk.true_met if chunk.boson_has_neutrino else (0.0, 0.0)
@@ -53,6 +54,4 @@ def observe(
         out["x"], out["y"] = x - true_x, y - true_y
         out["met"] = np.hypot(x, y) - gen_met
         out["along"] = np.where(gen_met > response_gen_met, along - gen_met, np.nan)
-    values = np.array([out[name] for name in wanted]).reshape(len(wanted), x.size)
-    values[:, ~(np.isfinite(x) & np.isfinite(y))] = np.nan
-    return values
+    return np.array([out[name] for name in wanted]).reshape(len(wanted), x.size)

@@ -1,0 +1,290 @@
+"""Toys of known response and resolution, recovered; and what must not change the result."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+import performance_toys as toys
+from ptmiss.performance.bootstrap import copies, gain, interval
+from ptmiss.performance.measure import Distributions, cores, measure
+from ptmiss.performance.resolution import Measured
+from ptmiss.performance.stream import Chunk
+
+NAMES = tuple(toys.ESTIMATORS)
+
+
+def _cut(whole: Chunk, places: list[int]) -> list[Chunk]:
+    bounds = [0, *places, whole.weight.size]
+    fields = [f.name for f in dataclasses.fields(whole) if f.name != "boson_has_neutrino"]
+    return [
+        dataclasses.replace(whole, **{name: getattr(whole, name)[..., low:high] for name in fields})
+        for low, high in itertools.pairwise(bounds)
+    ]
+
+
+def _measure(columns, kind="dilepton", workers=1, names=NAMES, **changes) -> Distributions:
+    chunk = toys.chunk(columns, kind=kind)
+    settings = toys.settings(**{"replicas": 50, **changes})
+    return measure(lambda: [chunk], names, settings, workers)
+
+
+def _quantities(parts, estimator, where=("all", -np.inf, np.inf), **changes):
+    settings = toys.settings(**{"replicas": 50, **changes})
+    one = Measured(parts, parts.estimators.index(estimator), settings)
+    return one.quantities(parts.grid.find(*where))
+
+
+def _same(one: Distributions, other: Distributions) -> None:
+    for name in ("scale", "edges", "hist", "levers", "moments", "non_finite"):
+        assert (getattr(one, name) == getattr(other, name)).all(), name
+
+
+@pytest.mark.parametrize("estimator", NAMES)
+def test_known_response_and_resolution_are_recovered(estimator):
+    response, sigma = toys.ESTIMATORS[estimator]
+    parts = _measure(toys.toy(20_000), replicas=100)
+    found = _quantities(parts, estimator)
+    in_bin = _quantities(parts, estimator, ("qt", 20.0, 30.0))
+    expected = {"response": response, "sigma_perp": sigma / response, "sigma_perp_raw": sigma,
+                "sigma_perp_bincorr": sigma / response, "sigma_perp_rms": sigma / response,
+                "sigma_perp_rms_raw": sigma}  # fmt: skip
+    for name, truth in expected.items():
+        values = found[name].values
+        # three standard errors: this is one toy of many quantities
+        assert abs(values[0] - truth) < 3 * values[1:].std() + 1e-9, name
+        assert values[1:].std() < 0.02 * truth
+    # in a narrow bin of q_t the response does not widen u_par - q_t
+    values = in_bin["sigma_par"].values
+    spread = (1.0 - response) * 10.0 / np.sqrt(12.0)
+    assert values[0] == pytest.approx(np.hypot(sigma, spread) / response, rel=0.08)
+    assert in_bin["sigma_par"].n_events == found_events(toys.toy(20_000), 20.0, 30.0)
+
+
+def found_events(columns, low, high):
+    q_t = np.hypot(columns["boson_px"], columns["boson_py"])
+    return int(np.count_nonzero((q_t >= low) & (q_t < high)))
+
+
+def test_every_quantity_equals_the_textbook_formula():
+    columns = toys.toy(5000, kind="w")
+    columns["weight"] = np.random.default_rng(2).uniform(0.2, 3.0, 5000)
+    parts = _measure(columns, kind="w")
+    found = {name: value.values[0] for name, value in _quantities(parts, "pf").items()}
+    w = columns["weight"]
+    met = np.array([columns["pf_px"], columns["pf_py"]])
+    boson = np.array([columns["boson_px"], columns["boson_py"]])
+    true = np.array([columns["gen_met_px"], columns["gen_met_py"]])
+    q_t, gen_met = np.hypot(*boson), np.hypot(*true)
+    u = -(boson - true + met)
+    u_par = -(u * boson).sum(axis=0) / q_t
+    u_perp = (u[0] * boson[1] - u[1] * boson[0]) / q_t
+    along = (met * true).sum(axis=0) / gen_met
+
+    def ratio(top, bottom, which):
+        return (w * top)[which].sum() / (w * bottom)[which].sum()
+
+    def width(x, weights):
+        order = np.argsort(x)
+        share = np.cumsum(weights[order]) / weights.sum()
+        low, high = np.interp([0.16, 0.84], share, x[order])
+        return (high - low) / 2
+
+    def rms(x, weights):
+        x, weights = x[np.abs(x) <= 200.0], weights[np.abs(x) <= 200.0]
+        mean = np.average(x, weights=weights)
+        return np.sqrt(np.average((x - mean) ** 2, weights=weights))
+
+    everything = np.ones(5000, dtype=bool)
+    recoil = ratio(u_par, q_t, (q_t >= 150) & (q_t < 1000))
+    truth = ratio(along, gen_met, gen_met >= 50.0)
+    residual = np.concatenate(met - true)
+    twice = np.tile(w, 2)
+    expected = {
+        "response": ratio(u_par, q_t, everything),
+        "response_met": ratio(along, gen_met, gen_met > 20.0),
+        "sigma_par": width(u_par - q_t, w) / recoil,
+        "sigma_par_raw": width(u_par - q_t, w),
+        "sigma_par_rms": rms(u_par - q_t, w) / recoil,
+        "sigma_par_bincorr": width(u_par - q_t, w) / ratio(u_par, q_t, everything),
+        "sigma_perp_rms": rms(u_perp, w) / recoil,
+        "sigma_xy": width(residual, twice) / truth,
+        "sigma_xy_rms_raw": rms(residual, twice),
+        "sigma_met_raw": width(np.hypot(*met) - gen_met, w),
+        "sigma_met_rms": rms(np.hypot(*met) - gen_met, w) / truth,
+        "bias_x": np.average(met[0] - true[0], weights=w),
+        "bias_y": np.average(met[1] - true[1], weights=w),
+    }
+    for name, value in expected.items():
+        tolerance = 2e-3 if "rms" not in name and "sigma" in name else 1e-5
+        assert found[name] == pytest.approx(value, rel=tolerance, abs=1e-4), name
+
+
+def test_replicas_equal_a_measurement_of_the_copied_events():
+    columns = toys.toy(3000)
+    parts = _measure(columns)
+    counts = copies(toys.chunk(columns).states, 12)
+    found = _quantities(parts, "puppi")
+    names = ("response", "sigma_par", "sigma_perp", "sigma_xy", "sigma_perp_rms", "bias_x")
+    differences = {name: [] for name in names}
+    for r in range(1, 13):
+        copied = dict(columns, weight=counts[:, r].astype(float))
+        direct = _quantities(_measure(copied, replicas=20), "puppi", replicas=20)
+        for name in names:
+            differences[name].append(found[name].values[r] - direct[name].values[0])
+    for name in names:
+        # cells are finite: an error of 0.25 in quadrature would widen an interval by 3 %
+        error = found[name].values[1:].std()
+        assert np.sqrt(np.mean(np.square(differences[name]))) < 0.25 * error, name
+
+
+def test_order_and_parts_change_nothing():
+    columns = toys.toy(3000)
+    columns["weight"] = np.random.default_rng(4).uniform(-0.2, 1.7, 3000)
+    whole = _measure(columns)
+    order = np.random.default_rng(9).permutation(3000)
+    shuffled = toys.chunk(toys.select(columns, order))
+    parts = _cut(shuffled, [0, 1, 700, 2999])
+    _same(whole, measure(lambda: parts, NAMES, toys.settings(replicas=50), workers=2))
+
+
+def test_turning_all_events_changes_nothing():
+    columns = toys.toy(3000)
+    turned = dict(columns)
+    for name in [c.removesuffix("_px") for c in columns if c.endswith("_px")]:
+        turned[f"{name}_px"], turned[f"{name}_py"] = -columns[f"{name}_py"], columns[f"{name}_px"]
+    before, after = (_quantities(_measure(c), "pf") for c in (columns, turned))
+    for name in ("response", "sigma_par", "sigma_perp", "sigma_met", "sigma_par_rms"):
+        np.testing.assert_allclose(after[name].values, before[name].values, rtol=1e-9)
+    assert after["bias_y"].values[0] == pytest.approx(before["bias_x"].values[0], rel=1e-6)
+
+
+def test_negative_weights_cancel_copies_of_events():
+    columns = toys.toy(4000)
+    twice = {name: np.concatenate([v, v[:1000], v[:1000]]) for name, v in columns.items()}
+    twice["weight"][4000:5000] = -1.0
+    plain, cancelled = _quantities(_measure(columns), "pf"), _quantities(_measure(twice), "pf")
+    for name in ("response", "sigma_perp", "sigma_par_rms", "bias_x", "sigma_xy"):
+        value, other = plain[name].values[0], cancelled[name].values[0]
+        assert other == pytest.approx(value, rel=3e-3, abs=1e-4), name
+    assert cancelled["response"].n_events == 6000
+    settings = toys.settings(replicas=50)
+    number = _measure(twice).grid.find("all", -np.inf, np.inf)
+    effective = Measured(_measure(twice), 0, settings).effective(number)
+    assert effective == pytest.approx(4000.0**2 / 6000.0, rel=1e-4)
+
+
+def test_bins_with_few_effective_events_have_no_value():
+    columns = toys.toy(2000)
+    columns["weight"][:] = 1e-6
+    columns["weight"][0] = 1.0  # one event outweighs all others together
+    found = _quantities(_measure(columns), "pf")
+    assert found["sigma_perp"].values is None
+    assert found["sigma_perp"].n_events == 2000
+
+
+def test_without_plateau_only_uncorrected_values_remain():
+    columns = toys.toy(3000)
+    low = np.hypot(columns["boson_px"], columns["boson_py"]) < 100.0
+    found = _quantities(_measure(toys.select(columns, low)), "pf")
+    assert found["sigma_par"].values is None
+    assert found["sigma_par_raw"].values is not None
+    assert found["sigma_par_bincorr"].values is not None
+
+
+def test_estimates_that_are_not_finite_are_masked_and_counted():
+    columns = toys.toy(3000)
+    columns["pf_px"][:10], columns["pf_py"][5:20] = np.nan, np.inf
+    parts = _measure(columns)
+    assert parts.non_finite.tolist() == [20, 0, 0]
+    assert _quantities(parts, "pf")["response"].n_events == 2980
+    without = _measure(toys.select(columns, np.arange(3000) >= 20))
+    np.testing.assert_array_equal(
+        _quantities(parts, "pf")["sigma_perp"].values,
+        _quantities(without, "pf")["sigma_perp"].values,
+    )
+
+
+def test_estimator_that_the_input_does_not_have_is_left_out():
+    columns = toys.toy(1000)
+    columns["puppi_px"][:] = np.nan
+    parts = _measure(columns)
+    assert parts.estimators == ("pf", "oracle")
+    assert parts.hist.shape[0] == 2
+
+
+def test_true_zero_gives_finite_numbers():
+    columns = toys.toy(2000)
+    columns["boson_px"][:50] = columns["boson_py"][:50] = 0.0
+    found = _quantities(_measure(columns), "pf", ("qt", 0.0, 5.0))
+    assert np.isfinite(found["sigma_par_raw"].values).all()
+    assert np.isfinite(found["sigma_met_raw"].values).all()
+
+
+@pytest.mark.parametrize("kind", ["data", "nothing"])
+def test_samples_without_truth_skip_what_needs_it(kind):
+    columns = toys.toy(1000)
+    for name in ("gen_met_px", "gen_met_py", "gen_ht"):
+        del columns[name]
+    if kind == "nothing":
+        del columns["boson_px"], columns["boson_py"]
+    parts = _measure(columns)
+    expected = ("par", "perp") if kind == "data" else ()
+    assert parts.observables == expected
+    names = set(_quantities(parts, "pf"))
+    assert ("sigma_par" in names) == (kind == "data")
+    assert not {"sigma_xy", "bias_x", "response_met"} & names
+
+
+def test_sample_without_events():
+    columns = toys.select(toys.toy(10), np.zeros(10, dtype=bool))
+    parts = _measure(columns)
+    assert parts.n_events == 0
+    assert _quantities(parts, "pf") == {}
+
+
+def test_gain_has_a_narrower_interval_than_two_independent_ones():
+    rng = np.random.default_rng(3)
+    columns = toys.toy(4000, estimators={"pf": (1.0, 20.0)})
+    for axis in ("px", "py"):
+        columns[f"puppi_{axis}"] = columns[f"pf_{axis}"] * 0.8 + rng.normal(0, 1.0, 4000)
+    parts = _measure(columns, names=("pf", "puppi"), replicas=200)
+    pf, puppi = (
+        _quantities(parts, name, replicas=200)["sigma_perp_raw"].values for name in ("pf", "puppi")
+    )
+    low, high = interval(gain(puppi, pf), 0.95)
+    assert low < 0.2 < high or abs(gain(puppi, pf)[0] - 0.2) < 0.02
+    independent = np.hypot(pf[1:].std() / pf[0], puppi[1:].std() / puppi[0]) * 0.8
+    assert gain(puppi, pf)[1:].std() < 0.5 * independent
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    n_toys, covered, response_covered = 200, 0, 0
+    settings = toys.settings(
+        replicas=100, qt_edges=[0, 50], n_pv_edges=[0, 100], gen_ht_edges=[0, 1],
+        qt_ranges=[[0, 9]], headline_qt=[0, 9], gen_met_edges=[0, 1],
+    )  # fmt: skip
+    for seed in range(n_toys):
+        columns = toys.toy(400, seed=seed + 1, estimators={"pf": (0.9, 20.0)})
+        for name in ("gen_met_px", "gen_met_py"):
+            del columns[name]
+        chunk = toys.chunk(columns)
+        parts = measure(lambda chunk=chunk: [chunk], ("pf",), settings)
+        found = Measured(parts, 0, settings).quantities(parts.grid.find("all", -np.inf, np.inf))
+        low, high = interval(found["sigma_perp_raw"].values)
+        # half the distance of the 16 and 84 % quantiles of a Gaussian is 0.99446 of its sigma
+        covered += low <= 20.0 * 0.99446 <= high
+        low, high = interval(found["response"].values)
+        response_covered += low <= 0.9 <= high
+    assert 0.63 <= covered / n_toys <= 0.73
+    assert 0.63 <= response_covered / n_toys <= 0.73
+
+
+def test_cores_follow_what_the_caller_allows(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert cores() == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    assert cores() >= 1

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import io
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import performance_toys as toys
+from ptmiss.performance import tables
+from ptmiss.performance.measure import measure
+from ptmiss.performance.resolution import Measured, Value
+from ptmiss.performance.stream import Source
+from ptmiss.report import tables as report_tables
+
+SETTINGS = toys.settings(replicas=60)
+
+
+@pytest.fixture(scope="module", params=["dilepton", "w", "none"])
+def sample(request):
+    kind = request.param
+    chunk = toys.chunk(toys.toy(4000, kind=kind), kind=kind)
+    names = tuple(toys.ESTIMATORS)
+    parts = measure(lambda: [chunk], names, SETTINGS)
+    source = Source("classical", kind, "nominal", kind, False, kind == "w", names, ("x",))
+    return kind, source, parts, [Measured(parts, e, SETTINGS) for e in range(len(names))]
+
+
+def _frame(sample) -> pd.DataFrame:
+    _, source, parts, measured = sample
+    return pd.read_csv(io.StringIO(tables.to_csv(list(tables.rows(source, parts, measured)))))
+
+
+def test_columns_are_the_contract():
+    assert tables.COLUMNS == report_tables.COLUMNS
+
+
+def test_each_number_stands_once(sample):
+    frame = _frame(sample)
+    assert not frame.duplicated(list(tables.COLUMNS[:7])).any()
+    assert not frame["axis"].str.startswith("plateau").any()
+    expected = {
+        "dilepton": {"response", "sigma_par", "sigma_perp", "sigma_xy", "sigma_met", "bias_x"},
+        "w": {"response", "response_met", "sigma_par", "sigma_perp", "sigma_xy", "sigma_met"},
+        "none": {"response", "sigma_xy", "sigma_met", "sigma_xy_rms_bincorr", "bias_y"},
+    }[sample[0]]
+    assert expected <= set(frame["quantity"])
+    if sample[0] == "none":
+        assert "sigma_par" not in set(frame["quantity"])
+        assert "qt" not in set(frame["axis"])
+
+
+def test_values_lie_within_their_intervals_and_empty_bins_are_listed(sample):
+    frame = _frame(sample)
+    full = frame[frame["value"].notna()]
+    assert ((full["err_low"] <= full["value"]) & (full["value"] <= full["err_high"])).mean() > 0.97
+    empty = frame[frame["value"].isna()]
+    assert len(empty) > 0
+    assert empty["err_low"].isna().all()
+    assert frame["n_events"].notna().all()
+    few = frame[frame["n_events"] < SETTINGS.min_events]
+    assert few["value"].isna().all()
+
+
+def test_text_has_no_nan_and_gives_the_same_numbers_back(sample):
+    _, source, parts, measured = sample
+    text = tables.to_csv(list(tables.rows(source, parts, measured)))
+    assert "nan" not in text.lower()
+    number = parts.grid.find("all", -math.inf, math.inf)
+    value = measured[1].quantities(number)["sigma_met"].values[0]
+    frame = _frame(sample)
+    row = frame[(frame["axis"] == "all") & (frame["quantity"] == "sigma_met")]
+    assert row[row["estimator"] == "puppi"]["value"].item() == value
+
+
+def test_headline_has_gains_over_both_baselines(sample):
+    kind, source, parts, measured = sample
+    found = tables.headline(source, parts, measured, SETTINGS)
+    json.dumps(found, allow_nan=False)
+    pairs = {(g["estimator"], g["over"]) for g in found["gains"]}
+    assert pairs == {("pf", "puppi"), ("puppi", "pf"), ("oracle", "pf"), ("oracle", "puppi")}
+    quantities = {g["quantity"] for g in found["gains"]}
+    assert (
+        quantities
+        == {
+            "dilepton": {"sigma_par", "sigma_perp"},
+            "w": {"sigma_par", "sigma_perp", "sigma_xy"},
+            "none": {"sigma_xy"},
+        }[kind]
+    )
+    assert found["estimators"]["pf"]["response"]["value"] == pytest.approx(0.9, abs=0.02)
+    for one in found["gains"]:
+        assert one["low"] < one["value"] < one["high"]
+        if one["quantity"] == "sigma_perp":
+            ranges = (one["axis"], one["bin_low"], one["bin_high"])
+            assert ranges == ("qt", 0.0, 150.0)
+    if kind == "dilepton":
+        one = next(
+            g for g in found["gains"]
+            if (g["estimator"], g["over"], g["quantity"]) == ("oracle", "puppi", "sigma_perp")
+        )  # fmt: skip
+        truth = 1.0 - 8.0 / (18.0 / 0.8)
+        assert one["low"] < truth < one["high"] or one["value"] == pytest.approx(truth, abs=0.02)
+
+
+def test_headline_of_a_sample_without_events():
+    chunk = toys.chunk(
+        toys.select(toys.toy(10, estimators={"pf": (1.0, 9.0)}), np.zeros(10, dtype=bool))
+    )
+    parts = measure(lambda: [chunk], ("pf",), SETTINGS)
+    source = Source("classical", "zmumu", "nominal", "Z", False, False, ("pf",), ("x",))
+    found = tables.headline(source, parts, [Measured(parts, 0, SETTINGS)], SETTINGS)
+    assert found["n_events"] == 0
+    assert found["gains"] == []
+
+
+def test_a_value_without_interval_has_empty_bounds():
+    assert tables._numbers(Value(None, 3)) == ("", "", "")
+    assert tables._numbers(Value(np.array([1.5, np.nan, np.nan]), 3)) == ("1.5", "", "")
