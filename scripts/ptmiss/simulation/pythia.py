@@ -48,6 +48,17 @@ TUNE_CP5 = (
 )
 """The underlying-event tune, the same for hard processes and minimum bias."""
 
+QUIET = (
+    # Not Print:quiet, which hides why an initialisation failed. What is printed there is caught;
+    # while generating, only the first error or warning of each kind reaches the job's log.
+    "Next:numberCount = 0",
+    "Next:numberShowLHA = 0",
+    "Next:numberShowInfo = 0",
+    "Next:numberShowProcess = 0",
+    "Next:numberShowEvent = 0",
+)
+"""No tables of events."""
+
 MB_TO_PB = 1e9
 
 
@@ -75,10 +86,10 @@ def _console() -> Iterator[Callable[[], str]]:
 
 
 def _reason(text: str) -> str:
-    """Return Pythia's last error message, of which it prints the subject on a line of its own."""
+    """Return what Pythia printed from its first error on, as one line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    marks = [i for i, line in enumerate(lines) if "PYTHIA" in line]
-    return " ".join(lines[marks[-1] :])[:300] if marks else "no reason given"
+    errors = [i for i, line in enumerate(lines) if "PYTHIA Error" in line or "PYTHIA Abort" in line]
+    return " ".join(lines[errors[0] :])[:300] if errors else "no reason given"
 
 
 def start(where: str, lines: Sequence[str], seed: int, slha_text: str | None = None) -> Any:
@@ -94,8 +105,8 @@ def start(where: str, lines: Sequence[str], seed: int, slha_text: str | None = N
     with contextlib.ExitStack() as stack:
         read = stack.enter_context(_console())
         pythia = pythia8mc.Pythia("", False)
-        pythia.readString("Print:quiet = on")
-        for line in (*BASE, *TUNE_CP5, *lines, "Random:setSeed = on", f"Random:seed = {seed}"):
+        own = ("Random:setSeed = on", f"Random:seed = {seed}")
+        for line in (*QUIET, *BASE, *TUNE_CP5, *lines, *own):
             if not pythia.readString(line):
                 raise UserError(f"{where}: Pythia refuses {line!r} ({_reason(read())})")
         if slha_text is not None:
