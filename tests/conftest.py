@@ -20,8 +20,9 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def toy_samples() -> dict:
-    """One small simulated sample, as `samples:` of an own configuration."""
+    """One small simulated sample and no training, as an own configuration gives them."""
     return {
+        "trainings": {},
         "samples": {
             "zmumu": {
                 "source": "simulated",

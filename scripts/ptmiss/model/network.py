@@ -177,10 +177,11 @@ def weights_of(model: DeepMET) -> dict[str, np.ndarray]:
     """Return all weights as float32 arrays by name, for the export and for tests.
 
     embedding0..2 (rows, 8); kernel0..2, bias0..2, gamma0..2, beta0..2, mean0..2, variance0..2;
-    kernel_out (16, 3), bias_out (3,), both including `output_scale`;
-    with bias form "shipped" sum_kernel (4, 2), sum_bias (2,); with transform "log" is_log, inverse_scale, gain (8,). Kernels are (in, out); the input of
-    kernel0 is (8 continuous, embedding0, embedding1, embedding2); layer i is
-    norm_i(tanh(x kernel_i + bias_i)), norm(h) = gamma (h - mean) / sqrt(variance + 1e-3) + beta.
+    kernel_out (16, 3), bias_out (3,), both including `output_scale`; with bias form "shipped"
+    sum_kernel (4, 2), sum_bias (2,); with transform "log" is_log, inverse_scale, gain (8,).
+    Kernels are (in, out); the input of kernel0 is (8 continuous, embedding0, embedding1,
+    embedding2); layer i is norm_i(tanh(x kernel_i + bias_i)), with
+    norm(h) = gamma (h - mean) / sqrt(variance + 1e-3) + beta.
     """
     net = model.candidate_network
     named = {f"embedding{i}": table for i, table in enumerate(net.embeddings)}

@@ -11,19 +11,25 @@ from ptmiss.settings.base import Section, from_mapping
 from ptmiss.settings.evaluate import EvaluateSettings
 from ptmiss.settings.folds import FoldSettings
 from ptmiss.settings.performance import PerformanceSettings
+from ptmiss.settings.preprocess import PreprocessSettings
 from ptmiss.settings.report import ReportSettings
 from ptmiss.settings.samples import Name, Sample, SimulatedSample
 from ptmiss.settings.simulate import SimulateSettings
 from ptmiss.settings.skim import SkimSettings
+from ptmiss.settings.train import TrainSettings
+from ptmiss.settings.trainings import Training
 
 
 class Config(Section):
     """Everything that config.yaml says."""
 
     samples: Annotated[dict[Name, Sample], Field(min_length=1)]
+    trainings: dict[Name, Training]
     folds: FoldSettings
     simulate: SimulateSettings
     skim: SkimSettings
+    preprocess: PreprocessSettings
+    train: TrainSettings
     evaluate: EvaluateSettings
     performance: PerformanceSettings
     report: ReportSettings
@@ -35,6 +41,37 @@ class Config(Section):
             if isinstance(sample, SimulatedSample):
                 _known(f"samples.{name}.setting", sample.setting, self.simulate.settings)
         return self
+
+    @model_validator(mode="after")
+    def _trainings_can_learn(self) -> Self:
+        if self.preprocess.pinned_pt != self.skim.pinned_pt:
+            raise ValueError(
+                f"preprocess.pinned_pt is {self.preprocess.pinned_pt:g} and skim.pinned_pt"
+                f" {self.skim.pinned_pt:g}; they must be equal"
+            )
+        if self.train.batch_candidates < self.skim.max_candidates:
+            raise ValueError(
+                f"train.batch_candidates is {self.train.batch_candidates}, but an event may have"
+                f" {self.skim.max_candidates} candidates (skim.max_candidates)"
+            )
+        for name, training in self.trainings.items():
+            for key in training.samples:
+                _known(f"trainings.{name}.samples", key, self.samples)
+                self._has_truth_and_folds(f"trainings.{name}.samples", key)
+        return self
+
+    def _has_truth_and_folds(self, where: str, name: str) -> None:
+        sample = self.samples[name]
+        if not isinstance(sample, SimulatedSample):
+            if sample.is_data:
+                raise ValueError(f"{where} has {name}, which is data and has no truth")
+            return
+        for purpose in ("train", "validation"):
+            if not set(sample.folds) & set(getattr(self.folds, purpose)):
+                raise ValueError(
+                    f"{where} has {name}, but samples.{name}.folds has none of the"
+                    f" {purpose} folds {list(getattr(self.folds, purpose))}"
+                )
 
 
 def _known(key: str, value: str, allowed: Mapping[str, object]) -> None:
