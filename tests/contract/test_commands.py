@@ -31,11 +31,10 @@ LOCKED = {
 }
 # module name -> name of the package that brings it, where the two differ
 PACKAGE_OF = {
+    "google": "protobuf",
+    "PIL": "pillow",
     "tensorflow": "tensorflow-cpu",
-    "pyarrow": "pyarrow",
     "yaml": "pyyaml",
-    "pythia8mc": "pythia8mc",
-    "sklearn": "scikit-learn",
 }
 
 
