@@ -350,6 +350,20 @@ def test_the_order_of_candidates_does_not_matter(toy, seed):
     assert np.array_equal(puppi_weights(shuffled, np.array([9]), RUN2_V15), weights[order])
 
 
+def test_not_even_the_last_digit_of_alpha_depends_on_the_order():
+    toy = toy_events(4, [12.0])
+    pt, eta, phi = (toy[name].astype(np.float64) for name in ("pt", "eta", "phi"))
+    n = len(pt)
+    order = np.random.default_rng(8).permutation(n)
+    everything, offsets = np.ones(n, dtype=bool), offsets_of(np.array([n]))
+
+    def all_alphas(*columns):
+        return alphas(*columns, columns[1], everything, everything, offsets, 0.4)
+
+    shuffled = all_alphas(pt[order], eta[order], phi[order])
+    assert np.array_equal(shuffled, all_alphas(pt, eta, phi)[order])
+
+
 @settings(max_examples=15)
 @given(EVENTS, st.floats(-20.0, 20.0))
 def test_a_rotation_does_not_matter(toy, angle):
