@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, field_validator
 
 from ptmiss.settings.base import Section
 from ptmiss.settings.samples import Name
+from ptmiss.simulation.constants import NAMES
+
+Constant = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class Preset(Section):
@@ -15,6 +18,31 @@ class Preset(Section):
 
     pileup_mean: Annotated[float, Field(ge=0, le=300, description="mean interactions a crossing")]
     pileup_width: Annotated[float, Field(ge=0, le=100, description="spread of that mean")]
+    profile: Annotated[
+        tuple[tuple[Annotated[float, Field(ge=0, le=300)], Annotated[float, Field(ge=0)]], ...],
+        Field(description="histogram [[interactions, weight], ...] instead of mean and width"),
+    ]
+    detector: Annotated[
+        dict[Constant, float],
+        Field(description="detector constants that differ from those in simulation/constants.py"),
+    ]
+
+    @field_validator("profile")
+    @classmethod
+    def _some_weight(
+        cls, value: tuple[tuple[float, float], ...]
+    ) -> tuple[tuple[float, float], ...]:
+        if value and sum(weight for _, weight in value) <= 0:
+            raise ValueError("the weights add up to 0; give at least one above 0, or []")
+        return value
+
+    @field_validator("detector")
+    @classmethod
+    def _known_constants(cls, value: dict[str, float]) -> dict[str, float]:
+        unknown = sorted(set(value) - set(NAMES))
+        if unknown:
+            raise ValueError(f"unknown detector constant {unknown[0]}; see simulation/constants.py")
+        return value
 
 
 class MinBiasSettings(Section):
