@@ -1,0 +1,161 @@
+"""The headline numbers of each training: gains, resolutions and responses with 95 % intervals."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from ptmiss.errors import UserError
+
+LIMIT = "oracle"
+"""The estimator that knows pile-up."""
+
+_REMEDY = "delete it and its table and run the stage performance again"
+_BOUNDS = ("value", "low", "high")
+
+Headline = dict[str, object]
+"""What performance/{training}.headline.json says of one sample and variation."""
+
+
+def read(paths: Iterable[str | os.PathLike[str]]) -> dict[str, list[Headline]]:
+    """Return training -> what is said of each of its samples, both sorted.
+
+    Raises `UserError` for a file that is not such a file, or two of one training.
+    """
+    found: dict[str, list[Headline]] = {}
+    for path in sorted(map(Path, paths)):
+        value = load_json(path, _REMEDY)
+        try:
+            training, samples = str(value["training"]), value["samples"]
+            for sample in samples:
+                _check(sample)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{path}: not the headline numbers of a training ({error!r}); {_REMEDY}"
+            ) from None
+        if training in found:
+            raise UserError(f"{path}: a second file of training {training!r}; give each once")
+        found[training] = sorted(samples, key=lambda one: (one["sample"], one["variation"]))
+    return dict(sorted(found.items()))
+
+
+def load_json(path: Path, remedy: str) -> object:
+    """Return the value of a JSON file; `UserError` with the line where it is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not JSON ({error}); {remedy}") from None
+
+
+def _check(sample: Headline) -> None:
+    for key in ("sample", "variation", "label"):
+        if not isinstance(sample[key], str):
+            raise TypeError(key)
+    int(sample["n_events"])
+    for values in sample["estimators"].values():
+        for name, bounds in values.items():
+            if name == "response" or name.startswith("sigma"):
+                _check_bounds(bounds)
+    for gain in sample["gains"]:
+        for key in ("estimator", "over", "quantity", "axis", "bin_low", "bin_high"):
+            gain[key]  # a missing key is what we look for
+        _check_bounds(gain)
+
+
+def _check_bounds(bounds: dict[str, object] | None) -> None:
+    if bounds is None:
+        return
+    for key in _BOUNDS:
+        value = bounds[key]
+        if value is not None and not math.isfinite(value):
+            raise ValueError(key)
+
+
+def quantities(sample: Headline) -> dict[str, dict[str, object]]:
+    """Return resolution -> axis and bin it is quoted for, in the order of the file.
+
+    They are named by the gains; a sample measured with a single estimator has none.
+    """
+    return {
+        gain["quantity"]: {key: gain[key] for key in ("axis", "bin_low", "bin_high")}
+        for gain in sample["gains"]
+    }
+
+
+def gain(sample: Headline, estimator: str, over: str, quantity: str) -> dict[str, object] | None:
+    """Return value, low and high of one gain (1 - ratio), None where it is not in the file."""
+    for entry in sample["gains"]:
+        if (entry["estimator"], entry["over"], entry["quantity"]) == (estimator, over, quantity):
+            return {key: entry[key] for key in _BOUNDS}
+    return None
+
+
+def way_to_limit(sample: Headline, estimator: str, quantity: str) -> float | None:
+    """Return the covered share of the way from PUPPI to the oracle, None where there is none."""
+
+    def value(name: str) -> float | None:
+        bounds = sample["estimators"].get(name, {}).get(quantity)
+        return None if bounds is None else bounds["value"]
+
+    start, own, end = value("puppi"), value(estimator), value(LIMIT)
+    if start is None or own is None or end is None or start <= end:
+        return None
+    return (start - own) / (start - end)
+
+
+Key = tuple[str, str, str, str, str, str, float, float]
+"""Training, sample, variation, estimator, quantity, axis, lower and upper bin edge."""
+
+
+def index(frame: pd.DataFrame, names: Iterable[str]) -> dict[Key, float]:
+    """Return the finite numbers of the tables, of the quantities `names`, by what they are."""
+    rows = frame[frame["quantity"].isin(list(names)) & frame["value"].notna()]
+    columns = ("training", "sample", "variation", "estimator", "quantity", "axis")
+    parts = [rows[name].tolist() for name in (*columns, "bin_low", "bin_high", "value")]
+    return {tuple(key): value for *key, value in zip(*parts, strict=True)}
+
+
+def key_of(
+    training: str, sample: Headline, estimator: str, quantity: str, where: dict[str, object]
+) -> Key:
+    """Return the key in `index` of the number that a headline is quoted for."""
+    low = -math.inf if where["bin_low"] is None else where["bin_low"]
+    high = math.inf if where["bin_high"] is None else where["bin_high"]
+    names = (training, sample["sample"], sample["variation"], estimator, quantity, where["axis"])
+    return (*names, float(low), float(high))
+
+
+def compare(numbers: dict[Key, float], headlines: dict[str, list[Headline]]) -> None:
+    """Check that headlines and tables (as `index`) are of the same run: equal numbers in both.
+
+    Raises `UserError` at the first difference beyond rounding.
+    """
+    for training, sample, estimator, quantity, where in _quoted(headlines):
+        own = sample["estimators"][estimator][quantity]["value"]
+        listed = numbers.get(key_of(training, sample, estimator, quantity, where))
+        if (own is None) != (listed is None) or (
+            own is not None and not math.isclose(own, listed, rel_tol=1e-9)
+        ):
+            raise UserError(
+                f"training {training}, sample {sample['sample']}, {estimator}: {quantity} is {own} "
+                f"among the headline numbers and {listed} in the table, so the two are of "
+                "different runs; delete both and run the stage performance again"
+            )
+
+
+def _quoted(
+    headlines: dict[str, list[Headline]],
+) -> Iterator[tuple[str, Headline, str, str, dict[str, object]]]:
+    for training, samples in headlines.items():
+        for sample in samples:
+            for quantity, where in quantities(sample).items():
+                for estimator, values in sample["estimators"].items():
+                    if values.get(quantity) is not None:
+                        yield training, sample, estimator, quantity, where

@@ -1,0 +1,197 @@
+"""Rows of the page's tables: numbers turned into text, nothing computed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from ptmiss.report.content import Kind, identifier
+from ptmiss.report.ledgers import Ledger
+from ptmiss.report.stages import Stage
+from ptmiss.report.style import looks
+from ptmiss.report.text import count, number, percent
+
+LEADING = ("calibrated", "deepmet", "puppi", "chs", "pf")
+"""Whose gains the first screen shows: the first of these that a sample has."""
+
+COMPARED = ("pf", "puppi", "oracle")
+"""Whose resolutions the first screen shows beside the leading estimator's."""
+
+MOST_INPUTS = 200
+"""Input files listed by name on the page; summary.json has all of them."""
+
+QUANTITY_NAMES = {
+    "sigma_par": "\u03c3(u\u2225)",
+    "sigma_perp": "\u03c3(u\u22a5)",
+    "sigma_xy": "\u03c3(p\u2093, p\u1d67)",
+    "sigma_met": "\u03c3(|pTmiss|)",
+}
+
+
+def overview(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
+    """Return the rows of the first screen: each sample's leading estimator."""
+    return [row for row in _all_rows(summary, kinds) if row["leads"]]
+
+
+def everything(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
+    """Return one row for every sample, training, resolution and estimator."""
+    return _all_rows(summary, kinds)
+
+
+def _all_rows(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
+    rows = []
+    for training, samples in summary["trainings"].items():
+        for sample in samples:
+            for quantity, where in sample["measured_in"].items():
+                if quantity not in QUANTITY_NAMES:
+                    continue
+                own = _sample_rows(training, sample, quantity, where, kinds)
+                if own:
+                    own[0]["first"] = True
+                rows += own
+    # in the order of the configuration, the trainings of one sample together
+    place = {name: i for i, name in enumerate(kinds)}
+    quantities = list(QUANTITY_NAMES.values())
+    return sorted(rows, key=lambda row: (place[row["sample"]], quantities.index(row["quantity"])))
+
+
+def _sample_rows(
+    training: str,
+    sample: Mapping[str, object],
+    quantity: str,
+    where: Mapping[str, object],
+    kinds: Mapping[str, Kind],
+) -> list[dict[str, object]]:
+    names = list(looks(sample["estimators"]))
+    leader = next((name for name in LEADING if name in names), None)
+    rows = []
+    for name, look in looks(names).items():
+        estimator = sample["estimators"][name]
+        values = estimator["resolution"].get(quantity)
+        if values is None:
+            continue
+        response = estimator["plateau_response"]
+        gains = values["gain_over"]
+        label = kinds[sample["sample"]].label
+        if sample["variation"] != "nominal":
+            label += f" ({sample['variation']})"
+        rows.append(
+            {
+                "id": identifier("sample", sample["sample"]),
+                "sample": sample["sample"],
+                "label": label,
+                "training": training,
+                "quantity": QUANTITY_NAMES[quantity],
+                "range": _range(where),
+                "estimator": look.label,
+                "leads": name == leader,
+                "network": name == leader and leader in ("deepmet", "calibrated"),
+                "others": {other: _value(sample, other, quantity) for other in COMPARED},
+                "first": False,
+                "value": number(values["value"]),
+                "rms": number(values["rms"]),
+                "over_pf": _gain(gains.get("pf")),
+                "over_puppi": _gain(gains.get("puppi")),
+                "response": number(response["value"]) if response else number(None),
+                "way": percent(values["way_to_oracle"]) if name != "puppi" else number(None),
+                "events": count(sample["n_events"]),
+            }
+        )
+    return rows
+
+
+def _value(sample: Mapping[str, object], name: str, quantity: str) -> str:
+    values = sample["estimators"].get(name, {}).get("resolution", {}).get(quantity)
+    return number(None if values is None else values["value"])
+
+
+def _gain(gain: Mapping[str, object] | None) -> dict[str, str]:
+    if gain is None or gain["value"] is None:
+        return {"text": "\u2013", "interval": ""}
+    interval = ""
+    if gain["low"] is not None and gain["high"] is not None:
+        interval = f"[{_points(gain['low'])}, {_points(gain['high'])}]"
+    return {"text": percent(gain["value"]), "interval": interval}
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:.1f}".replace("-", "\u2212")
+
+
+def _range(where: Mapping[str, object]) -> str:
+    names = {"qt": "q_T", "gen_met": "true pTmiss", "gen_ht": "generator H_T", "n_pv": "vertices"}
+    if where["axis"] == "all":
+        return "all events"
+    low, high = where["bin_low"], where["bin_high"]
+    name = names.get(where["axis"], where["axis"])
+    return f"{name} {'' if low is None else f'{low:g}'}\u2013{'' if high is None else f'{high:g}'}"
+
+
+def ledger(ledgers: Iterable[Ledger], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
+    """Return the rows of the event ledger, one a sample and their total."""
+    return [
+        {
+            "label": kinds[one.sample].label,
+            "parts": count(one.parts),
+            "n_in": count(one.n_in),
+            "kept": count(one.kept),
+            "rejected": count(sum(one.rejected.values())),
+            "reasons": _reasons(one.rejected),
+            "balanced": one.balanced,
+            "weight_in": number(one.weight_in, 6),
+            "weight_kept": number(one.weight_kept, 6),
+            "candidates": count(one.candidates),
+            "repairs": _reasons(one.repaired),
+            "drops": _reasons(one.dropped),
+        }
+        for one in ledgers
+    ]
+
+
+def _reasons(counts: Mapping[str, int]) -> list[str]:
+    return [f"{name.replace('_', ' ')}: {count(n)}" for name, n in sorted(counts.items()) if n]
+
+
+def inputs(ledgers: Iterable[Ledger], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
+    """Return the input files of each sample with their hashes."""
+    rows = []
+    for one in ledgers:
+        if not one.inputs:
+            continue
+        listed = sorted(one.inputs.items())
+        more = len(listed) - MOST_INPUTS
+        rows.append(
+            {
+                "label": kinds[one.sample].label,
+                "text": f"{count(len(listed))} file{'s' if len(listed) != 1 else ''}",
+                "digest": one.inputs_digest,
+                "files": [(name, value or "not hashed") for name, value in listed[:MOST_INPUTS]],
+                "more": f"and {count(more)} more, listed in summary.json" if more > 0 else "",
+            }
+        )
+    return rows
+
+
+def stages(found: Iterable[Stage]) -> list[dict[str, object]]:
+    """Return the rows of run time and memory."""
+    return [
+        {
+            "stage": one.stage,
+            "jobs": count(one.jobs),
+            "wall": _time(one.wall_s),
+            "longest": _time(one.longest_s),
+            "cpu": _time(one.cpu_s),
+            "memory": "\u2013" if one.peak_memory_mb is None else f"{one.peak_memory_mb:,.0f} MB",
+        }
+        for one in found
+    ]
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None or not math.isfinite(seconds):
+        return "\u2013"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

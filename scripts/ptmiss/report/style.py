@@ -1,0 +1,96 @@
+"""House style of the figures: one colour and marker per estimator, wherever it is drawn."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mplhep import style as hep
+
+from ptmiss.report.text import clean, shorten
+
+# it reports, for every figure, that symbols like the parallel sign come from its second font
+logging.getLogger("matplotlib.mathtext").setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How an estimator is drawn and called. `order` decides who is drawn and listed first."""
+
+    label: str
+    colour: str
+    marker: str
+    filled: bool
+    order: int
+
+
+# Colours that stay apart for all common kinds of colour blindness: M. Okabe and K. Ito, Color
+# Universal Design (2008). The marker differs as well, for prints in grey.
+_KNOWN = {
+    "pf": Look("PF", "#0072B2", "s", True, 0),
+    "chs": Look("CHS", "#56B4E9", "v", True, 1),
+    "puppi": Look("PUPPI", "#E69F00", "o", True, 2),
+    "deepmet": Look("DeepMET", "#D55E00", "D", True, 3),
+    "calibrated": Look("calibrated", "#CC79A7", "P", True, 4),
+    "oracle": Look("oracle (limit)", "#000000", "*", True, 90),
+}
+_STORED = {
+    "raw_pf": "raw PF",
+    "pf": "PF",
+    "raw_puppi": "raw PUPPI",
+    "puppi": "PUPPI",
+    "deepmet_resolution": "DeepMET resolution",
+    "deepmet_response": "DeepMET response",
+}
+_FURTHER_COLOURS = ("#009E73", "#882255", "#332288", "#999933", "#661100", "#6699CC")
+_FURTHER_MARKERS = ("^", "X", "<", ">", "p", "h")
+
+FIGURE_SIZE = (6.0, 5.2)
+"""Inches; with the page's half column of about 470 pixels a letter is about 12 pixels high."""
+
+RC = {
+    **hep.ROOT,
+    "figure.figsize": FIGURE_SIZE,
+    "font.size": 11,
+    "axes.labelsize": 12,
+    "axes.linewidth": 0.9,
+    "axes.unicode_minus": True,
+    "xtick.labelsize": 10.5,
+    "ytick.labelsize": 10.5,
+    "legend.fontsize": 10.5,
+    "legend.title_fontsize": 10.5,
+    "legend.handlelength": 1.3,
+    "legend.columnspacing": 1.3,
+    "legend.handletextpad": 0.5,
+    "legend.labelspacing": 0.35,
+    "lines.markersize": 5.0,
+    "xtick.major.size": 5,
+    "xtick.minor.size": 2.5,
+    "xtick.major.pad": 4,
+    "ytick.major.size": 5,
+    "ytick.minor.size": 2.5,
+    "ytick.major.pad": 4,
+}
+"""Matplotlib settings, on top of the ROOT-like style of mplhep."""
+
+
+def looks(estimators: Iterable[str]) -> dict[str, Look]:
+    """Return the look of each estimator, in the order in which they are drawn and listed.
+
+    The well-known ones always look the same. Others (METs stored in the input, outside models)
+    take the further colours in alphabetical order, with open markers.
+    """
+    names = set(estimators)
+    chosen = {name: _KNOWN[name] for name in names if name in _KNOWN}
+    for i, name in enumerate(sorted(names - set(_KNOWN))):
+        stored = name.removeprefix("stored_")
+        label = f"input: {_STORED.get(stored, clean(stored))}" if stored != name else clean(name)
+        chosen[name] = Look(
+            shorten(label, 26),
+            _FURTHER_COLOURS[i % len(_FURTHER_COLOURS)],
+            _FURTHER_MARKERS[i % len(_FURTHER_MARKERS)],
+            False,
+            10 + i,
+        )
+    return dict(sorted(chosen.items(), key=lambda item: (item[1].order, item[0])))
