@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -288,3 +289,24 @@ def test_cores_follow_what_the_caller_allows(monkeypatch):
     assert cores() == 1
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
     assert cores() >= 1
+
+
+def test_memory_does_not_grow_with_the_number_of_parts():
+    columns = toys.toy(500)
+    settings = toys.settings(replicas=20)
+
+    def peak(n_parts: int) -> int:
+        def events():
+            for part in range(n_parts):
+                numbers = columns["event"] + np.uint64(1000 * part)
+                yield toys.chunk(dict(columns, event=numbers))
+
+        tracemalloc.start()
+        measure(events, NAMES, settings)
+        _, largest = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return largest
+
+    measure(lambda: [toys.chunk(columns)], NAMES, settings)  # compile outside of the account
+    few, many = peak(2), peak(8)  # 6 more parts are 0.36 MB of columns
+    assert many - few < 100_000
