@@ -104,8 +104,10 @@ class DeepMET(keras.Model):
         flat_codes = tf.reshape(categories, (-1, len(ft.CATEGORIES)))
         terms, pinned = self.terms(flat_x, flat_codes, training)
         columns = tf.concat([terms, pinned], axis=1)
+        if not training:
+            columns = tf.cast(columns, tf.float64)
         sums = tf.reduce_sum(tf.reshape(columns, (shape[0], shape[1], columns.shape[1])), axis=1)
-        return self._met(sums)
+        return self._met(tf.cast(sums, tf.float32))
 
     def flat(
         self,
@@ -122,7 +124,11 @@ class DeepMET(keras.Model):
         """
         terms, pinned = self.terms(continuous, categories, training)
         columns = tf.concat([terms, pinned], axis=1)
-        return self._met(tf.math.unsorted_segment_sum(columns, event, n_events))
+        if not training:
+            # one after the other, thousands of float32 numbers lose 1e-3 GeV in a hard event
+            columns = tf.cast(columns, tf.float64)
+        sums = tf.math.unsorted_segment_sum(columns, event, n_events)
+        return self._met(tf.cast(sums, tf.float32))
 
     def terms(
         self, continuous: tf.Tensor, categories: tf.Tensor, training: bool = False
