@@ -93,3 +93,13 @@ def test_settings_that_cannot_be_are_refused(estimates, tmp_path, key, value, te
     settings = json.dumps({**json.loads(SETTINGS), key: value})
     with pytest.raises(UserError, match=text):
         _main(estimates, tmp_path, settings)
+
+
+def test_a_sample_without_test_events_is_said_and_has_no_rows(tmp_path, caplog):
+    columns = toys.toy(50)
+    columns["fold"][:] = 0
+    path = toys.write(tmp_path / "a.parquet", columns)
+    table, headline = _main([path], tmp_path)
+    assert "zmumu, nominal: no event in the test folds [6, 7, 8, 9]" in caplog.text
+    assert table.read_text().count("\n") == 1
+    assert json.loads(headline.read_text())["samples"][0]["n_events"] == 0

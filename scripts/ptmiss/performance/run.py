@@ -39,6 +39,11 @@ def performance(
             settings,
             workers=cores(),
         )
+        if parts.n_events == 0:
+            _LOG.warning(
+                "%s, %s: no event in the test folds %s, so nothing is measured",
+                source.sample, source.variation, list(folds.test),
+            )  # fmt: skip
         measured = [Measured(parts, e, settings) for e in range(len(parts.estimators))]
         for name, one, bad in zip(parts.estimators, measured, parts.non_finite, strict=True):
             warn_without_plateau(source.sample, name, one, settings.min_events)
