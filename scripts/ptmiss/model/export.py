@@ -64,10 +64,14 @@ def export(
     result["onnx_sha256"] = hashlib.sha256(content).hexdigest()
     result["weights_sha256"] = record["weights_sha256"]
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    with atomic.replacing(outputs.onnx) as temporary:
-        temporary.write_bytes(content)
-    atomic.write_text(outputs.triton, triton.config(md5, settings))
-    atomic.write_json(outputs.parity, result)
+    # the three belong together: all are on disk before the first gets its name
+    with (
+        atomic.replacing(outputs.onnx) as onnx_path,
+        atomic.replacing(outputs.triton) as triton_path,
+    ):
+        onnx_path.write_bytes(content)
+        triton_path.write_text(triton.config(md5, settings), encoding="utf-8")
+        atomic.write_json(outputs.parity, result)
     return result
 
 
@@ -176,8 +180,8 @@ def _record(path: str | os.PathLike[str], network: DeepMET) -> dict[str, object]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: not the record of a training ({error!r}); train again") from None
     digest = hashlib.sha256()
-    for values in network.get_weights():
-        digest.update(np.ascontiguousarray(values).tobytes())
+    for variable in network.variables:
+        digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
     if found != digest.hexdigest():
         raise UserError(
             f"{path}: the record of {name} is of another network (its weights differ);"

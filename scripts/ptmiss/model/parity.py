@@ -26,15 +26,21 @@ def enough_events(datasets: Iterator[Features], wanted: int) -> Iterator[tuple[F
     The first copies (number 0) are the events themselves; if there are too few, all are given
     again, each time rotated in phi, which is a different input for the network.
     """
-    blocks = [block for events in datasets for block in _blocks(events)]
+    given: list[Features] = []  # at most `wanted` events and a block: more are never read
     left, copy = wanted, 0
-    while left > 0 and blocks:
-        for block in blocks:
+    for block in (block for events in datasets for block in _blocks(events)):
+        if left <= 0:
+            return
+        yield block, copy
+        left -= len(block.offsets) - 1
+        given.append(block)
+    while left > 0 and given:
+        copy += 1
+        for block in given:
             if left <= 0:
-                break
+                return
             yield rotated(block, copy * GOLDEN_ANGLE), copy
             left -= len(block.offsets) - 1
-        copy += 1
 
 
 def compare(
@@ -60,8 +66,6 @@ def compare(
 
 def rotated(events: Features, angle: float) -> Features:
     """Return the events turned by `angle` (radians) in phi."""
-    if angle == 0.0:
-        return events
     x = events.continuous.copy()
     px, py = x[:, PX].astype(np.float64), x[:, PY].astype(np.float64)
     x[:, PX] = np.cos(angle) * px - np.sin(angle) * py
