@@ -28,13 +28,14 @@ def main(argv: list[str] | None = None) -> None:
     from ptmiss.settings.base import parse
     from ptmiss.settings.evaluate import EvaluateSettings
 
+    settings = parse(EvaluateSettings, args.settings, "evaluate")
     evaluate(
         skim=args.skim,
         training=args.training,
         variation=args.variation,
-        settings=parse(EvaluateSettings, args.settings, "evaluate"),
+        settings=settings,
         estimates=args.estimates,
-        models=Models(args.model, external_models(args.external), args.threads),
+        models=Models(args.model, external_models(args.external, settings), args.threads),
         weights=args.weights,
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from ptmiss.estimators.network import NetworkEstimator
 from ptmiss.io import parquet
 from ptmiss.model.features import COLUMNS as FEATURE_COLUMNS
 from ptmiss.ragged import Ragged, from_arrow
+from ptmiss.settings.base import from_mapping
 from ptmiss.settings.evaluate import EvaluateSettings
 
 VARIATIONS = ("nominal",)
@@ -27,7 +27,6 @@ VARIATIONS = ("nominal",)
 DEEPMET = "deepmet"
 """Name of the estimator that a training's own model makes."""
 
-_TAKEN = (*classical.COLUMNS, DEEPMET, "calibrated")
 _LOG = logging.getLogger(__name__)
 
 
@@ -52,21 +51,21 @@ class Models:
 NO_MODELS = Models(own=None, external={}, threads=1)
 
 
-def external_models(values: Sequence[str]) -> dict[str, str]:
-    """Return name -> file from texts NAME=FILE; raises `UserError` for a name that cannot be."""
-    models = {}
-    for text in values:
+def external_models(texts: Sequence[str], settings: EvaluateSettings) -> dict[str, str]:
+    """Return name -> file of the settings and of texts NAME=FILE together.
+
+    Raises `UserError` for a text of another form, a name that is not allowed, and two files of one
+    name.
+    """
+    models = dict(settings.external)
+    for text in texts:
         name, equals, path = text.partition("=")
-        if not equals or not path:
+        if not equals:
             raise UserError(f"external model {text!r}: expected NAME=FILE")
-        if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
-            raise UserError(
-                f"external model {name!r}: a name has small letters, digits and _, a letter first"
-            )
-        if name in _TAKEN or name in models:
-            raise UserError(f"external model {name!r}: the name is taken; choose another")
-        models[name] = path
-    return models
+        if models.setdefault(name, path) != path:
+            raise UserError(f"external model {name!r}: given twice, {models[name]} and {path}")
+    values = {"estimators": list(settings.estimators), "external": models}
+    return from_mapping(EvaluateSettings, values, "evaluate").external
 
 
 def evaluate(
@@ -94,9 +93,6 @@ def evaluate(
     fixed = _usable(settings.estimators, schema, skim)
     names = [*fixed, *networks]
     events = table.event_columns(schema, skim)
-    for name in networks:
-        if f"{name}_px" in events:
-            raise UserError(f"external model {name!r}: {name}_px is taken; choose another")
     needed = _candidate_columns(fixed, bool(networks))
     out_schema = table.estimates_schema(schema, events, names, training, variation)
     counts = dict.fromkeys(("events", *names), 0)

@@ -12,7 +12,7 @@ import pytest
 from toys import toy_skim
 
 COMMAND = Path(__file__).parents[2] / "scripts" / "evaluate.py"
-SETTINGS = '{"estimators": ["pf", "chs", "puppi", "oracle"]}'
+SETTINGS = '{"estimators": ["pf", "chs", "puppi", "oracle"], "external": {}}'
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
@@ -42,7 +42,7 @@ def test_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize(
     ("settings", "text"),
-    [('{"estimators": ["trk"]}', "trk"), (SETTINGS, "no such file")],
+    [('{"estimators": ["trk"], "external": {}}', "trk"), (SETTINGS, "no such file")],
 )
 def test_a_mistake_is_one_line_and_exit_status_1(
     tmp_path: Path,

@@ -16,7 +16,7 @@ from ptmiss.io import parquet
 from ptmiss.settings.evaluate import EvaluateSettings
 from toys import met_of, toy_skim
 
-ALL = EvaluateSettings(estimators=("pf", "chs", "puppi", "oracle"))
+ALL = EvaluateSettings(estimators=("pf", "chs", "puppi", "oracle"), external={})
 SMALL = {"pileup": 3.0, "per_collision": 10.0, "per_hard": 10.0}
 
 
@@ -94,7 +94,7 @@ def test_only_the_oracle_of_a_sample_without_truth_is_refused(tmp_path: Path) ->
     path = tmp_path / "skim.parquet"
     toy_skim(path, n_events=5, has_truth=False, **SMALL)
     with pytest.raises(UserError, match="oracle"):
-        run(path, EvaluateSettings(estimators=("oracle",)))
+        run(path, EvaluateSettings(estimators=("oracle",), external={}))
     assert not path.with_name("estimates.parquet").exists()
 
 
@@ -198,4 +198,4 @@ def test_the_same_skim_gives_the_same_bytes(skim: Path) -> None:
 
 def test_an_estimator_given_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="once"):
-        EvaluateSettings(estimators=("pf", "pf"))
+        EvaluateSettings(estimators=("pf", "pf"), external={})

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from ptmiss.settings.base import Section, from_mapping
 from ptmiss.settings.evaluate import EvaluateSettings
+from ptmiss.settings.export import ExportSettings
 from ptmiss.settings.folds import FoldSettings
 from ptmiss.settings.performance import PerformanceSettings
 from ptmiss.settings.preprocess import PreprocessSettings
@@ -30,6 +31,7 @@ class Config(Section):
     skim: SkimSettings
     preprocess: PreprocessSettings
     train: TrainSettings
+    export: ExportSettings
     evaluate: EvaluateSettings
     performance: PerformanceSettings
     report: ReportSettings

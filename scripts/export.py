@@ -1,0 +1,44 @@
+"""Export: a trained network as an ONNX file, with the files of a Triton server."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ptmiss.command import parser, run
+
+
+def build_parser() -> argparse.ArgumentParser:
+    build = parser("export.py", "Write a network as ONNX, if it gives the same numbers there.")
+    build.add_argument("--model", required=True, metavar="IN.keras", help="trained network")
+    build.add_argument("--training", required=True, metavar="IN.json", help="record of training")
+    build.add_argument("--dataset", required=True, metavar="IN.parquet", help="events for parity")
+    build.add_argument("--settings", required=True, metavar="JSON", help="config section export")
+    build.add_argument("--threads", required=True, type=int, metavar="N", help="threads to use")
+    build.add_argument("--onnx", required=True, metavar="OUT.onnx", help="network to write")
+    build.add_argument("--triton", required=True, metavar="OUT.pbtxt", help="server configuration")
+    build.add_argument("--parity", required=True, metavar="OUT.json", help="differences in GeV")
+    return build
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = build_parser().parse_args(argv)
+    from ptmiss.model.runtime import prepare
+
+    prepare(args.threads)
+    from ptmiss.model.export import ExportOutputs, export
+    from ptmiss.settings.base import parse
+    from ptmiss.settings.export import ExportSettings
+
+    export(
+        args.model,
+        args.training,
+        args.dataset,
+        parse(ExportSettings, args.settings, "export"),
+        ExportOutputs(Path(args.onnx), Path(args.triton), Path(args.parity)),
+        args.threads,
+    )
+
+
+if __name__ == "__main__":
+    run(main)
