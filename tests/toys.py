@@ -1,4 +1,4 @@
-"""Toy events for tests: quick, random, with the correlations that MET lives from. No detector model.
+"""Toy events for tests: quick, random, with the correlations MET lives from. No detector model.
 
 A toy event is a boson (Z -> mu mu, or W -> mu nu), a hadronic recoil that balances it, and pile-up
 collisions. Everything follows from the seed.
@@ -189,7 +189,8 @@ def _hard(
     from_pv = np.where(charge != 0, rng.choice([3, 2, 1, 0], n, p=[0.93, 0.04, 0.02, 0.01]), 3)
     puppi = np.where(charge != 0, from_pv >= 2, rng.beta(4, 1.2, n))
     columns = {
-        "pt": pt + overlay, "eta": eta, "phi": np.arctan2(py, px), "mass": PION_MASS * (charge != 0),
+        "pt": pt + overlay, "eta": eta, "phi": np.arctan2(py, px),
+        "mass": PION_MASS * (charge != 0),
         "d0": np.where(charge != 0, rng.normal(0, 0.01, n), 0.0),
         "dz": np.where(charge != 0, rng.normal(0, 0.02, n), 0.0),
         "puppi": puppi, "charge": charge, "pdg_id": pdg_id, "from_pv": from_pv, "truth": truth,
@@ -211,8 +212,9 @@ def _soft(
         "pt": 0.05 + rng.exponential(0.62, n), "eta": eta, "phi": rng.uniform(-np.pi, np.pi, n),
         "mass": PION_MASS * (charge != 0),
         "d0": np.where(charge != 0, rng.normal(0, 0.01, n), 0.0),
-        "dz": np.where(charge != 0, np.where(from_pv >= 2, 0.05, 5.0) * rng.normal(0, 1, n), 0.0),
-        "puppi": puppi, "charge": charge, "pdg_id": pdg_id, "from_pv": from_pv, "truth": np.zeros(n),
+        "dz": np.where(charge != 0, np.where(from_pv >= 2, 0.05, 5) * rng.normal(0, 1, n), 0),
+        "puppi": puppi, "charge": charge, "pdg_id": pdg_id, "from_pv": from_pv,
+        "truth": np.zeros(n),
     }  # fmt: skip
     return _typed(columns), owner
 

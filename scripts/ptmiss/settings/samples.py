@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, RootModel, StringConstraints
 
 from ptmiss.settings.base import Section
 
@@ -51,3 +51,7 @@ class FileSample(Section):
 
 
 Sample = Annotated[SimulatedSample | FileSample, Field(discriminator="source")]
+
+
+class AnySample(RootModel[Sample]):
+    """A sample of either kind, to parse one alone; `root` holds it."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ptmiss.settings.base import Section
 from ptmiss.settings.samples import Name
@@ -12,15 +12,43 @@ from ptmiss.settings.samples import Name
 PositiveGeV = Annotated[float, Field(ge=0, le=13_000)]
 
 
-class Selection(Section):
-    """What an event must have. `kind` says which boson is rebuilt, the rest are its cuts."""
+class NoSelection(Section):
+    """Every event; no boson is rebuilt."""
 
-    kind: Annotated[Literal["none", "zmumu", "wmunu"], Field(description="boson to rebuild")]
+    kind: Literal["none"]
+
+
+class MuonCuts(Section):
+    """What each selected muon must have."""
+
     muon_pt: Annotated[PositiveGeV, Field(description="least pT of each selected muon, GeV")]
     muon_abs_eta: Annotated[float, Field(gt=0, le=5, description="largest |eta| of a muon")]
     muon_isolation: Annotated[float, Field(gt=0, description="largest relative isolation")]
+
+
+class ZmumuSelection(MuonCuts):
+    """The two leading muons, of opposite charge, make a Z."""
+
+    kind: Literal["zmumu"]
     mass_low: Annotated[PositiveGeV, Field(description="dimuon mass window, lower edge, GeV")]
     mass_high: Annotated[PositiveGeV, Field(description="dimuon mass window, upper edge, GeV")]
+
+    @model_validator(mode="after")
+    def _window(self) -> Self:
+        if self.mass_low >= self.mass_high:
+            raise ValueError(
+                f"mass_low is {self.mass_low:g}, it must be below mass_high {self.mass_high:g}"
+            )
+        return self
+
+
+class WmunuSelection(MuonCuts):
+    """The leading muon comes from a W."""
+
+    kind: Literal["wmunu"]
+
+
+Selection = Annotated[NoSelection | ZmumuSelection | WmunuSelection, Field(discriminator="kind")]
 
 
 class SkimSettings(Section):
@@ -35,3 +63,30 @@ class SkimSettings(Section):
         int, Field(ge=1, le=1_000_000, description="candidates kept of an event, hardest first")
     ]
     pinned_pt: Annotated[PositiveGeV, Field(description="least pT of a pinned prompt lepton, GeV")]
+    jet_lepton_pt: Annotated[
+        PositiveGeV, Field(description="jets around a lepton above this pT do not count, GeV")
+    ]
+    jet_lepton_isolation: Annotated[
+        float, Field(gt=0, description="largest relative isolation of such a lepton")
+    ]
+    puppi_flavour: Annotated[
+        Literal["no_lepton", "standard"], Field(description="which PUPPI weight is an input")
+    ]
+    missing_from_pv: Annotated[
+        Literal["derive", "refuse"], Field(description="what to do without fromPV in the input")
+    ]
+    from_pv_tight: Annotated[
+        float, Field(gt=0, le=10, description="largest |dz| of a track of the vertex, cm")
+    ]
+    from_pv_loose: Annotated[
+        float, Field(gt=0, le=10, description="largest |dz| of a track near the vertex, cm")
+    ]
+
+    @model_validator(mode="after")
+    def _loose_beyond_tight(self) -> Self:
+        if self.from_pv_loose < self.from_pv_tight:
+            raise ValueError(
+                f"from_pv_loose is {self.from_pv_loose:g}, it must not be below from_pv_tight "
+                f"{self.from_pv_tight:g}"
+            )
+        return self

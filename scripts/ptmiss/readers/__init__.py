@@ -1,0 +1,1 @@
+"""Input formats, each turned into the same batch of events."""

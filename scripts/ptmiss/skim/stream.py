@@ -1,0 +1,245 @@
+"""From ntuples to one Parquet file and its ledger, a batch at a time: memory does not grow."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from ptmiss.columns import skim_schema
+from ptmiss.errors import UserError
+from ptmiss.folds import event_hash
+from ptmiss.inputs import is_remote
+from ptmiss.io import parquet
+from ptmiss.io.ledger import Ledger
+from ptmiss.io.manifest import base_name, sha256_of
+from ptmiss.pinned import pinned
+from ptmiss.ragged import Ragged
+from ptmiss.readers.batch import Candidates, EventBatch
+from ptmiss.readers.formats import open_reader
+from ptmiss.readers.reader import Reader
+from ptmiss.settings.samples import FileSample, SimulatedSample
+from ptmiss.settings.skim import SkimSettings
+from ptmiss.skim import derive, repair
+from ptmiss.skim.gates import check_units
+from ptmiss.skim.select import clean_leptons, select
+from ptmiss.skim.table import to_table
+
+LOG = logging.getLogger(__name__)
+
+COMMON_REASONS = (
+    "duplicate of run, lumi and event",
+    "generator weight not finite",
+    "generator MET not finite",
+)
+
+
+class Seen:
+    """Identities of the events so far: 8 bytes an event, the hash that also gives the fold."""
+
+    def __init__(self) -> None:
+        self._hashes = np.zeros(0, dtype=np.uint64)
+
+    def duplicates(self, events: EventBatch) -> np.ndarray:
+        """Return which events were seen before, here or in an earlier batch, and remember all."""
+        own = event_hash(events.run, events.lumi, events.event)
+        _, first = np.unique(own, return_index=True)
+        again = np.ones(len(own), dtype=bool)
+        again[first] = False
+        if len(self._hashes):
+            at = np.searchsorted(self._hashes, own)
+            again |= self._hashes[np.minimum(at, len(self._hashes) - 1)] == own
+        # both parts are sorted runs, which this kind of sort merges in linear time
+        joined = np.concatenate([self._hashes, np.sort(own[~again])])
+        self._hashes = np.sort(joined, kind="stable")
+        return again
+
+
+@dataclass
+class Skim:
+    """One part of a sample on its way to Parquet."""
+
+    sample: str
+    part: str
+    spec: SimulatedSample | FileSample
+    settings: SkimSettings
+
+    def __post_init__(self) -> None:
+        if self.spec.selection not in self.settings.selections:
+            allowed = ", ".join(sorted(self.settings.selections))
+            raise UserError(
+                f"setting samples.{self.sample}.selection: found {self.spec.selection!r}, allowed: "
+                f"{allowed}"
+            )
+        self.selection = self.settings.selections[self.spec.selection]
+        self.is_data = isinstance(self.spec, FileSample) and self.spec.is_data
+        self.seen = Seen()
+        self.ledger = Ledger(
+            sample=self.sample,
+            part=self.part,
+            source=self.spec.source,
+            selection=self.spec.selection,
+            is_data=self.is_data,
+        )
+
+    def run(
+        self,
+        ntuples: Sequence[str],
+        events_path: str | os.PathLike[str],
+        ledger_path: str | os.PathLike[str],
+    ) -> Ledger:
+        """Skim the files into `events_path` and `ledger_path`; returns the ledger."""
+        tables = self._tables(ntuples)
+        first = next(tables, None)
+        if first is None:
+            schema = self._schema(has_truth=self.spec.source == "simulated")
+        else:
+            schema = first.schema
+            tables = itertools.chain([first], tables)
+        with parquet.writing(events_path, schema) as writer:
+            for group in regrouped(tables, self.settings.rows_per_group):
+                writer.write_table(group, row_group_size=group.num_rows)
+        self.ledger.write(ledger_path)
+        return self.ledger
+
+    def _schema(self, has_truth: bool) -> pa.Schema:
+        return skim_schema(has_truth).with_metadata(
+            {
+                "sample": self.sample,
+                "part": self.part,
+                "source": self.spec.source,
+                "label": self.spec.label,
+                "has_truth": str(has_truth).lower(),
+                "is_data": str(self.is_data).lower(),
+                "selection": self.selection.kind,
+            }
+        )
+
+    def _tables(self, ntuples: Sequence[str]) -> Iterator[pa.Table]:
+        truth_of: dict[bool, str] = {}
+        for address in ntuples:
+            sha256 = None if is_remote(address) else sha256_of(address)
+            with open_reader(
+                address,
+                self.spec.source,
+                self.is_data,
+                self.settings.puppi_flavour,
+                sha256 or address,
+            ) as reader:
+                self.ledger.add_input(base_name(address), sha256, reader.n_events)
+                LOG.info("%s: %d events", base_name(address), reader.n_events)
+                if reader.n_events == 0:
+                    continue
+                truth_of.setdefault(reader.has_truth, address)
+                if len(truth_of) == 2:
+                    raise UserError(
+                        f"{truth_of[False]}: no PFCands_truth, but {truth_of[True]} has it; files "
+                        "of one sample must agree, make two samples of them"
+                    )
+                if self.spec.source == "simulated" and not reader.has_truth:
+                    raise UserError(
+                        f"{address}: no branch PFCands_truth, which simulated samples have; a file "
+                        "of other origin needs source: pfnano"
+                    )
+                schema = self._schema(reader.has_truth)
+                for start, stop in reader.chunks(self.settings.chunk_events):
+                    yield self._batch(reader, start, stop, schema)
+
+    def _batch(self, reader: Reader, start: int, stop: int, schema: pa.Schema) -> pa.Table:
+        """Select first, on event columns alone; read the candidates of what is left."""
+        events = reader.events(start, stop)
+        weight = self._weight(events)
+        keep = self._judge(events, weight, reader.address)
+        candidates = reader.candidates(start, stop, keep)
+        events, weight = events.take(keep), weight[keep]
+        selected = select(events, self.selection, reader.address)
+        columns = self._repaired(candidates, events, reader.address)
+        leptons = clean_leptons(
+            events, selected, self.settings.jet_lepton_pt, self.settings.jet_lepton_isolation
+        )
+        jets = derive.n_jets(events, columns, leptons)
+        rho = events.rho
+        if rho is None or not np.isfinite(rho).all():
+            own = derive.density(columns)
+            rho = own if rho is None else np.where(np.isfinite(rho), rho, own)
+        columns = self._limited(columns)
+        for name, vector in events.stored.items():
+            bad = int(np.count_nonzero(~(np.isfinite(vector.px) & np.isfinite(vector.py))))
+            if bad:
+                self.ledger.not_finite[name] += bad
+        return to_table(schema, events, columns, weight, rho, selected.boson, jets)
+
+    def _weight(self, events: EventBatch) -> np.ndarray:
+        """Generator weight times cross-section over the sum of all weights; 1 for data."""
+        if self.is_data or events.gen_weight is None:
+            weight = np.ones(events.n_events)
+        else:
+            weight = events.gen_weight
+        if isinstance(self.spec, FileSample) and not self.is_data:
+            weight = weight * (self.spec.cross_section / self.spec.sum_of_weights)
+        return weight
+
+    def _judge(self, events: EventBatch, weight: np.ndarray, address: str) -> np.ndarray:
+        """Return which events are kept and enter all into the ledger."""
+        selected = select(events, self.selection, address)
+        reasons = (*COMMON_REASONS, *selected.reasons)
+        reason = np.where(selected.passed, -1, selected.reason + len(COMMON_REASONS))
+        if events.gen_met is not None:
+            bad_met = ~(np.isfinite(events.gen_met.px) & np.isfinite(events.gen_met.py))
+            reason[bad_met] = 2
+        reason[~np.isfinite(weight)] = 1
+        reason[self.seen.duplicates(events)] = 0
+        self.ledger.add_events(weight, reason, reasons)
+        return reason < 0
+
+    def _repaired(self, candidates: Candidates, events: EventBatch, address: str) -> Ragged:
+        """Return the candidates with all columns of the skim but `pinned`; count what it took."""
+        settings = self.settings
+        n_in = len(candidates.columns["pt"])
+        columns, dropped = repair.remove_unusable(candidates.columns)
+        check_units(columns, address)
+        from_pv, n_derived = derive.association(
+            columns, settings.from_pv_tight, settings.from_pv_loose
+        )
+        derived = {"fromPV from dz": n_derived} if n_derived else {}
+        if n_derived and settings.missing_from_pv == "refuse":
+            raise UserError(
+                f"{address}: {n_derived} charged candidates without fromPV (or vertex); produce "
+                "the file with it, or set skim.missing_from_pv: derive"
+            )
+        columns = Ragged(columns.offsets, {**columns.columns, "from_pv": from_pv})
+        columns, repaired = repair.mend(columns)
+        if "puppi" not in columns.columns:
+            weights = derive.puppi(columns, events.n_pv_good, settings.puppi_flavour)
+            columns = Ragged(columns.offsets, {**columns.columns, "puppi": weights})
+            if len(weights):
+                derived["PUPPI weight computed"] = len(weights)
+        self.ledger.add_candidates(n_in, n_in - sum(dropped.values()), dropped, repaired, derived)
+        return columns
+
+    def _limited(self, columns: Ragged) -> Ragged:
+        """Return at most the allowed number of candidates an event, with the column `pinned`."""
+        columns, dropped = repair.hardest(columns, self.settings.max_candidates)
+        self.ledger.add_candidates(0, -sum(dropped.values()), dropped, {}, {})
+        mask = pinned(columns["pt"], columns["pdg_id"], columns["from_pv"], self.settings.pinned_pt)
+        return Ragged(columns.offsets, {**columns.columns, "pinned": mask})
+
+
+def regrouped(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """Yield tables of `rows` rows each (the last has the rest) with the rows of `tables`."""
+    waiting: list[pa.Table] = []
+    n = 0
+    for table in tables:
+        waiting.append(table)
+        n += table.num_rows
+        while n >= rows:
+            joined = pa.concat_tables(waiting)
+            yield joined.slice(0, rows).combine_chunks()
+            waiting, n = [joined.slice(rows)], n - rows
+    if n:
+        yield pa.concat_tables(waiting).combine_chunks()

@@ -1,0 +1,35 @@
+"""Keep the events and columns that later stages read; account for everything else."""
+
+from __future__ import annotations
+
+import argparse
+
+from ptmiss.command import parser, run
+
+
+def build_parser() -> argparse.ArgumentParser:
+    p = parser("skim", "Turn ntuples of any supported format into one Parquet file and its ledger.")
+    p.add_argument("--ntuples", nargs="+", required=True, help="files of this part, or addresses")
+    p.add_argument("--sample", required=True, help="name of the sample")
+    p.add_argument("--part", required=True, help="name of this part of the sample")
+    p.add_argument("--spec", required=True, help="the sample's entry of `samples` as JSON")
+    p.add_argument("--settings", required=True, help="the section `skim` as JSON (GeV, cm)")
+    p.add_argument("--events", required=True, help="Parquet file to write, one row per event")
+    p.add_argument("--ledger", required=True, help="JSON file to write: what became of each event")
+    return p
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = build_parser().parse_args(argv)
+    from ptmiss.settings.base import parse
+    from ptmiss.settings.samples import AnySample
+    from ptmiss.settings.skim import SkimSettings
+    from ptmiss.skim.stream import Skim
+
+    spec = parse(AnySample, args.spec, f"samples.{args.sample}").root
+    settings = parse(SkimSettings, args.settings, "skim")
+    Skim(args.sample, args.part, spec, settings).run(args.ntuples, args.events, args.ledger)
+
+
+if __name__ == "__main__":
+    run(main)
