@@ -97,3 +97,12 @@ def test_other_grids():
     )
     # one row of two cells: pT 2 in an area of 2 x pi
     assert density == pytest.approx([2 / (2 * math.pi)])
+
+
+def test_the_number_of_cells_is_rounded():
+    # 2 / 1.1 = 1.8 gives two rows, 2 pi / 1.1 = 5.7 six columns
+    options = {"max_rapidity": 1.0, "spacing": 1.1}
+    one_row = np.ones(6), np.full(6, 0.5), np.arange(6) * math.pi / 3 + 0.1
+    # only one row of two is filled: the median lies half-way between 0 and a filled cell
+    expected = 0.5 / (1.0 * 2 * math.pi / 6)
+    assert median_density(*one_row, np.array([0, 6]), **options) == pytest.approx([expected])
