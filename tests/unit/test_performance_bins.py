@@ -63,6 +63,8 @@ def test_bin_edges_belong_to_the_bin_above():
     inside = set(grid.indices(variables).ravel())
     assert grid.find("qt", 50.0, 60.0) in inside
     assert grid.find("qt", 0.0, 50.0) not in inside
+    last = {**variables, "qt": np.array([350.0])}
+    assert grid.find("qt", 290.0, 350.0) not in set(grid.indices(last).ravel())
 
 
 def test_groups_are_few():
