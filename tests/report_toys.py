@@ -9,6 +9,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 CLASSICAL = ("pf", "chs", "puppi", "oracle")
 _BASE = {"pf": 24.0, "chs": 21.0, "puppi": 17.0, "deepmet": 13.5, "calibrated": 13.7, "oracle": 8.0}
@@ -117,12 +118,18 @@ def headline(training: str, table, labels=None) -> dict:
     return {"training": training, "samples": list(found.values())}
 
 
-def write_run(folder: Path, samples: dict[str, bool], training="classical", estimators=CLASSICAL):
-    """Write a table and its headline numbers; samples: name -> whether it has a boson."""
+def write_run(
+    folder: Path, samples: dict[str, bool], training="classical", estimators=CLASSICAL, axes=()
+):
+    """Write a table and its headline numbers; samples: name -> whether it has a boson.
+
+    axes: only these, to draw fewer figures; all if empty.
+    """
     table = [
         row
         for i, (name, boson) in enumerate(samples.items())
         for row in rows(name, boson, estimators, seed=i + 1)
+        if not axes or row[3] in ("all", *axes)
     ]
     path = folder / f"{training}.headline.json"
     csv_path = write_csv(folder / f"{training}.csv", table)
@@ -138,3 +145,34 @@ def benchmark(path: Path, seconds: float, memory: float | str) -> Path:
         encoding="utf-8",
     )
     return path
+
+
+def ledger(sample: str, part: str, kept: int, rejected: dict[str, int], **more) -> dict:
+    """Return a ledger as the skim writes it; every event has weight one half."""
+    n_in = kept + sum(rejected.values())
+    return {
+        "sample": sample,
+        "part": part,
+        "source": "simulated",
+        "selection": "none",
+        "is_data": False,
+        "inputs": [{"name": f"{part}.root", "sha256": f"{part:0>64}", "events": n_in}],
+        "events": {"in": n_in, "kept": kept, "rejected": rejected},
+        "sum_of_weights": {"in": n_in / 2, "kept": kept / 2, "rejected": {}},
+        "candidates": {"in": 910, "kept": 900, "dropped": {"negative pt": 10}, "repaired": {},
+                       "derived": {}},
+        "stored_mets_not_finite": {},
+        **more,
+    }  # fmt: skip
+
+
+def config(samples: dict[str, str], **report) -> dict:
+    """Return the repository's configuration with these samples: name -> label."""
+    root = Path(__file__).resolve().parents[1]
+    values = yaml.safe_load((root / "config.yaml").read_text(encoding="utf-8"))
+    old = values["samples"]
+    # other sections may name the repository's samples, so these stay
+    first = next(one for one in old.values() if one["source"] == "simulated")
+    values["samples"] = old | {name: {**first, "label": text} for name, text in samples.items()}
+    values["report"] |= report
+    return values

@@ -103,13 +103,16 @@ def _values(
         kind = kinds[spec.sample]
         drawn.append((spec, painter.draw(spec, kind.origin, kind.label)))
     groups = content.groups(drawn, kinds, many)
+    overview = rows.overview(result, kinds)
+    leaders = {row["estimator"] for row in overview}
     return {
         "title": config.report.title,
         "nature": _nature(list(kinds.values())),
         "missing": _missing(frame, heads, books, times),
         "many_trainings": many,
-        "overview": rows.overview(result, kinds),
-        "has_network": any(row["network"] for row in rows.overview(result, kinds)),
+        "overview": overview,
+        "has_network": any(row["network"] for row in overview),
+        "leader": leaders.pop() if len(leaders) == 1 else "",
         "overview_note": _overview_note(result),
         "everything": rows.everything(result, kinds),
         "variation_note": _variation_note(frame),

@@ -62,6 +62,10 @@ def figure(spec: Spec, drawn: Drawn, kind: Kind, many_trainings: bool) -> dict[s
     """Return what the template needs of one figure."""
     quantity, axis = QUANTITIES[spec.quantity], AXES[spec.axis]
     form = f", {FORMS[spec.form]}" if FORMS[spec.form] else ""
+    definition = quantity.definition
+    if spec.quantity == "response" and spec.axis != "qt":
+        # without a boson, the response is the one to the true pTmiss
+        definition = QUANTITIES["response_met"].definition
     alt = f"{kind.label}: {describe(spec, drawn)}. {kind.origin}."
     whose = f" Training {spec.training}." if many_trainings else ""
     subset = f", {spec.subset}" if spec.subset else ""
@@ -81,7 +85,7 @@ def figure(spec: Spec, drawn: Drawn, kind: Kind, many_trainings: bool) -> dict[s
         "width": drawn.width,
         "height": drawn.height,
         "heading": heading,
-        "caption": f"{kind.label}.{whose} {quantity.definition} {_numbers(spec, drawn)}",
+        "caption": f"{kind.label}.{whose} {definition} {_numbers(spec, drawn)}",
     }
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
+import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
@@ -47,6 +48,36 @@ class Drawn:
     estimators: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Series:
+    """The numbers of one estimator, each of shape (n_bins,); NaN: no value."""
+
+    look: Look
+    left: np.ndarray
+    right: np.ndarray
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    n_events: np.ndarray
+
+    def over(self, divisor: dict[tuple[float, float], float]) -> _Series:
+        """Return value and interval divided by another estimator's value in the same bin."""
+        bins = zip(self.left.tolist(), self.right.tolist(), strict=True)
+        below = np.array([divisor.get(edges, math.nan) for edges in bins])
+        below[~(below > 0.0)] = math.nan
+        return replace(self, value=self.value / below, low=self.low / below, high=self.high / below)
+
+
+def _series(rows: pd.DataFrame) -> dict[str, _Series]:
+    """Return the numbers of each estimator, in the order in which they are drawn."""
+    names = ("bin_low", "bin_high", "value", "err_low", "err_high", "n_events")
+    parts = dict(list(rows.groupby("estimator")))
+    return {
+        name: _Series(look, *(parts[name][column].to_numpy(np.float64) for column in names))
+        for name, look in looks(parts).items()
+    }
+
+
 class Painter:
     """Draws figures on two canvases that are wiped in between.
 
@@ -66,31 +97,39 @@ class Painter:
         origin: what the numbers come from, printed on the figure ("Parametric simulation"). Lower
         panel: ratio to PUPPI where the figure shows a resolution and PUPPI is there.
         """
-        rows = spec.rows
-        look = looks(rows["estimator"])
-        reference = rows[rows["estimator"] == REFERENCE]
+        series = _series(spec.rows)
+        every = list(series.values())
+        reference = series.get(REFERENCE)
         with_ratio = (
             spec.quantity.startswith("sigma")
-            and len(look) > 1
-            and bool(np.isfinite(reference["value"]).any())
+            and len(series) > 1
+            and reference is not None
+            and bool((reference.value > 0.0).any())
         )
         canvas = self._with_ratio if with_ratio else self._plain
-        n_events = _events(rows)
+        # events of all bins, of the estimator that has most of them
+        n_events = max((float(np.nansum(one.n_events)) for one in every), default=0.0)
+        low, high = _horizontal_range(every)
         with matplotlib.rc_context(RC), warnings.catch_warnings():
             # a label may hold letters that the font lacks: the page shows them, the figure a box
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             canvas.wipe()
-            outside = _main_panel(canvas.upper, spec, look)
+            outside = _main_panel(canvas.upper, spec, every)
             _header(canvas.upper, origin, sample_label, n_events)
-            low, high = _finite_range(rows)
             canvas.upper.set_xlim(low, high)
             if with_ratio:
-                _ratio_panel(canvas.lower, rows, reference, look)
+                _ratio_panel(canvas.lower, every, reference)
             canvas.lower.set_xlabel(AXES[spec.axis].symbol)
             png, width, height = canvas.png()
-        empty = sorted(set(_bins(rows[~np.isfinite(rows["value"])])))
-        labels = tuple(entry.label for entry in look.values())
-        return Drawn(png, width, height, n_events, low, high, tuple(empty), outside, labels)
+        empty = {
+            (left, right)
+            for one in every
+            for left, right, value in zip(one.left, one.right, one.value, strict=True)
+            if math.isnan(value)
+        }
+        labels = tuple(one.look.label for one in every)
+        bins = tuple((float(left), float(right)) for left, right in sorted(empty))
+        return Drawn(png, width, height, n_events, low, high, bins, outside, labels)
 
 
 class _Canvas:
@@ -123,87 +162,83 @@ class _Canvas:
         image = Image.fromarray(np.asarray(self._canvas.buffer_rgba())).convert("RGB")
         small = image.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         buffer = io.BytesIO()
-        small.save(buffer, format="PNG", optimize=True)
+        small.save(buffer, format="PNG", compress_level=6)
         return buffer.getvalue(), image.width, image.height
 
 
-def _main_panel(axes: Axes, spec: Spec, look: dict[str, Look]) -> int:
-    rows = spec.rows
+def _main_panel(axes: Axes, spec: Spec, every: list[_Series]) -> int:
+    """Draw the values; return how many of them lie outside the drawn range."""
     quantity = QUANTITIES[spec.quantity]
-    for name, entry in look.items():
-        _points(axes, rows[rows["estimator"] == name], entry)
-    low, high = _vertical_range(rows, spec.quantity)
+    for one in every:
+        _points(axes, one)
+    low, high = _vertical_range(every, spec.quantity)
     axes.set_ylim(low, high)
-    if spec.quantity.startswith("response"):
-        axes.axhline(1.0, color="0.45", linewidth=0.9, linestyle="--", zorder=1)
-    elif spec.quantity.startswith("bias"):
-        axes.axhline(0.0, color="0.45", linewidth=0.9, linestyle="--", zorder=1)
+    right = {"response": 1.0, "response_met": 1.0, "bias_x": 0.0, "bias_y": 0.0}
+    if spec.quantity in right:
+        _line(axes, right[spec.quantity])
     unit = f" [{quantity.unit}]" if quantity.unit else ""
     form = {"rms": ", RMS", "width": ", 16\u201384 %"}.get(spec.form, "")
     axes.set_ylabel(quantity.symbol + form + unit)
-    subset = spec.subset.replace("q_T", "$q_T$")
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(
         handles,
         [plain_mathtext(label) for label in labels],
         loc="upper left",
         ncols=4 if len(labels) <= 4 else 3,
-        title=subset or None,
+        title=spec.subset.replace("q_T", "$q_T$") or None,
         alignment="left",
     )
-    value = rows["value"].to_numpy()
+    value = np.concatenate([one.value for one in every])
     return int(np.count_nonzero((value < low) | (value > high)))
 
 
-def _points(axes: Axes, rows: pd.DataFrame, entry: Look) -> None:
+def _points(axes: Axes, one: _Series) -> None:
     """Draw one estimator: a marker in each bin, a line over its width, a band for its interval."""
-    rows = rows[np.isfinite(rows["value"])]
-    left, right = _edges(rows)
-    value = rows["value"].to_numpy()
-    axes.hlines(value, left, right, color=entry.colour, linewidth=1.1, zorder=3)
-    bounds = rows[["err_low", "err_high"]].to_numpy()
-    corners = [(left, bounds[:, 0]), (left, bounds[:, 1]), (right, bounds[:, 1])]
-    corners.append((right, bounds[:, 0]))
+    has = np.isfinite(one.value)
+    left, right, value = one.left[has], one.right[has], one.value[has]
+    low, high = one.low[has], one.high[has]
+    look = one.look
+    lines = np.stack([np.stack([left, value], -1), np.stack([right, value], -1)], axis=1)
+    axes.add_collection(
+        LineCollection(lines, color=look.colour, linewidth=1.1, zorder=3), autolim=False
+    )
+    corners = ((left, low), (left, high), (right, high), (right, low))
     boxes = np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1)
     axes.add_collection(
-        PolyCollection(boxes, facecolor=entry.colour, alpha=0.22, linewidth=0, zorder=2),
+        PolyCollection(boxes, facecolor=look.colour, alpha=0.22, linewidth=0, zorder=2),
         autolim=False,
     )
     axes.plot(
         (left + right) / 2,
         value,
         linestyle="none",
-        marker=entry.marker,
-        color=entry.colour,
-        markerfacecolor=entry.colour if entry.filled else "white",
-        markeredgewidth=1.0 if not entry.filled else 0.4,
-        markersize=7.0 if entry.marker == "*" else 5.0,
-        label=entry.label,
+        marker=look.marker,
+        color=look.colour,
+        markerfacecolor=look.colour if look.filled else "white",
+        markeredgewidth=1.0 if not look.filled else 0.4,
+        markersize=7.0 if look.marker == "*" else 5.0,
+        label=look.label,
         zorder=4,
     )
 
 
-def _ratio_panel(
-    axes: Axes, rows: pd.DataFrame, reference: pd.DataFrame, look: dict[str, Look]
-) -> None:
-    divisor = reference.set_index(["bin_low", "bin_high"])["value"]
-    drawn = []
-    for name, entry in look.items():
-        own = rows[rows["estimator"] == name].copy()
-        below = divisor.reindex(pd.MultiIndex.from_frame(own[["bin_low", "bin_high"]])).to_numpy()
-        with np.errstate(divide="ignore", invalid="ignore"):
-            for column in ("value", "err_low", "err_high"):
-                own[column] = own[column].to_numpy() / below
-        own.loc[~np.isfinite(own["value"]), "value"] = np.nan
-        _points(axes, own, entry)
-        drawn.append(own["value"].to_numpy())
-    axes.axhline(1.0, color="0.45", linewidth=0.9, linestyle="--", zorder=1)
-    values = np.concatenate(drawn)
+def _ratio_panel(axes: Axes, every: list[_Series], reference: _Series) -> None:
+    bins = zip(reference.left.tolist(), reference.right.tolist(), strict=True)
+    divisor = dict(zip(bins, reference.value.tolist(), strict=True))
+    ratios = [one.over(divisor) for one in every]
+    for one in ratios:
+        _points(axes, one)
+    _line(axes, 1.0)
+    values = np.concatenate([one.value for one in ratios])
     values = values[np.isfinite(values)]
     low, high = float(values.min()), float(values.max())
     margin = 0.12 * max(high - low, 0.1)
     axes.set_ylim(max(0.0, low - margin), min(high, 3.0) + margin)
     axes.set_ylabel("/ PUPPI", loc="center")
+
+
+def _line(axes: Axes, height: float) -> None:
+    axes.axhline(height, color="0.45", linewidth=0.9, linestyle="--", zorder=1)
 
 
 def _header(axes: Axes, origin: str, sample_label: str, n_events: float) -> None:
@@ -214,8 +249,8 @@ def _header(axes: Axes, origin: str, sample_label: str, n_events: float) -> None
     axes.text(1.0, 1.015, plain_mathtext(text), transform=axes.transAxes, ha="right", va="bottom")
 
 
-def _vertical_range(rows: pd.DataFrame, quantity: str) -> tuple[float, float]:
-    values = rows[["value", "err_low", "err_high"]].to_numpy().ravel()
+def _vertical_range(every: list[_Series], quantity: str) -> tuple[float, float]:
+    values = np.concatenate([bound for one in every for bound in (one.value, one.low, one.high)])
     values = values[np.isfinite(values)]
     if not len(values):
         return 0.0, 1.0
@@ -230,27 +265,12 @@ def _vertical_range(rows: pd.DataFrame, quantity: str) -> tuple[float, float]:
     return 0.0, HEADROOM * high if high > 0 else 1.0
 
 
-def _edges(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    return rows["bin_low"].to_numpy(np.float64), rows["bin_high"].to_numpy(np.float64)
-
-
-def _bins(rows: pd.DataFrame) -> list[tuple[float, float]]:
-    return list(zip(*(edge.tolist() for edge in _edges(rows)), strict=True))
-
-
-def _finite_range(rows: pd.DataFrame) -> tuple[float, float]:
-    left, right = _edges(rows)
-    edges = np.concatenate([left, right])
+def _horizontal_range(every: list[_Series]) -> tuple[float, float]:
+    edges = np.concatenate([edge for one in every for edge in (one.left, one.right)])
     edges = edges[np.isfinite(edges)]
     if not len(edges) or edges.min() == edges.max():
         return 0.0, 1.0
     return float(edges.min()), float(edges.max())
-
-
-def _events(rows: pd.DataFrame) -> float:
-    """Return the events of all bins, of the estimator that has most of them."""
-    sums = rows.groupby("estimator")["n_events"].sum(min_count=0)
-    return float(sums.max()) if len(sums) else 0.0
 
 
 def describe(spec: Spec, drawn: Drawn) -> str:

@@ -54,8 +54,7 @@ QUANTITIES = {
         r"response",
         "response",
         "",
-        "Mean recoil along the boson divided by the mean q_T of the bin; for a sample without a "
-        "boson, mean pTmiss along the true one divided by the mean true one. One is right.",
+        "Mean recoil along the boson divided by the mean q_T of the bin. One is right.",
     ),
     "response_met": Quantity(
         r"response to true $p_T^{miss}$",

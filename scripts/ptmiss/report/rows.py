@@ -9,7 +9,7 @@ from ptmiss.report.content import Kind, identifier
 from ptmiss.report.ledgers import Ledger
 from ptmiss.report.stages import Stage
 from ptmiss.report.style import looks
-from ptmiss.report.text import count, number, percent
+from ptmiss.report.text import DASH, count, number
 
 LEADING = ("calibrated", "deepmet", "puppi", "chs", "pf")
 """Whose gains the first screen shows: the first of these that a sample has."""
@@ -93,7 +93,7 @@ def _sample_rows(
                 "over_pf": _gain(gains.get("pf")),
                 "over_puppi": _gain(gains.get("puppi")),
                 "response": number(response["value"]) if response else number(None),
-                "way": percent(values["way_to_oracle"]) if name != "puppi" else number(None),
+                "way": _points(values["way_to_oracle"]) if name != "puppi" else DASH,
                 "events": count(sample["n_events"]),
             }
         )
@@ -107,14 +107,17 @@ def _value(sample: Mapping[str, object], name: str, quantity: str) -> str:
 
 def _gain(gain: Mapping[str, object] | None) -> dict[str, str]:
     if gain is None or gain["value"] is None:
-        return {"text": "\u2013", "interval": ""}
+        return {"text": DASH, "interval": ""}
     interval = ""
     if gain["low"] is not None and gain["high"] is not None:
         interval = f"[{_points(gain['low'])}, {_points(gain['high'])}]"
-    return {"text": percent(gain["value"]), "interval": interval}
+    return {"text": _points(gain["value"]), "interval": interval}
 
 
-def _points(value: float) -> str:
+def _points(value: float | None) -> str:
+    """Return a fraction in percent, without the sign."""
+    if value is None:
+        return DASH
     return f"{100 * value:.1f}".replace("-", "\u2212")
 
 
@@ -143,6 +146,8 @@ def ledger(ledgers: Iterable[Ledger], kinds: Mapping[str, Kind]) -> list[dict[st
             "candidates": count(one.candidates),
             "repairs": _reasons(one.repaired),
             "drops": _reasons(one.dropped),
+            "derived": _reasons(one.derived),
+            "not_finite": _reasons(one.not_finite),
         }
         for one in ledgers
     ]
@@ -181,7 +186,7 @@ def stages(found: Iterable[Stage]) -> list[dict[str, object]]:
             "wall": _time(one.wall_s),
             "longest": _time(one.longest_s),
             "cpu": _time(one.cpu_s),
-            "memory": "\u2013" if one.peak_memory_mb is None else f"{one.peak_memory_mb:,.0f} MB",
+            "memory": DASH if one.peak_memory_mb is None else f"{one.peak_memory_mb:,.0f} MB",
         }
         for one in found
     ]
@@ -189,7 +194,7 @@ def stages(found: Iterable[Stage]) -> list[dict[str, object]]:
 
 def _time(seconds: float | None) -> str:
     if seconds is None or not math.isfinite(seconds):
-        return "\u2013"
+        return DASH
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import unicodedata
 
+DASH = "\u2013"
+"""Stands where there is no number."""
+
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Marks that reorder what follows: a name could pretend to be another one."""
 
@@ -50,7 +53,7 @@ def plain_mathtext(text: str) -> str:
 def number(value: float | None, digits: int = 3) -> str:
     """Return a number with `digits` significant digits, a dash where there is none."""
     if value is None or value != value or value in (float("inf"), float("-inf")):
-        return "\u2013"
+        return DASH
     if value == 0:
         return "0"
     text = f"{value:#.{digits}g}"
@@ -62,13 +65,6 @@ def number(value: float | None, digits: int = 3) -> str:
 def count(value: float | int) -> str:
     """Return a count with thin separators between thousands."""
     return f"{round(value):,}".replace(",", "\u202f")
-
-
-def percent(value: float | None) -> str:
-    """Return a fraction as percent with one decimal, a dash where there is none."""
-    if value is None or value != value or value in (float("inf"), float("-inf")):
-        return "\u2013"
-    return f"{100 * value:.1f}".replace("-", "\u2212") + "\u202f%"
 
 
 def script_json(value: object) -> str:

@@ -1,0 +1,285 @@
+"""The page: safe whatever its strings are, complete, reproducible, equal to the summary."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html.parser
+import json
+import re
+import urllib.parse
+from pathlib import Path
+
+import pytest
+
+import report_toys
+from ptmiss.errors import UserError
+from ptmiss.report import build, page
+from ptmiss.settings.config import load
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "resources/report"
+HOSTILE = (
+    "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>",
+    "</script></style><!--\u202egnp.exe \x1b[31m",
+    "javascript:alert(3)//{{ 7*7 }}{% raw %}",
+)
+
+
+class Elements(html.parser.HTMLParser):
+    """All start tags with their attributes, and the text of some elements."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags = []
+        self.texts = {"script": [], "style": [], "td": [], "p": []}
+        self._open = None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._open = tag if tag in self.texts else self._open
+        if tag in self.texts:
+            self.texts[tag].append("")
+
+    def handle_data(self, data):
+        if self._open:
+            self.texts[self._open][-1] += data
+
+    def handle_endtag(self, tag):
+        self._open = None if tag == self._open else self._open
+
+    def every(self, name):
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+@pytest.fixture(scope="module")
+def make(tmp_path_factory):
+    def make(samples, labels=None, estimators=report_toys.CLASSICAL, axes=(), revision="", **given):
+        folder = tmp_path_factory.mktemp("run")
+        table, headline = report_toys.write_run(folder, samples, estimators=estimators, axes=axes)
+        files = {"tables": [table], "headlines": [headline], "ledgers": [], "benchmarks": []}
+        for name, value in given.items():
+            files[name] = value(folder) if callable(value) else value
+        config = load(report_toys.config(labels or dict.fromkeys(samples, "a label"), dpi=60))
+        out = folder / "report.html", folder / "summary.json"
+        build.build(build.Inputs(**files), config, revision, TEMPLATES, *out)
+        return out[0].read_text(encoding="utf-8"), json.loads(out[1].read_text(encoding="utf-8"))
+
+    return make
+
+
+def some_ledgers(folder):
+    value = report_toys.ledger("zmumu", "0000", 90, {HOSTILE[0]: 10})
+    path = folder / "zmumu.ledger.json"
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return [path]
+
+
+def some_benchmarks(folder):
+    return [report_toys.benchmark(folder / "benchmarks/skim/a.tsv", 75.0, 300.0)]
+
+
+@pytest.fixture(scope="module")
+def plain(make):
+    return make(
+        {"zmumu": True, "hh": False},
+        {"zmumu": "Z to mumu", "hh": "HH"},
+        (*report_toys.CLASSICAL, "deepmet"),
+        ledgers=some_ledgers,
+        benchmarks=some_benchmarks,
+    )
+
+
+@pytest.fixture(scope="module")
+def hostile(make):
+    return make(
+        {HOSTILE[0]: True, HOSTILE[1]: False, "zmumu": True},
+        {"zmumu": HOSTILE[1][:80]},
+        ("pf", "puppi", HOSTILE[2]),
+        axes=("gen_met", "n_pv"),
+        revision=HOSTILE[0],
+    )
+
+
+def test_policy_allows_only_what_the_page_holds(plain):
+    elements = Elements(plain[0])
+    policy = next(a["content"] for a in elements.every("meta") if "http-equiv" in a)
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    styles = elements.texts["style"]
+    scripts = [
+        text
+        for text, tag in zip(elements.texts["script"], elements.every("script"), strict=True)
+        if tag.get("type") != "application/json"
+    ]
+    assert len(styles) == len(scripts) == 1
+    for text, kind in ((styles[0], "style-src"), (scripts[0], "script-src")):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{kind} 'sha256-{digest}'" in policy
+
+
+def test_nothing_is_fetched_from_outside(plain):
+    elements = Elements(plain[0])
+    for _, attributes in elements.tags:
+        for name in ("src", "href", "action", "poster", "data", "srcset"):
+            if name in attributes:
+                assert attributes[name].startswith(("#", "data:"))
+        assert "style" not in attributes  # the policy would block it
+    assert "@import" not in plain[0]
+    assert "url(" not in elements.texts["style"][0]
+
+
+def test_hostile_strings_stay_text(hostile):
+    text, _ = hostile
+    elements = Elements(text)
+    assert len(elements.every("script")) == 2
+    assert not any(name.startswith("on") for _, a in elements.tags for name in a)
+    assert "49" not in "".join(elements.texts["p"])  # no template inside a name was run
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\x00-\x08\x0b-\x1f]", text)
+    for attributes in elements.every("a"):
+        assert not attributes["href"].lower().startswith("javascript")
+    for attributes in elements.every("img"):
+        assert attributes["src"].startswith("data:")
+
+
+def test_ids_are_unique_and_links_lead_somewhere(hostile):
+    elements = Elements(hostile[0])
+    ids = [a["id"] for _, a in elements.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    for attributes in elements.every("a"):
+        if attributes["href"].startswith("#"):
+            assert attributes["href"][1:] in ids
+
+
+def test_every_picture_has_words_and_a_size(plain):
+    pictures = [a for a in Elements(plain[0]).every("img") if a["src"] != "data:,"]
+    assert len(pictures) == 30
+    for attributes in pictures:
+        assert "Parametric simulation" in attributes["alt"]
+        assert int(attributes["width"]) > 0
+        assert int(attributes["height"]) > 0
+    assert len({attributes["alt"] for attributes in pictures}) == len(pictures)
+
+
+def test_two_hundred_figures_stay_below_25_megabytes(plain):
+    assert len(plain[0]) / 30 * 200 < 25e6
+
+
+def test_tables_of_figures_hold_the_numbers(plain):
+    links = [
+        a["href"] for a in Elements(plain[0]).every("a") if str(a.get("download")).endswith(".csv")
+    ]
+    assert len(links) == 30
+    text = urllib.parse.unquote(links[0].split(",", 1)[1])
+    assert text.splitlines()[0] == ",".join(report_toys.HEADER)
+    assert {line.split(",")[6] for line in text.splitlines()[1:]} == {"response"}
+
+
+def test_summary_is_inside_the_page_too(plain):
+    text, summary = plain
+    elements = Elements(text)
+    inside = next(t for t in elements.texts["script"] if t.startswith("{"))
+    assert json.loads(inside) == summary
+
+
+def test_summary_equals_the_tables(plain):
+    text, summary = plain
+    table = [*report_toys.rows("zmumu", True, (*report_toys.CLASSICAL, "deepmet"), seed=1)]
+    wanted = {
+        (row[2], row[6]): row[7]
+        for row in table
+        if (row[3], row[5]) == ("qt", 150.0) and row[6].startswith("sigma")
+    }
+    entry = next(one for one in summary["trainings"]["classical"] if one["sample"] == "zmumu")
+    for name, estimator in entry["estimators"].items():
+        for quantity, values in estimator["resolution"].items():
+            assert values["value"] == wanted[name, quantity]
+            assert values["rms"] == wanted[name, f"{quantity}_rms"]
+    own = entry["estimators"]["deepmet"]["resolution"]["sigma_perp"]
+    pf, puppi, oracle = (wanted[name, "sigma_perp"] for name in ("pf", "puppi", "oracle"))
+    assert own["gain_over"]["pf"]["value"] == pytest.approx(1 - own["value"] / pf)
+    assert own["gain_over"]["puppi"]["value"] == pytest.approx(1 - own["value"] / puppi)
+    assert own["way_to_oracle"] == pytest.approx((puppi - own["value"]) / (puppi - oracle))
+    assert f"{own['value']:#.3g}" in Elements(text).texts["td"]
+
+
+def test_summary_holds_ledger_stages_seeds_and_versions(plain):
+    summary = plain[1]
+    assert summary["ledger"]["zmumu"]["in"] == 100
+    assert summary["ledger"]["zmumu"]["balanced"] is True
+    assert summary["stages"]["skim"]["wall_s"] == 75.0
+    assert summary["stages"]["skim"]["peak_memory_mb"] == 300.0
+    assert summary["seeds"]["performance.seed"] >= 0
+    assert set(summary["versions"]) >= {"python", "matplotlib"}
+    assert set(summary["files"]) == {"classical.csv", "classical.headline.json"}
+
+
+def test_reasons_of_the_ledger_are_shown_escaped(plain):
+    cells = Elements(plain[0]).texts["td"]
+    assert any(cell.startswith("<script>alert(1)</script>") for cell in cells)
+    assert any("holds" in cell for cell in cells)
+    assert "1 min 15 s" in cells
+
+
+def test_absent_inputs_are_said_plainly(make):
+    text, summary = make({"hh": False}, axes=("gen_met",), headlines=[], ledgers=[], benchmarks=[])
+    said = " ".join(Elements(text).texts["p"])
+    for words in ("No headline numbers for classical", "No event ledgers", "No benchmark files"):
+        assert words in said
+    assert summary["trainings"] == summary["ledger"] == summary["stages"] == {}
+
+
+def test_a_sample_from_files_is_not_called_simulation(tmp_path):
+    config = report_toys.config({"z": "Z"})
+    config["samples"]["z"] = {
+        "source": "pfnano", "label": "Run 2016", "files": ["x.root"], "files_per_part": 1,
+        "is_data": True, "cross_section": 1.0, "sum_of_weights": 1.0,
+        "selection": next(iter(config["skim"]["selections"])),
+    }  # fmt: skip
+    table, headline = report_toys.write_run(tmp_path, {"z": False}, axes=("gen_met",))
+    inputs = build.Inputs([table], [headline], [], [])
+    build.build(inputs, load(config), "", TEMPLATES, tmp_path / "r.html", tmp_path / "s.json")
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "Parametric simulation" not in text
+    assert "Recorded collisions" in text
+
+
+def test_equal_inputs_give_equal_bytes_and_no_place_or_time(make, plain):
+    first, again = (
+        make({"hh": False}, axes=("gen_met",), ledgers=some_ledgers, benchmarks=some_benchmarks)
+        for _ in range(2)
+    )
+    assert again == first
+    assert "/tmp" not in plain[0]
+    assert str(TEMPLATES.parents[1]) not in plain[0]
+
+
+def test_two_trainings_stand_side_by_side(make):
+    def two(folder):
+        return [
+            report_toys.write_run(folder, {"hh": False}, name, axes=("gen_met",))[0]
+            for name in ("one", "two")
+        ]
+
+    text, _ = make({"hh": False}, tables=two, headlines=[])
+    figures = Elements(text).every("figure")
+    assert [a["data-training"] for a in figures[:4]] == ["one", "two"] * 2
+    assert figures[0]["data-quantity"] == figures[1]["data-quantity"]
+
+
+def test_nothing_is_written_when_an_input_is_bad(tmp_path):
+    table, headline = report_toys.write_run(tmp_path, {"hh": False})
+    bad = tmp_path / "bad.json"
+    bad.write_text("{", encoding="utf-8")
+    out = tmp_path / "r.html", tmp_path / "s.json"
+    with pytest.raises(UserError):
+        config = load(report_toys.config({}))
+        build.build(build.Inputs([table], [headline], [bad], []), config, "", TEMPLATES, *out)
+    assert not any(path.exists() for path in out)
+
+
+def test_data_addresses():
+    assert page.data_address("image/png", b"abc") == "data:image/png;base64,YWJj"
+    address = page.data_address("text/csv", 'a,"<b>\n#%')
+    assert address == "data:text/csv;charset=utf-8,a,%22%3Cb%3E%0A%23%25"

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import report_toys
+from ptmiss.errors import UserError
+from ptmiss.report import plan, tables
+from ptmiss.report.style import looks
+
+ROW = ("zmumu", "nominal", "pf", "qt", 0.0, 5.0, "sigma_par", 20.0, 19.0, 21.0, 100)
+
+
+def one(path, *table):
+    return report_toys.write_csv(path, table)
+
+
+def changed(**values):
+    return tuple(values.get(name, old) for name, old in zip(report_toys.HEADER, ROW, strict=True))
+
+
+def test_read_names_the_training_after_the_file(tmp_path):
+    paths = [one(tmp_path / f"{name}.csv", ROW) for name in ("b", "a")]
+    frame = tables.read(paths)
+    assert frame["training"].tolist() == ["a", "b"]
+    assert frame["value"].tolist() == [20.0, 20.0]
+
+
+def test_numbers_survive_the_way_to_the_page_exactly(tmp_path):
+    value = 0.1 + 0.2
+    frame = tables.read([one(tmp_path / "t.csv", changed(value=value))])
+    again = pd.read_csv(io.StringIO(tables.as_csv(frame)))
+    assert again["value"][0] == value
+    assert list(again.columns) == list(tables.COLUMNS)
+
+
+def test_empty_and_infinite_numbers_are_no_values_but_bins_may_be_open(tmp_path):
+    rows = [changed(value="", err_low="", err_high=""), changed(bin_low="-inf", value="inf")]
+    frame = tables.read([one(tmp_path / "t.csv", *rows)])
+    assert frame["value"].isna().all()
+    assert frame["bin_low"].tolist() == [0.0, -np.inf]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "not a readable table"),
+        ("a,b\n1,2\n", "missing sample"),
+        ("<html>\n<p>no, table</p>\n", "not a readable table|missing"),
+        (",".join(report_toys.HEADER) + "\nz,n,e,qt,0,5,response,three,1,1,1\n", "line 2.*'three'"),
+        ("\x00\xff", "missing|not a readable table"),
+    ],
+)
+def test_a_bad_table_is_one_line(tmp_path, text, complaint):
+    path = tmp_path / "t.csv"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=complaint) as caught:
+        tables.read([path])
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_number_given_twice_is_refused(tmp_path):
+    with pytest.raises(UserError, match="line 3: the second row"):
+        tables.read([one(tmp_path / "t.csv", ROW, changed(value=21.0))])
+
+
+def test_two_tables_of_one_training_are_refused(tmp_path):
+    with pytest.raises(UserError, match=r"two files are named t\.csv"):
+        tables.read([one(tmp_path / x / "t.csv", ROW) for x in "ab"])
+
+
+def test_a_missing_table_says_which_stage_makes_it(tmp_path):
+    with pytest.raises(UserError, match="stage performance"):
+        tables.read([tmp_path / "none.csv"])
+
+
+def test_plan_leaves_out_wide_bins_and_empty_quantities(tmp_path):
+    rows = [
+        changed(),
+        changed(bin_low=5.0, bin_high=10.0),
+        changed(bin_high=10.0),
+        changed(quantity="sigma_perp", value=""),
+    ]
+    specs = list(plan.plan(tables.read([one(tmp_path / "t.csv", *rows)]), 50.0))
+    assert [spec.name for spec in specs] == ["t-zmumu-nominal-sigma_par-qt"]
+    assert specs[0].rows[["bin_low", "bin_high"]].to_numpy().tolist() == [[0, 5], [5, 10]]
+
+
+def test_plan_draws_every_figure_of_a_boson_and_of_a_signal(tmp_path):
+    table, _ = report_toys.write_run(tmp_path, {"zmumu": True, "hh": False})
+    specs = list(plan.plan(tables.read([table]), 50.0))
+    names = {spec.name.removeprefix("classical-") for spec in specs}
+    assert len(names) == len(specs)
+    assert {f"zmumu-nominal-sigma_perp-{a}" for a in ("qt", "n_pv", "n_pv_low_qt")} <= names
+    assert {"hh-nominal-sigma_met-gen_ht", "hh-nominal-sigma_met-gen_ht-rms"} <= names
+    assert not any(name.startswith("hh") and "sigma_p" in name for name in names)
+    assert next(s.subset for s in specs if s.axis == "n_pv_high_qt") == "q_T \u2265 50 GeV"
+
+
+def test_only_nominal_is_drawn_where_it_exists(tmp_path):
+    frame = tables.read([one(tmp_path / "t.csv", ROW, changed(variation="jes_up"))])
+    assert plan.drawn_variations(frame) == ["nominal"]
+    assert plan.drawn_variations(frame[frame["variation"] == "jes_up"]) == ["jes_up"]
+
+
+def test_known_estimators_look_the_same_in_every_company():
+    alone, together = looks(["puppi"]), looks(["puppi", "pf", "stored_puppi", "mine"])
+    assert alone["puppi"] == together["puppi"]
+    assert list(together) == ["pf", "puppi", "mine", "stored_puppi"]
+    pairs = {(look.colour, look.marker) for look in together.values()}
+    assert len(pairs) == 4
