@@ -103,3 +103,18 @@ def test_a_sample_without_test_events_is_said_and_has_no_rows(tmp_path, caplog):
     assert "zmumu, nominal: no event in the test folds [6, 7, 8, 9]" in caplog.text
     assert table.read_text().count("\n") == 1
     assert json.loads(headline.read_text())["samples"][0]["n_events"] == 0
+
+
+def test_what_is_missing_is_said_once_a_sample(tmp_path, caplog):
+    columns = toys.toy(900)
+    columns["pf_px"][columns["fold"] == 7] = float("nan")
+    low = (columns["boson_px"] ** 2 + columns["boson_py"] ** 2) < 100.0**2
+    path = toys.write(tmp_path / "a.parquet", toys.select(columns, low))
+    _, headline = _main([path], tmp_path)
+    bad = int((columns["fold"][low] == 7).sum())
+    assert f"zmumu, nominal: {bad} of " in caplog.text
+    assert "events of pf are not finite and left out" in caplog.text
+    assert "on the response plateau of pf, puppi, oracle:" in caplog.text
+    found = json.loads(headline.read_text())["samples"][0]["estimators"]
+    assert found["pf"]["non_finite"] == bad
+    assert found["pf"]["sigma_par"]["value"] is None

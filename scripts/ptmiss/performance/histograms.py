@@ -66,6 +66,9 @@ def fine_edges() -> np.ndarray:
     return np.concatenate([-upper[:0:-1], upper])
 
 
+_FINE_EDGES = fine_edges()
+
+
 @numba.njit(cache=True, nogil=True)
 def fill_fine(bins, cells, weights, scale, hist, squares):
     """Add events to the histograms of the first pass.
@@ -97,7 +100,7 @@ def choose_edges(hist: np.ndarray, squares: float, rms_range: float) -> np.ndarr
         levels = np.clip(np.concatenate([_BASE, *windows]), 0.0, 1.0)
         occupied = np.flatnonzero(hist)
         first, last = occupied[0], occupied[-1] + 1
-        edges = fine_edges()[first : last + 1]
+        edges = _FINE_EDGES[first : last + 1]
         cumulative = np.concatenate([[0.0], np.cumsum(hist[first:last]) / total])
         chosen = np.interp(levels, cumulative, edges)
         chosen[levels == 0.0], chosen[levels == 1.0] = edges[0], edges[-1]

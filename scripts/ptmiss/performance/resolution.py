@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +11,6 @@ from ptmiss.performance.bins import plateau
 from ptmiss.performance.measure import Distributions
 from ptmiss.performance.observables import LEVERS
 from ptmiss.settings.performance import PerformanceSettings
-
-_LOG = logging.getLogger(__name__)
 
 SIGMAS = {
     "sigma_par": ("par",),
@@ -183,14 +180,3 @@ def _divide(width: np.ndarray, response: np.ndarray | None) -> np.ndarray | None
     if response is None or not response[0] > 0.0:
         return None
     return width / np.where(response > 0.0, response, np.nan)
-
-
-def warn_without_plateau(sample: str, name: str, measured: Measured, n_needed: int) -> None:
-    """Say that corrected resolutions of a sample are missing, and why."""
-    main = measured.main_response
-    if main is not None and measured.plateau(main).values is None:
-        _LOG.warning(
-            "%s: %s has %d events on the response plateau, %d effective ones are needed:"
-            " response-corrected resolutions are left empty",
-            sample, name, measured.plateau(main).n_events, n_needed,
-        )  # fmt: skip
