@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -133,14 +132,13 @@ def show_parity(
                 worst[name] = value
     if total == 0:
         raise UserError(f"{events}: the dataset is empty, parity cannot be shown")
-    for name, value in worst.items():
-        if not value <= settings.parity_limit:
-            found = f"{value:.2e} GeV" if math.isfinite(value) else "a result that is not finite"
-            raise UserError(
-                f"{estimator.model.path}: not written, because the exported network differs:"
-                f" {name}: {found} on one of {total} events of {events}, at most"
-                f" {settings.parity_limit:g} GeV is allowed"
-            )
+    if not all(value <= settings.parity_limit for value in worst.values()):
+        found = ", ".join(f"{name} {value:.1e} GeV" for name, value in worst.items())
+        raise UserError(
+            f"{estimator.model.path}: not written, because the exported network differs: {found}"
+            f" on one of {total} events of {events}; at most {settings.parity_limit:g} GeV is"
+            " allowed (nan: a result is not finite)"
+        )
     _LOG.info("parity on %d events: %s", total, worst)
     return {
         "events": total,
