@@ -1,0 +1,116 @@
+"""Speed of the skim as ratios to other ways of doing the same, measured in the same run."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+import pytest
+import uproot
+
+from skims import skim
+from toys import write_pfnano
+
+pytestmark = pytest.mark.benchmark_ratio
+
+N_EVENTS = 2000
+CANDIDATE = ("pt", "eta", "phi", "mass", "d0", "dz", "puppiWeightNoLep", "charge", "pdgId", "fromPV",
+             "truth")  # fmt: skip
+EVENT = ("run", "luminosityBlock", "event", "genWeight")
+
+
+@pytest.fixture(scope="module")
+def ntuple(tmp_path_factory) -> Path:
+    """Toy Z to mumu: 2000 events of about 1200 candidates, baskets of 100 events as CMS has them."""
+    path = tmp_path_factory.mktemp("bench") / "toy.root"
+    write_pfnano(path, N_EVENTS, 1, events_per_basket=100, pileup=38.0)
+    return path
+
+
+def fastest(job, repeats: int = 2) -> tuple[float, object]:
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        result = job()
+        times.append(time.perf_counter() - start)
+    return min(times), result
+
+
+def with_coffea(path: Path, out: Path) -> int:
+    """The same selection and columns as an analyst writes it with NanoEvents (virtual arrays)."""
+    from coffea.nanoevents import NanoEventsFactory, PFNanoAODSchema
+
+    events = NanoEventsFactory.from_root(
+        {str(path): "Events"}, schemaclass=PFNanoAODSchema, mode="virtual"
+    ).events()
+    muons = events.Muon[events.Muon.looseId]
+    muons = muons[ak.argsort(muons.pt, ascending=False)]
+    events, muons = (x[ak.num(muons) >= 2] for x in (events, muons))
+    pair = muons[:, :2]
+    good = ak.all((pair.pt > 25) & (np.abs(pair.eta) < 2.4) & (pair.pfRelIso04_all < 0.15), axis=1)
+    good = good & (pair[:, 0].charge * pair[:, 1].charge < 0)
+    boson = pair[:, 0] + pair[:, 1]
+    good = good & (boson.mass > 80) & (boson.mass < 100)
+    events, boson = events[good], boson[good]
+    jets = events.Jet[(events.Jet.pt > 20) & (np.abs(events.Jet.eta) < 3)]
+    cands = events.PFCands
+    detail = cands.dzErr != -1
+    columns = {f"cand_{name}": cands[name] for name in CANDIDATE}
+    columns["cand_d0"] = ak.where(detail, cands.d0, 0)
+    columns["cand_dz"] = ak.where(detail, cands.dz, 0)
+    lepton = (np.abs(cands.pdgId) == 11) | (np.abs(cands.pdgId) == 13)
+    columns["cand_pinned"] = lepton & (cands.pt > 10) & (cands.fromPV >= 2)
+    columns |= {name: events[name] for name in EVENT}
+    columns |= {
+        "n_pv": events.PV.npvs,
+        "n_jets": ak.num(jets),
+        "rho": events.fixedGridRhoFastjetAll,
+    }
+    columns["gen_ht"] = ak.sum(events.GenJet.pt, axis=1)
+    for name, met in (("gen_met", events.GenMET), ("raw_pf", events.RawMET),
+                      ("raw_puppi", events.RawPuppiMET)):  # fmt: skip
+        columns[f"{name}_px"] = met.pt * np.cos(met.phi)
+        columns[f"{name}_py"] = met.pt * np.sin(met.phi)
+    columns["boson_px"], columns["boson_py"] = boson.px, boson.py
+    table = ak.Array({name: ak.to_packed(ak.drop_parameters(c)) for name, c in columns.items()})
+    ak.to_parquet(table, out / "coffea.parquet", compression="zstd")
+    return len(table)
+
+
+def with_loop(path: Path, n_events: int) -> list[list[tuple[float, ...]]]:
+    """A loop over events and candidates, as older training code converts its ntuples."""
+    with uproot.open(path) as file:
+        names = [f"PFCands_{name}" for name in CANDIDATE]
+        arrays = file["Events"].arrays(names, entry_stop=n_events, library="np")
+    rows = []
+    for event in range(n_events):
+        candidates = []
+        for i in range(len(arrays["PFCands_pt"][event])):
+            row = [float(arrays[name][event][i]) for name in names]
+            candidates.append((*row, row[0] * np.cos(row[2]), row[0] * np.sin(row[2])))
+        rows.append(candidates)
+    return rows
+
+
+def test_skim_is_faster_than_coffea_and_far_faster_than_a_loop(ntuple, tmp_path, record_property):
+    skim(ntuple, tmp_path, selection="zmumu")  # compiles what numba has to
+    own, outcome = fastest(lambda: skim(ntuple, tmp_path, selection="zmumu"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # coffea warns of branches its schema does not know
+        with_coffea(ntuple, tmp_path)
+        coffea, n_selected = fastest(lambda: with_coffea(ntuple, tmp_path))
+    assert outcome.table.num_rows == n_selected
+    everything, _ = fastest(lambda: skim(ntuple, tmp_path), repeats=1)
+    n_loop = 20
+    loop, _ = fastest(lambda: with_loop(ntuple, n_loop), repeats=1)
+    to_coffea = coffea / own
+    to_loop = (loop / n_loop) / (everything / N_EVENTS)
+    record_property("skim_events_per_second", N_EVENTS / own)
+    record_property("ratio_to_coffea", to_coffea)
+    record_property("ratio_to_loop", to_loop)
+    print(f"skim {N_EVENTS / own:.0f} events/s, {to_coffea:.2f} x coffea, {to_loop:.0f} x a loop")
+    assert to_coffea >= 1.5
+    assert to_loop >= 50
