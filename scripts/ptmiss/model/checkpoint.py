@@ -39,7 +39,8 @@ def load(folder: Path, mark: str) -> tuple[dict[str, np.ndarray], int] | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # opened here, because np.load leaves a file open when it is no archive
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         found, epoch = str(arrays.pop("mark")), int(arrays.pop("epoch"))
     except Exception as error:  # whatever a damaged archive raises, it only costs time
