@@ -368,6 +368,7 @@ def pfnano_branches(toy: Toy, layout: str = "pfnano") -> dict[str, np.ndarray | 
         "Muon": _jagged(muon, toy.muon_counts),
         "Electron": _jagged(no_electrons, np.zeros(n, dtype=np.int64)),
         "PV_npvs": event["n_pv"].astype(np.int32),
+        **{f"PV_{axis}": np.zeros(n, dtype=np.float32) for axis in "xyz"},
         "PV_npvsGood": event["n_pv"].astype(np.int32),
         "fixedGridRhoFastjetAll": event["rho"],
         "RawMET_pt": np.hypot(px, py).astype(np.float32),

@@ -16,15 +16,15 @@ from toys import write_pfnano
 
 pytestmark = pytest.mark.benchmark_ratio
 
-N_EVENTS = 2000
-CANDIDATE = ("pt", "eta", "phi", "mass", "d0", "dz", "puppiWeightNoLep", "charge", "pdgId", "fromPV",
-             "truth")  # fmt: skip
+N_EVENTS = 1200
+CANDIDATE = ("pt", "eta", "phi", "mass", "d0", "dz", "puppiWeightNoLep", "charge", "pdgId",
+             "fromPV", "truth")  # fmt: skip
 EVENT = ("run", "luminosityBlock", "event", "genWeight")
 
 
 @pytest.fixture(scope="module")
 def ntuple(tmp_path_factory) -> Path:
-    """Toy Z to mumu: 2000 events of about 1200 candidates, baskets of 100 events as CMS has them."""
+    """Toy Z to mumu: about 1200 candidates an event, baskets of 100 events."""
     path = tmp_path_factory.mktemp("bench") / "toy.root"
     write_pfnano(path, N_EVENTS, 1, events_per_basket=100, pileup=38.0)
     return path
@@ -75,7 +75,7 @@ def with_coffea(path: Path, out: Path) -> int:
         columns[f"{name}_px"] = met.pt * np.cos(met.phi)
         columns[f"{name}_py"] = met.pt * np.sin(met.phi)
     columns["boson_px"], columns["boson_py"] = boson.px, boson.py
-    table = ak.Array({name: ak.to_packed(ak.drop_parameters(c)) for name, c in columns.items()})
+    table = ak.Array({name: ak.to_packed(ak.without_parameters(c)) for name, c in columns.items()})
     ak.to_parquet(table, out / "coffea.parquet", compression="zstd")
     return len(table)
 

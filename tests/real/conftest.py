@@ -41,8 +41,8 @@ def _fetch() -> None:
     with tempfile.TemporaryDirectory() as folder:
         # pip builds the archive's metadata in an environment of its own to read its version
         command = [
-            sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "coffea",
-            "--timeout", "15", "--retries", "1", "--dest", folder, f"coffea=={RELEASE}",
+            sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary",
+            "coffea", "--timeout", "15", "--retries", "1", "--dest", folder, f"coffea=={RELEASE}",
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
         archives = list(Path(folder).glob("coffea-*.tar.gz"))
@@ -62,7 +62,7 @@ def _fetch() -> None:
 
 @pytest.fixture(scope="session")
 def samples() -> Path:
-    """The folder with the sample files; skips where they can be had neither from cache nor index."""
+    """The folder with the sample files; skips where neither cache nor index has them."""
     if not _complete():
         try:
             _fetch()
