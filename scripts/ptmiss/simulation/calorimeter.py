@@ -35,17 +35,33 @@ def empty_cells(eta_end: float, size: float) -> Cells:
     return Cells(np.zeros(n, dtype=CELL), index, count, n_eta, n_phi)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def wrapped(phi: float) -> float:
+    """Return an angle within three turns of zero in [-pi, pi), without a slow division."""
+    while phi >= math.pi:
+        phi -= TWO_PI
+    while phi < -math.pi:
+        phi += TWO_PI
+    return phi
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def positive(phi: float) -> float:
+    """Return an angle of [-2 pi, 2 pi) in [0, 2 pi]."""
+    return phi + TWO_PI if phi < 0.0 else phi
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def cell_of(cells: Cells, eta_end: float, size: float, eta: float, phi: float) -> int:
     """Return the index of the cell at (eta, phi); eta outside is put into the outermost cell."""
     i = int((eta + eta_end) / size)
     i = min(max(i, 0), cells.n_eta - 1)
-    j = int((phi % TWO_PI) * (cells.n_phi / TWO_PI))
+    j = int(positive(phi) * (cells.n_phi / TWO_PI))
     j = min(j, cells.n_phi - 1)
     return i * cells.n_phi + j
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def touch(cells: Cells, k: int) -> None:
     """Note that cell k holds something."""
     if cells.grid[k].energy == 0.0 and cells.grid[k].track == 0.0:
@@ -53,7 +69,7 @@ def touch(cells: Cells, k: int) -> None:
         cells.count[0] += 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def deposit(
     cells: Cells, eta_end: float, size: float, eta: float, phi: float, energy: float, hard: bool
 ) -> int:
@@ -68,12 +84,12 @@ def deposit(
     cells.grid[k].eta += energy * eta
     # positions inside a cell relative to its middle: the seam at pi needs no care
     middle = ((k % cells.n_phi) + 0.5) * (TWO_PI / cells.n_phi)
-    difference = (phi % TWO_PI) - middle
+    difference = positive(phi) - middle
     cells.grid[k].phi += energy * difference
     return k
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def clear(cells: Cells) -> None:
     """Empty the touched cells."""
     for i in range(cells.count[0]):
@@ -88,7 +104,7 @@ def clear(cells: Cells) -> None:
     cells.count[0] = 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def arrival(
     d, x: float, y: float, z: float, pt: float, phi: float, sinh_eta: float,
     cos_phi: float, sin_phi: float, charge: int,
@@ -142,40 +158,46 @@ def arrival(
             if turn > 0.5 * math.pi:
                 return False, 0.0, 0.0
             chord = 2.0 * radius * math.sin(turn)
-    if charge == 0 and x * x + y * y < 0.04:
-        return True, math.asinh(z_end / chord), phi
-    angle = phi - charge * turn
-    if charge == 0:
-        px = x + chord * cos_phi
-        py = y + chord * sin_phi
-    else:
-        px = x + chord * math.cos(angle)
-        py = y + chord * math.sin(angle)
+    if x * x + y * y < 0.04:
+        return True, math.asinh(z_end / chord), wrapped(phi - charge * turn)
+    # the direction of the chord: that of the tangent turned by half of the arc
+    c, q = math.cos(turn), charge * math.sin(turn)
+    px = x + chord * (cos_phi * c + sin_phi * q)
+    py = y + chord * (sin_phi * c - cos_phi * q)
     rho = math.sqrt(px * px + py * py)
     if rho < 1e-6:
         return False, 0.0, 0.0
     return True, math.asinh(z_end / rho), math.atan2(py, px)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def hadron_width(d, momentum: float) -> float:
     """Return the relative resolution of the barrel and endcap calorimeters for one hadron."""
     return math.sqrt(d.hcal_stochastic * d.hcal_stochastic / momentum + d.hcal_constant**2)
 
 
-@njit(cache=True, nogil=True)
-def absorb_photon(d, ecal, hf_em, state, eta, phi, energy, hard) -> None:
-    """Put a photon or electron into the calorimeter it arrives at."""
+@njit(cache=True, nogil=True, error_model="numpy")
+def absorb_photon(d, ecal, hcal, hf_had, hf_em, state, eta, phi, energy, hard) -> None:
+    """Put a photon or electron into the calorimeter it arrives at.
+
+    In the crowded endcaps some soft photons are taken for part of a hadron's shower: their energy
+    counts in the tower.
+    """
     a = abs(eta)
     if a < d.endcap_eta:
-        deposit(ecal, d.endcap_eta, d.ecal_cell, eta, phi, energy, hard)
+        if a > d.barrel_eta and energy < d.linked_max and uniform(state) < d.linked_share:
+            deposit(hcal, d.endcap_eta, d.hcal_cell, eta, phi, energy, hard)
+        else:
+            deposit(ecal, d.endcap_eta, d.ecal_cell, eta, phi, energy, hard)
     elif a < d.forward_eta:
         width = math.sqrt(d.hf_em_stochastic**2 / energy + d.hf_em_constant**2)
         seen = energy * gamma_unit_mean(state, width)
-        deposit(hf_em, d.forward_eta, d.hf_cell, eta, phi, seen, hard)
+        share = d.hf_photon_share
+        deposit(hf_had, d.forward_eta, d.hf_cell, eta, phi, seen * share, hard)
+        deposit(hf_em, d.forward_eta, d.hf_cell, eta, phi, seen * (1.0 - share), hard)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def absorb_hadron(d, hcal, hf_had, hf_em, state, eta, phi, momentum, hard, track_momentum) -> None:
     """Put a hadron into the calorimeter it arrives at.
 
@@ -202,7 +224,7 @@ def absorb_hadron(d, hcal, hf_had, hf_em, state, eta, phi, momentum, hard, track
         deposit(hf_em, d.forward_eta, d.hf_cell, eta, phi, seen * share, hard)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def add_noise(d, cells, eta_end, eta_from, size, cells_per_event, threshold, state) -> None:
     """Add noise to empty places: energies fall exponentially from just below the threshold."""
     for _ in range(poisson(state, cells_per_event)):
@@ -214,7 +236,7 @@ def add_noise(d, cells, eta_end, eta_from, size, cells_per_event, threshold, sta
         deposit(cells, eta_end, size, eta, phi, energy, False)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def place(d, eta: float, z_pv: float) -> tuple[float, float]:
     """Return (eta, pT per energy) seen from the primary vertex of a calorimeter position.
 
@@ -233,13 +255,7 @@ def place(d, eta: float, z_pv: float) -> tuple[float, float]:
     return math.asinh(dz / r), r / math.sqrt(r * r + dz * dz)
 
 
-@njit(cache=True, nogil=True)
-def wrapped(phi: float) -> float:
-    """Return the angle in [-pi, pi)."""
-    return (phi + math.pi) % TWO_PI - math.pi
-
-
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def read_ecal(d, cells, state, z_pv, out, n: int) -> int:
     """Append photon candidates (pt, eta, phi, pdg_id, truth) from the cells to `out`."""
     for i in range(cells.count[0]):
@@ -267,7 +283,7 @@ def read_ecal(d, cells, state, z_pv, out, n: int) -> int:
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def read_hcal(d, cells, z_pv, out, n: int) -> int:
     """Append neutral hadron candidates: energy in excess of the tracks that point to the tower."""
     for i in range(cells.count[0]):
@@ -296,7 +312,7 @@ def read_hcal(d, cells, z_pv, out, n: int) -> int:
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def read_hf(d, cells, least, pdg_id, z_pv, out, n: int) -> int:
     """Append forward candidates of one kind (1 hadronic, 2 electromagnetic)."""
     for i in range(cells.count[0]):
@@ -315,7 +331,7 @@ def read_hf(d, cells, least, pdg_id, z_pv, out, n: int) -> int:
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _append(out, n: int, pt, eta, phi, pdg_id, truth) -> int:
     if n < len(out):
         out[n].pt = pt

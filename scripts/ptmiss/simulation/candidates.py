@@ -36,7 +36,7 @@ def empty_candidates(n: int = CAPACITY) -> np.ndarray:
     return np.zeros(n, dtype=CANDIDATE)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def associate(d, tracks, n: int, vertices, n_vertices: int) -> None:
     """Give each track that no vertex fit used its vertex and quality (CMS's numbers).
 
@@ -70,7 +70,7 @@ def associate(d, tracks, n: int, vertices, n_vertices: int) -> None:
             tracks[i].quality = 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def from_pv_of(vertex: int, quality: int, degrees: float, is_lepton: bool) -> int:
     """Return fromPV of a charged candidate; degrees: of freedom of its vertex's fit."""
     if vertex == 0 and quality == 7:
@@ -82,7 +82,7 @@ def from_pv_of(vertex: int, quality: int, degrees: float, is_lepton: bool) -> in
     return 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def track_candidates(
     d, tracks, n: int, vertices, n_vertices: int, x_pv, y_pv, z_pv, out, n_out: int
 ) -> int:  # fmt: skip
@@ -121,7 +121,7 @@ def track_candidates(
     return n_out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def finish_neutrals(out, begin: int, end: int) -> None:
     """Fill what neutral candidates have by convention: no track, associated to the vertex."""
     for i in range(begin, end):

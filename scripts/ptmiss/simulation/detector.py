@@ -73,7 +73,7 @@ def workspace(d: np.void) -> Workspace:
     )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _collide(d, hard, i, library, lists, fold, profile, state, w, event) -> int:
     """Overlay and detect event i; returns the number of tracks."""
     mu = profile.mu[np.searchsorted(profile.cumulative, uniform(state), side="right")]
@@ -111,7 +111,7 @@ def _collide(d, hard, i, library, lists, fold, profile, state, w, event) -> int:
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _read_out(d, state, i, w, n_tracks, event) -> int:
     """Find vertices, choose the first one and build the candidates; returns how many."""
     n_vertices = find_vertices(d, w.tracks, n_tracks, w.x, w.y, state, w.vertices)
@@ -136,7 +136,7 @@ def _read_out(d, state, i, w, n_tracks, event) -> int:
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _detect_one(d, hard, i, library, lists, fold, profile, seed, w, event) -> int:
     """Simulate event i into the workspace; returns its number of candidates, -1 if too many."""
     state = np.array([seed], dtype=np.uint64)
@@ -158,7 +158,7 @@ def _detect_one(d, hard, i, library, lists, fold, profile, seed, w, event) -> in
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _detect_many(
     d, hard, start, library, lists, folds, profile, seeds, w, event, out, offsets
 ) -> int:

@@ -18,7 +18,7 @@ MIN_PT = {MUON: 3.0, ELECTRON: 5.0}
 """GeV; NanoAOD stores muons and electrons from about here."""
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _isolation(lepton, event, offsets, pt, eta, phi, pdg_id, charge, from_pv, cone):
     result = np.empty(len(lepton))
     for i in range(len(lepton)):

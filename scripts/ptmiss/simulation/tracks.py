@@ -36,7 +36,7 @@ def empty_tracks() -> np.ndarray:
     return np.zeros(CAPACITY, dtype=TRACK)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def efficiency(d, kind: int, pt: float, abs_eta: float, radius: float) -> float:
     """Return the probability that a charged particle is found as a track.
 
@@ -59,7 +59,7 @@ def efficiency(d, kind: int, pt: float, abs_eta: float, radius: float) -> float:
     return found
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def add_track(
     d, tracks, n: int, state, pt, phi, eta, x, y, z, charge, pdg_id, hard, collision
 ) -> int:  # fmt: skip
@@ -93,7 +93,7 @@ def add_track(
     return n + 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def add_fakes(d, tracks, n: int, state) -> int:
     """Append fake tracks: random directions, a steep spectrum, poor impact parameters."""
     for _ in range(poisson(state, d.fake_fraction * n)):
@@ -114,7 +114,7 @@ def add_fakes(d, tracks, n: int, state) -> int:
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def charged_particle(
     d, tracks, n: int, ecal, hcal, hf_had, hf_em, state, kind, pt, phi, eta, sinh_eta, cos_phi,
     sin_phi, momentum, x, y, z, charge, hard, collision, in_time,
@@ -148,7 +148,7 @@ def charged_particle(
             return n
         reached, e, p = arrival(d, x, y, z, pt, phi, sinh_eta, cos_phi, sin_phi, 0)
         if reached and kept < 0.999:
-            absorb_photon(d, ecal, hf_em, state, e, p, momentum * (1.0 - kept), hard)
+            absorb_photon(d, ecal, hcal, hf_had, hf_em, state, e, p, momentum * (1.0 - kept), hard)
         if found:
             return add_track(
                 d, tracks, n, state, pt * max(kept, 0.05), phi, eta, x, y, z, sign, 211 * sign,
@@ -156,7 +156,7 @@ def charged_particle(
             )  # fmt: skip
         reached, e, p = arrival(d, x, y, z, pt * kept, phi, sinh_eta, cos_phi, sin_phi, sign)
         if reached and kept > 1e-3:
-            absorb_photon(d, ecal, hf_em, state, e, p, momentum * kept, hard)
+            absorb_photon(d, ecal, hcal, hf_had, hf_em, state, e, p, momentum * kept, hard)
         return n
     track_momentum = 0.0
     if found:
@@ -170,7 +170,7 @@ def charged_particle(
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def convert_photon(
     d, tracks, n: int, ecal, hcal, hf_had, hf_em, state, pt, phi, eta, sinh_eta, cos_phi, sin_phi,
     momentum, x, y, z, hard, collision, in_time,
@@ -181,7 +181,7 @@ def convert_photon(
     share = uniform(state)
     for i in range(2):
         part = share if i == 0 else 1.0 - share
-        if part * pt < 0.01:
+        if part * momentum < 0.03:
             continue
         n = charged_particle(
             d, tracks, n, ecal, hcal, hf_had, hf_em, state, ELECTRON, pt * part, phi, eta,
@@ -191,7 +191,7 @@ def convert_photon(
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def detect_collision(
     d, particles, begin: int, end: int, rotation: float, flip: float, x0, y0, z0,
     hard: bool, collision: int, in_time: bool, tracks, n: int, ecal, hcal, hf_had, hf_em, state,
@@ -232,7 +232,7 @@ def detect_collision(
                 continue
             reached, e, p = arrival(d, x, y, z, pt, phi, sinh_eta, cos_phi, sin_phi, 0)
             if reached:
-                absorb_photon(d, ecal, hf_em, state, e, p, momentum, hard)
+                absorb_photon(d, ecal, hcal, hf_had, hf_em, state, e, p, momentum, hard)
         elif kind == NEUTRAL_HADRON:
             reached, e, p = arrival(d, x, y, z, pt, phi, sinh_eta, cos_phi, sin_phi, 0)
             if reached:

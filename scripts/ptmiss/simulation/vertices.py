@@ -24,7 +24,7 @@ def empty_vertices() -> np.ndarray:
     return np.zeros(MAX_VERTICES, dtype=VERTEX)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def merge_neighbours(z: np.ndarray, weight: np.ndarray, chi2_cut: float, floor: float) -> int:
     """Merge neighbours on a line until none is compatible; returns how many clusters remain.
 
@@ -52,7 +52,7 @@ def merge_neighbours(z: np.ndarray, weight: np.ndarray, chi2_cut: float, floor: 
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def nearest(z_sorted: np.ndarray, n: int, z: float) -> int:
     """Return the index of the entry of the sorted z_sorted[:n] closest to z; -1 if n is 0."""
     if n == 0:
@@ -65,13 +65,14 @@ def nearest(z_sorted: np.ndarray, n: int, z: float) -> int:
     return k if z_sorted[k] - z < z - z_sorted[k - 1] else k - 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def find_vertices(d, tracks, n: int, collision_x, collision_y, state, vertices) -> int:
     """Find the vertices of one event and the tracks in their fits; returns how many.
 
     tracks: the first n are used; `vertex` and `quality` get the vertex whose fit used the track
     and 7 (6 for a loose track), or -1 and 0. collision_x, collision_y: where each collision
-    happened (cm). The vertices are numbered by decreasing sum of pT^2, leptons included.
+    happened (cm). The vertices are numbered by decreasing sum of pT^2, leptons included; a track
+    counts with at most `vertex_pt_cap`, so that one mismeasured track does not make a vertex first.
     """
     seeds = np.empty(n, dtype=np.int64)
     n_seeds = 0
@@ -115,7 +116,7 @@ def find_vertices(d, tracks, n: int, collision_x, collision_y, state, vertices) 
     return _fit(d, tracks, n, found_z, n_found, collision_x, collision_y, state, vertices)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _fit(d, tracks, n, found_z, n_found, collision_x, collision_y, state, vertices) -> int:
     sums = np.zeros((n_found, 5))  # weight, weight z, pT^2, x, y
     counts = np.zeros(n_found, dtype=np.int64)
@@ -133,7 +134,7 @@ def _fit(d, tracks, n, found_z, n_found, collision_x, collision_y, state, vertic
         counts[k] += 1
         sums[k, 0] += w
         sums[k, 1] += w * tracks[i].z
-        sums[k, 2] += tracks[i].pt ** 2
+        sums[k, 2] += min(tracks[i].pt, d.vertex_pt_cap) ** 2
         c = tracks[i].collision
         sums[k, 3] += w * (collision_x[c] if c >= 0 else d.beam_x)
         sums[k, 4] += w * (collision_y[c] if c >= 0 else d.beam_y)
