@@ -31,7 +31,7 @@ def own(folder, values):
 
 def test_default_configuration_is_planned(repository, tmp_path):
     done = snakemake(repository, tmp_path, "--dry-run", "all")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "report" in done.stdout
 
 
@@ -39,11 +39,11 @@ def test_samples_of_an_own_configuration_replace_the_default_ones(repository, tm
     done = snakemake(
         repository, tmp_path, "--dry-run", "all", "--configfile", own(tmp_path, toy_samples)
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     jobs = dict(
         line.split()[:2] for line in done.stdout.splitlines() if line.startswith(("simulate ", "skim "))
     )
-    assert jobs == {"simulate": "1", "skim": "1"}
+    assert jobs == {"simulate": "3", "skim": "3"}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_samples_of_an_own_configuration_replace_the_default_ones(repository, tm
         ({"report": {"title": 7}}, "setting report.title: found 7"),
         ({"samples": {"a b": {"source": "simulated"}}}, "allowed pattern"),
         (
-            {"samples": {"mine": {
+            {"trainings": {}, "samples": {"mine": {
                 "source": "pfnano", "label": "x", "files": ["none/*.root"], "files_per_part": 1,
                 "is_data": False, "cross_section": 1.0, "sum_of_weights": 1.0,
                 "selection": "none",
@@ -66,6 +66,6 @@ def test_samples_of_an_own_configuration_replace_the_default_ones(repository, tm
 def test_bad_settings_are_refused_before_any_job(repository, tmp_path, change, says):
     done = snakemake(repository, tmp_path, "--dry-run", "all", "--configfile", own(tmp_path, change))
     assert done.returncode == 1
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr
+    assert says in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
     assert not (tmp_path / "results").exists()

@@ -17,6 +17,12 @@ from ptmiss.settings.config import load
 from ptmiss.settings.samples import SimulatedSample
 from ptmiss.sources import sources
 
+# Jobs use the Python that runs Snakemake, activated or not; an environment of a rule, where one is
+# asked for, is activated later and comes first.
+os.environ["PATH"] = os.pathsep.join(
+    [os.path.dirname(sys.executable), os.environ.get("PATH", "")]
+)
+
 CLASSICAL = "classical"
 """The training of a run without a network: only the classical estimators."""
 
@@ -45,21 +51,19 @@ PARTS = {
         if name in FILES
         else [
             part_name(i)
-            for i in range(
-                n_simulated_parts(sample, CONFIG.simulate.events_per_part)
-            )
+            for i in range(n_simulated_parts(sample, CONFIG.simulate.events_per_part))
         ]
     )
     for name, sample in CONFIG.samples.items()
 }
-TRAININGS = [CLASSICAL]
+TRAININGS = list(CONFIG.trainings) or [CLASSICAL]
 
 
 wildcard_constraints:
     sample="|".join(CONFIG.samples),
     training="|".join(TRAININGS),
     variation="[a-z][a-z0-9_]*",
-    part="[0-9]{4,}",
+    part="[0-9]+",
 
 
 def here(path):

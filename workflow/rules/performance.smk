@@ -5,7 +5,9 @@ rule performance:
     """Measure response and resolution in the test folds."""
     input:
         **code("performance"),
-        estimates=per_part("results/estimates/{{training}}/{sample}/nominal/{part}.parquet"),
+        estimates=per_part(
+            "results/estimates/{{training}}/{sample}/nominal/{part}.parquet"
+        ),
     output:
         table="results/performance/{training}.csv",
         headline="results/performance/{training}.headline.json",

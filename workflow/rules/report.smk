@@ -1,7 +1,13 @@
 """report: figures, tables, ledger and provenance on one page."""
 
+SIMULATED = [name for name in CONFIG.samples if name not in FILES]
 STAGE_BENCHMARKS = (
-    per_part("results/benchmarks/skim/{sample}/{part}.tsv")
+    expand(
+        "results/benchmarks/{stage}/{training}.tsv",
+        stage=["preprocess", "train", "export"],
+        training=CONFIG.trainings,
+    )
+    + per_part("results/benchmarks/skim/{sample}/{part}.tsv")
     + [
         path
         for training in TRAININGS
@@ -12,7 +18,12 @@ STAGE_BENCHMARKS = (
     + expand("results/benchmarks/performance/{training}.tsv", training=TRAININGS)
     + per_part(
         "results/benchmarks/simulate/{sample}/{part}.tsv",
-        [name for name in CONFIG.samples if name not in FILES],
+        SIMULATED,
+    )
+    + (
+        expand("results/benchmarks/simulate/minbias/{part}.tsv", part=MINBIAS_PARTS)
+        if SIMULATED
+        else []
     )
 )
 
@@ -21,9 +32,13 @@ rule report:
     """Render the page and the machine-readable summary from the tables."""
     input:
         **code("report"),
-        templates=sorted(map(here, Path(workflow.basedir, "resources/report").iterdir())),
+        templates=sorted(
+            map(here, Path(workflow.basedir, "resources/report").iterdir())
+        ),
         tables=expand("results/performance/{training}.csv", training=TRAININGS),
-        headlines=expand("results/performance/{training}.headline.json", training=TRAININGS),
+        headlines=expand(
+            "results/performance/{training}.headline.json", training=TRAININGS
+        ),
         ledgers=per_part("results/skim/{sample}/{part}.ledger.json"),
         benchmarks=STAGE_BENCHMARKS,
     output:

@@ -7,7 +7,11 @@ def process_files(wildcards):
     """The card of a sample's process and, where there is one, its particle table."""
     process = CONFIG.samples[wildcards.sample].process
     stem = Path(workflow.basedir, "resources/processes", process)
-    return [here(stem.with_suffix(s)) for s in (".yaml", ".slha") if stem.with_suffix(s).is_file()]
+    return [
+        here(stem.with_suffix(s))
+        for s in (".yaml", ".slha")
+        if stem.with_suffix(s).is_file()
+    ]
 
 
 rule minbias:

@@ -5,7 +5,9 @@ rule skim:
     """Keep the events and branches that later stages read; count everything left out or repaired."""
     input:
         **code("skim"),
-        branches=sorted(map(here, Path(workflow.basedir, "resources/branches").glob("*.yaml"))),
+        branches=sorted(
+            map(here, Path(workflow.basedir, "resources/branches").glob("*.yaml"))
+        ),
         ntuples=local_ntuples,
     output:
         events="results/skim/{sample}/{part}.parquet",

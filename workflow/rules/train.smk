@@ -18,7 +18,7 @@ rule train:
         "results/benchmarks/train/{training}.tsv"
     conda:
         "../../envs/train.yaml"
-    threads: CONFIG.train.threads
+    threads: 2
     resources:
         mem_mb=4000,
         runtime=240,
