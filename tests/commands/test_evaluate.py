@@ -9,6 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from models import pf_model
+from ptmiss.sources import third_party
 from toys import toy_skim
 
 COMMAND = Path(__file__).parents[2] / "scripts" / "evaluate.py"
@@ -31,6 +33,22 @@ def test_estimates_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     table = pq.read_table(tmp_path / "deep" / "out.parquet")
     assert table.num_rows == 4
     assert "puppi_py" in table.column_names
+
+
+def test_models_and_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy_skim(tmp_path / "in.parquet", n_events=4, pileup=1.0)
+    (tmp_path / "pf.onnx").write_bytes(pf_model().SerializeToString())
+    model = tmp_path / "pf.onnx"
+    more = ["--model", model, "--external", f"one={model}", "--external", f"two={model}"]
+    more += ["--threads", "1", "--weights", tmp_path / "weights.parquet"]
+    run(monkeypatch, *flags(tmp_path / "in.parquet", tmp_path / "out.parquet"), *more)
+    names = pq.read_schema(tmp_path / "out.parquet").names
+    assert {"deepmet_px", "one_px", "two_py"} <= set(names)
+    assert "puppi_weight" in pq.read_schema(tmp_path / "weights.parquet").names
+
+
+def test_tensorflow_is_not_needed() -> None:
+    assert not {"tensorflow", "keras", "tf2onnx"} & third_party(COMMAND)
 
 
 def test_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

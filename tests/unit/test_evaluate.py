@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from models import pf_model
 from ptmiss.errors import UserError
-from ptmiss.evaluate import evaluate
+from ptmiss.evaluate import Models, evaluate, external_models
 from ptmiss.io import parquet
 from ptmiss.settings.evaluate import EvaluateSettings
 from toys import met_of, toy_skim
@@ -199,3 +200,65 @@ def test_the_same_skim_gives_the_same_bytes(skim: Path) -> None:
 def test_an_estimator_given_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="once"):
         EvaluateSettings(estimators=("pf", "pf"), external={})
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "pf.onnx"
+    path.write_bytes(pf_model().SerializeToString())
+    return path
+
+
+def test_models_are_estimators_beside_the_classical_ones(
+    skim: Path, model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    out, weights = skim.with_name("estimates.parquet"), skim.with_name("weights.parquet")
+    fixed = model.with_name("fixed.onnx")
+    fixed.write_bytes(pf_model(1, 4500).SerializeToString())
+    models = Models(model, {"theirs": fixed}, threads=1)
+    with caplog.at_level(logging.INFO):
+        counts = evaluate(skim, "zmumu", "nominal", ALL, out, models, weights)
+    table = pq.read_table(out)
+    names = table.column_names
+    assert names.index("deepmet_px") == names.index("oracle_py") + 1
+    for name in ("deepmet", "theirs"):
+        for axis in "xy":
+            np.testing.assert_allclose(
+                table[f"{name}_p{axis}"], table[f"pf_p{axis}"].to_numpy(), atol=2e-4
+            )
+    assert counts["deepmet"] == counts["theirs"] == 0
+    assert "theirs_weight" not in pq.read_schema(weights).names
+    assert "pf.onnx does not give weights" in caplog.text
+    assert "repaired for theirs: none" in caplog.text
+
+
+def test_a_model_that_is_not_accepted_leaves_nothing_behind(skim: Path, model: Path) -> None:
+    model.write_bytes(b"no model")
+    wrong = Models(None, {"x": model}, threads=1)
+    with pytest.raises(UserError, match=r"pf\.onnx: not an ONNX file"):
+        evaluate(skim, "t", "nominal", ALL, skim.with_name("e.parquet"), wrong)
+    assert not skim.with_name("e.parquet").exists()
+
+
+def test_external_models_of_settings_and_command_line_join() -> None:
+    settings = EvaluateSettings(estimators=("pf",), external={"one": "a.onnx"})
+    assert external_models([], settings) == {"one": "a.onnx"}
+    assert external_models(["two=b=c.onnx", "one=a.onnx"], settings) == {
+        "one": "a.onnx", "two": "b=c.onnx",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("texts", "says"),
+    [
+        (["a.onnx"], "expected NAME=FILE"),
+        (["x="], "external.x"),
+        (["pf=a.onnx"], "'pf' is taken"),
+        (["stored_pf=a.onnx"], "is taken"),
+        (["../up=a.onnx"], "pattern"),
+        (["x=a.onnx", "x=b.onnx"], "given twice"),
+    ],
+)
+def test_external_models_that_cannot_be(texts: list[str], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        external_models(texts, ALL)

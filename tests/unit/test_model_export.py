@@ -10,23 +10,21 @@ import numpy as np
 import onnx
 import pytest
 
+from network_toys import RULES, network, toy_features, write_dataset, write_training
 from ptmiss.errors import UserError
 from ptmiss.estimators import onnx_file
 from ptmiss.estimators.network import NetworkEstimator
-from ptmiss.io import parquet
-from ptmiss.model import dataset, graph, parity, triton
 from ptmiss.model import features as ft
+from ptmiss.model import graph, parity, triton
 from ptmiss.model.export import ExportOutputs, build, export
-from ptmiss.model.network import BIAS_FORMS, DeepMET, NetworkSpec, new_model
+from ptmiss.model.network import BIAS_FORMS
 from ptmiss.model.storage import save_model
-from ptmiss.ragged import Ragged, offsets_of
+from ptmiss.ragged import offsets_of
 from ptmiss.settings.export import ExportSettings
-from toys import make_toy
 
 # Keras 3.15 converts variables in a way that numpy 2 announces to change
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-RULES = ft.FeatureRules(100.0, unknown_codes=True, use_puppi=True)
 SETTINGS = ExportSettings(
     parity_events=2000,
     parity_limit=1e-3,
@@ -36,38 +34,6 @@ SETTINGS = ExportSettings(
 )
 # fewer than a user may ask for: where the number does not matter, tests need not take seconds
 QUICK = SETTINGS.model_copy(update={"parity_events": 60})
-
-
-def network(bias: str = "caption", seed: int = 3) -> DeepMET:
-    model = new_model(NetworkSpec(bias, "log", 10.0, RULES), seed)
-    rng = np.random.default_rng(seed)
-    for variable in model.variables:
-        value = variable.numpy() + rng.normal(0, 0.02, variable.shape)
-        variable.assign(np.abs(value) if "variance" in variable.name else value)
-    return model
-
-
-def toy_features(n_events: int = 50) -> ft.Features:
-    toy = make_toy(n_events, 3, selected=True, pileup=3.0, per_collision=10.0, per_hard=10.0)
-    columns = {f"cand_{name}": values for name, values in toy.candidates.items()}
-    return ft.features(Ragged(toy.offsets, columns), RULES)
-
-
-def write_dataset(path: Path, made: ft.Features, rows_per_group: int = 30) -> None:
-    n = len(made.offsets) - 1
-    zero = np.zeros((n, 2), np.float32)
-    events = dataset.Events(
-        made.offsets, made.continuous, made.categories.astype(np.uint8), zero, zero,
-        np.ones(n, np.float32), np.zeros(n, np.uint8), np.arange(n, dtype=np.uint64),
-    )  # fmt: skip
-    parquet.write(path, dataset.to_table(events), rows_per_group)
-
-
-def write_training(folder: Path, model: DeepMET) -> None:
-    save_model(model, folder / "model.keras")
-    digest = hashlib.sha256(b"".join(v.numpy().tobytes() for v in model.variables))
-    record = {"training": "toy", "weights_sha256": digest.hexdigest()}
-    (folder / "training.json").write_text(json.dumps(record))
 
 
 @pytest.fixture

@@ -1,0 +1,51 @@
+"""Networks with random weights, and the files around them, for tests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ptmiss.io import parquet
+from ptmiss.model import dataset
+from ptmiss.model import features as ft
+from ptmiss.model.network import DeepMET, NetworkSpec, new_model
+from ptmiss.model.storage import save_model
+from ptmiss.ragged import Ragged
+from toys import make_toy
+
+RULES = ft.FeatureRules(100.0, unknown_codes=True, use_puppi=True)
+
+
+def network(bias: str = "caption", seed: int = 3) -> DeepMET:
+    model = new_model(NetworkSpec(bias, "log", 10.0, RULES), seed)
+    rng = np.random.default_rng(seed)
+    for variable in model.variables:
+        value = variable.numpy() + rng.normal(0, 0.02, variable.shape)
+        variable.assign(np.abs(value) if "variance" in variable.name else value)
+    return model
+
+
+def toy_features(n_events: int = 50) -> ft.Features:
+    toy = make_toy(n_events, 3, selected=True, pileup=3.0, per_collision=10.0, per_hard=10.0)
+    columns = {f"cand_{name}": values for name, values in toy.candidates.items()}
+    return ft.features(Ragged(toy.offsets, columns), RULES)
+
+
+def write_dataset(path: Path, made: ft.Features, rows_per_group: int = 30) -> None:
+    n = len(made.offsets) - 1
+    zero = np.zeros((n, 2), np.float32)
+    events = dataset.Events(
+        made.offsets, made.continuous, made.categories.astype(np.uint8), zero, zero,
+        np.ones(n, np.float32), np.zeros(n, np.uint8), np.arange(n, dtype=np.uint64),
+    )  # fmt: skip
+    parquet.write(path, dataset.to_table(events), rows_per_group)
+
+
+def write_training(folder: Path, model: DeepMET) -> None:
+    save_model(model, folder / "model.keras")
+    digest = hashlib.sha256(b"".join(v.numpy().tobytes() for v in model.variables))
+    record = {"training": "toy", "weights_sha256": digest.hexdigest()}
+    (folder / "training.json").write_text(json.dumps(record))
