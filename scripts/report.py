@@ -17,6 +17,7 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--headlines", nargs="*", required=True, help="headline numbers, JSON")
     p.add_argument("--ledgers", nargs="*", required=True, help="event ledgers of the skim, JSON")
     p.add_argument("--benchmarks", nargs="*", required=True, help="Snakemake's benchmarks, TSV")
+    p.add_argument("--parity", nargs="*", default=[], help="parity of exported networks, JSON")
     p.add_argument("--config", required=True, help="the whole configuration as JSON")
     p.add_argument("--revision", default="", help="of the source, such as a git commit")
     p.add_argument("--report", required=True, help="the page to write, HTML")
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from ptmiss.settings.base import parse
     from ptmiss.settings.config import Config
 
-    inputs = Inputs(args.tables, args.headlines, args.ledgers, args.benchmarks)
+    inputs = Inputs(args.tables, args.headlines, args.ledgers, args.benchmarks, args.parity)
     config = parse(Config, args.config, "config")
     build(inputs, config, args.revision, TEMPLATES, args.report, args.summary)
 

@@ -9,7 +9,7 @@ import pytest
 
 import report_toys
 from ptmiss.errors import UserError
-from ptmiss.report import headlines, ledgers, provenance, stages, tables
+from ptmiss.report import headlines, ledgers, parity, provenance, stages, tables
 
 
 def written(path, value):
@@ -128,3 +128,13 @@ def test_provenance_holds_names_not_folders(tmp_path):
 def test_config_text_is_json_again():
     config = {"b": [1, 2], "a": {"x": {"k": math.pi, "t": "\u03bc <"}, "e": {}}}
     assert json.loads(provenance.config_text(config)) == config
+
+
+def test_parity_is_named_after_the_model(tmp_path):
+    folder = tmp_path / "models/mixed/onnx"
+    folder.mkdir(parents=True)
+    value = {"events": 2000, "limit_gev": 1e-3, "largest_difference_gev": {"b": 2e-5, "a": 1e-5}}
+    found = parity.read([written(folder / "parity.json", value)])
+    assert found == {"mixed": value}
+    with pytest.raises(UserError, match="run the stage export again"):
+        parity.read([written(folder / "parity.json", {"events": 1})])

@@ -255,17 +255,31 @@ def test_equal_inputs_give_equal_bytes_and_no_place_or_time(make, plain):
     assert str(TEMPLATES.parents[1]) not in plain[0]
 
 
-def test_two_trainings_stand_side_by_side(make):
-    def two(folder):
-        return [
-            report_toys.write_run(folder, {"hh": False}, name, axes=("gen_met",))[0]
-            for name in ("one", "two")
+def test_trainings_are_compared_in_one_figure_and_one_table(tmp_path):
+    estimators = ("pf", "puppi", "deepmet")
+    written = []
+    for i, name in enumerate(("one", "two")):
+        table = [
+            (*row[:7], row[7] * (1 + i) if row[2] == "deepmet" and row[7] else row[7], *row[8:])
+            for row in report_toys.rows("hh", False, estimators)
+            if row[3] in ("all", "gen_met")
         ]
-
-    text, _ = make({"hh": False}, tables=two, headlines=[])
-    figures = Elements(text).every("figure")
-    assert [a["data-training"] for a in figures[:4]] == ["one", "two"] * 2
-    assert figures[0]["data-quantity"] == figures[1]["data-quantity"]
+        path = tmp_path / f"{name}.headline.json"
+        path.write_text(json.dumps(report_toys.headline(name, table)), encoding="utf-8")
+        written.append((report_toys.write_csv(tmp_path / f"{name}.csv", table), path))
+    inputs = build.Inputs(*zip(*written, strict=True), [], [])
+    out = tmp_path / "r.html", tmp_path / "s.json"
+    build.build(inputs, load(report_toys.config({"hh": "HH"}, dpi=60)), "", TEMPLATES, *out)
+    elements = Elements(out[0].read_text(encoding="utf-8"))
+    assert len(elements.every("figure")) == 5
+    assert "for PF, PUPPI, DeepMET one, DeepMET two." in elements.every("img")[0]["alt"]
+    ids = {a["id"] for a in elements.every("table") if "id" in a}
+    assert {"gains-puppi", "gains-pf", "responses"} <= ids
+    summary = json.loads(out[1].read_text(encoding="utf-8"))
+    for name in ("one", "two"):
+        gain = summary["trainings"][name][0]["estimators"]["deepmet"]["resolution"]["sigma_xy"]
+        wanted = f"{100 * gain['gain_over']['puppi']['value']:.1f}".replace("-", "\u2212")
+        assert any(cell.strip().startswith(wanted) for cell in elements.texts["td"])
 
 
 def test_nothing_is_written_when_an_input_is_bad(tmp_path):

@@ -113,3 +113,21 @@ def test_known_estimators_look_the_same_in_every_company():
     assert list(together) == ["pf", "puppi", "mine", "stored_puppi"]
     pairs = {(look.colour, look.marker) for look in together.values()}
     assert len(pairs) == 4
+
+
+def test_trainings_share_what_none_of_them_changes(tmp_path):
+    mine = [changed(estimator="deepmet", value=value) for value in (14.0, 15.0)]
+    paths = [one(tmp_path / f"t{i}.csv", ROW, row) for i, row in enumerate(mine)]
+    joined = tables.together(tables.read(paths))
+    assert dict(zip(joined["estimator"], joined["value"], strict=True)) == {
+        "pf": 20.0,
+        "deepmet:t0": 14.0,
+        "deepmet:t1": 15.0,
+    }
+    labels = [look.label for look in looks(joined["estimator"]).values()]
+    assert labels == ["PF", "DeepMET t0", "DeepMET t1"]
+
+
+def test_too_many_trainings_stay_apart(tmp_path):
+    frame = tables.read([one(tmp_path / f"t{i}.csv", ROW) for i in range(5)])
+    assert tables.together(frame) is frame

@@ -17,6 +17,7 @@ from ptmiss.report import (
     headlines,
     ledgers,
     page,
+    parity,
     plan,
     provenance,
     rows,
@@ -42,6 +43,7 @@ class Inputs:
     headlines: Paths
     ledgers: Paths
     benchmarks: Paths
+    parity: Paths = ()
 
 
 def build(
@@ -71,7 +73,8 @@ def build(
         "seeds": provenance.seeds(settings),
         "files": provenance.files([*inputs.tables, *inputs.headlines]),
     }
-    result = summaries.build(heads, numbers, books, times, made_with, {})
+    verdicts = {"parity": parity.read(inputs.parity)}
+    result = summaries.build(heads, numbers, books, times, made_with, verdicts)
     values = _values(config, settings, frame, heads, books, times, result)
     html = page.render(templates, values, script_json(result))
     with replacing(report) as temporary:
@@ -95,7 +98,7 @@ def _values(
     kinds = content.kinds(settings["samples"], dict.fromkeys(order))
     trainings = sorted({*frame["training"], *heads})
     many = len(trainings) > 1
-    specs = list(plan.plan(frame, config.performance.qt_split))
+    specs = list(plan.plan(tables.together(frame), config.performance.qt_split))
     specs.sort(key=lambda spec: list(kinds).index(spec.sample))
     painter = figures.Painter(config.report.dpi)
     drawn = []
@@ -114,13 +117,15 @@ def _values(
         "has_network": any(row["network"] for row in overview),
         "leader": leaders.pop() if len(leaders) == 1 else "",
         "overview_note": _overview_note(result),
+        "matrices": rows.matrices(result, kinds) if many else [],
         "everything": rows.everything(result, kinds),
         "variation_note": _variation_note(frame),
         "figure_count": len(drawn),
         "groups": groups,
-        "selects": content.selects(groups, trainings),
+        "selects": content.selects(groups),
         "ledger": rows.ledger(books, kinds),
         "stages": rows.stages(times),
+        "parity": rows.parity(result["parity"]),
         "revision": result["revision"],
         "versions": sorted(result["versions"].items()),
         "seeds": sorted(result["seeds"].items()),

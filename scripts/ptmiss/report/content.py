@@ -11,7 +11,7 @@ from markupsafe import Markup
 from ptmiss.report.figures import Drawn, describe
 from ptmiss.report.page import data_address
 from ptmiss.report.plan import AXES, FORMS, QUANTITIES, Spec
-from ptmiss.report.tables import as_csv
+from ptmiss.report.tables import TOGETHER, as_csv
 from ptmiss.report.text import count
 
 SIMULATED = (
@@ -67,7 +67,7 @@ def figure(spec: Spec, drawn: Drawn, kind: Kind, many_trainings: bool) -> dict[s
         # without a boson, the response is the one to the true pTmiss
         definition = QUANTITIES["response_met"].definition
     alt = f"{kind.label}: {describe(spec, drawn)}. {kind.origin}."
-    whose = f" Training {spec.training}." if many_trainings else ""
+    whose = f" Training {spec.training}." if many_trainings and spec.training != TOGETHER else ""
     subset = f", {spec.subset}" if spec.subset else ""
     heading = f"{quantity.words.capitalize()} against {axis.words}{subset}{form}"
     return {
@@ -133,16 +133,17 @@ def groups(
     return list(found.values())
 
 
-def selects(groups_: Iterable[Mapping[str, object]], trainings: list[str]) -> list[dict]:
+def selects(groups_: Iterable[Mapping[str, object]]) -> list[dict[str, object]]:
     """Return the choices of the filter: only those with more than one option."""
     entries = [e for group in groups_ for e in (*group["figures"], *group["further"])]
     samples = {group["figures"][0]["sample"]: group["label"] for group in groups_}
     quantities = {e["quantity"]: QUANTITIES[e["quantity"]].words for e in entries}
     axes = {e["axis"]: e["against"] for e in entries}
+    trainings = {e["training"]: e["training"] for e in entries}
     forms = {e["form"]: FORMS[e["form"]] for e in entries if FORMS[e["form"]]}
     choices = (
         ("sample", "Sample", samples),
-        ("training", "Training", {name: name for name in trainings}),
+        ("training", "Training", trainings),
         ("quantity", "Quantity", quantities),
         ("axis", "Against", axes),
         ("form", "Form", forms),

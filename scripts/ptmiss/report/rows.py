@@ -33,6 +33,28 @@ def overview(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[d
     return [row for row in _all_rows(summary, kinds) if row["leads"]]
 
 
+def matrices(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
+    """Return gains over PUPPI, over PF and responses: tables of final states against trainings."""
+    leading = overview(summary, kinds)
+    trainings = list(summary["trainings"])
+    tables = []
+    for over, name, heading in (
+        ("over_puppi", "gains-puppi", "Gain over PUPPI [%]"),
+        ("over_pf", "gains-pf", "Gain over PF [%]"),
+        ("plateau", "responses", "Response on the plateau"),
+    ):
+        lines: dict[tuple[str, str], dict[str, object]] = {}
+        for row in leading:
+            line = lines.setdefault((row["label"], row["quantity"]), {**row, "gains": {}})
+            line["gains"][row["training"]] = row[over]
+        filled = [
+            {**line, "gains": [line["gains"].get(training, _gain(None)) for training in trainings]}
+            for line in lines.values()
+        ]
+        tables.append({"name": name, "heading": heading, "trainings": trainings, "rows": filled})
+    return tables
+
+
 def everything(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
     """Return one row for every sample, training, resolution and estimator."""
     return _all_rows(summary, kinds)
@@ -92,7 +114,11 @@ def _sample_rows(
                 "rms": number(values["rms"]),
                 "over_pf": _gain(gains.get("pf")),
                 "over_puppi": _gain(gains.get("puppi")),
-                "response": number(response["value"]) if response else number(None),
+                "response": number(response["value"]) if response else DASH,
+                "plateau": {
+                    "text": number(response["value"]) if response else DASH,
+                    "interval": "",
+                },
                 "way": _points(values["way_to_oracle"]) if name != "puppi" else DASH,
                 "events": count(sample["n_events"]),
             }
@@ -175,6 +201,19 @@ def inputs(ledgers: Iterable[Ledger], kinds: Mapping[str, Kind]) -> list[dict[st
             }
         )
     return rows
+
+
+def parity(found: Mapping[str, Mapping[str, object]]) -> list[dict[str, str]]:
+    """Return the rows of the comparison of the exported network with the trained one."""
+    return [
+        {
+            "training": training,
+            "events": count(one["events"]),
+            "worst": f"{max(one['largest_difference_gev'].values()):.2g}",
+            "limit": f"{one['limit_gev']:g}",
+        }
+        for training, one in found.items()
+    ]
 
 
 def stages(found: Iterable[Stage]) -> list[dict[str, object]]:

@@ -43,6 +43,18 @@ _STORED = {
     "deepmet_resolution": "DeepMET resolution",
     "deepmet_response": "DeepMET response",
 }
+_TRAINED = ("deepmet", "calibrated")
+# several trainings in one figure: filled markers, the first in the colour of DeepMET
+_TRAINED_LOOKS = (
+    ("#D55E00", "D"),
+    ("#009E73", "^"),
+    ("#CC79A7", "P"),
+    ("#332288", "X"),
+    ("#882255", "<"),
+    ("#999933", ">"),
+    ("#661100", "p"),
+    ("#6699CC", "h"),
+)
 _FURTHER_COLOURS = ("#009E73", "#882255", "#332288", "#999933", "#661100", "#6699CC")
 _FURTHER_MARKERS = ("^", "X", "<", ">", "p", "h")
 
@@ -78,12 +90,20 @@ RC = {
 def looks(estimators: Iterable[str]) -> dict[str, Look]:
     """Return the look of each estimator, in the order in which they are drawn and listed.
 
-    The well-known ones always look the same. Others (METs stored in the input, outside models)
+    The well-known ones always look the same. The same estimator of several trainings is named
+    `{estimator}:{training}` (`tables.together`). Others (METs stored in the input, outside models)
     take the further colours in alphabetical order, with open markers.
     """
     names = set(estimators)
     chosen = {name: _KNOWN[name] for name in names if name in _KNOWN}
-    for i, name in enumerate(sorted(names - set(_KNOWN))):
+    further = sorted(names - set(_KNOWN))
+    trained = [name for name in further if name.split(":")[0] in _TRAINED]
+    for i, name in enumerate(trained):
+        known, _, training = name.partition(":")
+        colour, marker = _TRAINED_LOOKS[i % len(_TRAINED_LOOKS)]
+        label = f"{_KNOWN[known].label} {clean(training)}"
+        chosen[name] = Look(shorten(label, 26), colour, marker, True, 3 + i)
+    for i, name in enumerate(name for name in further if name not in trained):
         stored = name.removeprefix("stored_")
         label = f"input: {_STORED.get(stored, clean(stored))}" if stored != name else clean(name)
         chosen[name] = Look(
@@ -91,6 +111,6 @@ def looks(estimators: Iterable[str]) -> dict[str, Look]:
             _FURTHER_COLOURS[i % len(_FURTHER_COLOURS)],
             _FURTHER_MARKERS[i % len(_FURTHER_MARKERS)],
             False,
-            10 + i,
+            50 + i,
         )
     return dict(sorted(chosen.items(), key=lambda item: (item[1].order, item[0])))

@@ -94,18 +94,27 @@ def as_csv(frame: pd.DataFrame) -> str:
     return frame[list(COLUMNS)].to_csv(index=False, lineterminator="\n")
 
 
-def single(
-    frame: pd.DataFrame, training: str, sample: str, estimator: str, quantity: str
-) -> pd.Series | None:
-    """Return the row of a quantity over all events (axis `all`, nominal first), None if absent."""
-    rows = frame[
-        (frame["training"] == training)
-        & (frame["sample"] == sample)
-        & (frame["estimator"] == estimator)
-        & (frame["axis"] == "all")
-        & (frame["quantity"] == quantity)
-    ]
-    if rows.empty:
-        return None
-    nominal = rows[rows["variation"] == "nominal"]
-    return (rows if nominal.empty else nominal).iloc[0]
+TOGETHER = "all"
+"""What stands for the training in a frame that holds several."""
+
+MOST_TOGETHER = 4
+"""More trainings than this are not drawn into one figure."""
+
+
+def together(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the tables of several trainings as one, so that a figure compares them.
+
+    Estimators whose numbers agree in all tables (those that nothing trains) are kept once; of the
+    others each training's becomes an estimator `{estimator}:{training}` of its own. A single
+    training, or more than `MOST_TOGETHER`, are returned as they are.
+    """
+    if not 1 < frame["training"].nunique() <= MOST_TOGETHER:
+        return frame
+    key = [name for name in COLUMNS if name not in ("value", "err_low", "err_high", "n_events")]
+    once = frame.drop_duplicates(list(COLUMNS))
+    trained = frame["estimator"].isin(set(once.loc[once.duplicated(key), "estimator"]))
+    own = frame[trained].copy()
+    own["estimator"] = own["estimator"].str.cat(own["training"], sep=":")
+    joined = pd.concat([once[~trained.loc[once.index]], own], ignore_index=True)
+    joined["training"] = TOGETHER
+    return joined

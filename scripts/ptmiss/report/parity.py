@@ -1,0 +1,35 @@
+"""How well each exported network agrees with the trained one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from ptmiss.errors import UserError
+from ptmiss.report.headlines import load_json
+
+_REMEDY = "delete it and run the stage export again"
+
+
+def read(paths: Iterable[str | os.PathLike[str]]) -> dict[str, dict[str, object]]:
+    """Return training -> events compared, limit and largest differences in GeV by kind.
+
+    The training is the folder of the model, models/{training}/onnx/parity.json. Raises `UserError`
+    for a file that is not such a file.
+    """
+    found = {}
+    for path in sorted(map(Path, paths)):
+        value = load_json(path, _REMEDY)
+        try:
+            found[path.absolute().parents[1].name] = {
+                "events": int(value["events"]),
+                "limit_gev": float(value["limit_gev"]),
+                "largest_difference_gev": {
+                    str(name): float(worst)
+                    for name, worst in sorted(value["largest_difference_gev"].items())
+                },
+            }
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UserError(f"{path}: not the parity of a network ({error!r}); {_REMEDY}") from None
+    return found
