@@ -71,7 +71,7 @@ def figure(spec: Spec, drawn: Drawn, kind: Kind, many_trainings: bool) -> dict[s
     subset = f", {spec.subset}" if spec.subset else ""
     heading = f"{quantity.words.capitalize()} against {axis.words}{subset}{form}"
     return {
-        "id": identifier("figure", spec.name),
+        "id": identifier("figure", *spec.parts),
         "sample": spec.sample,
         "training": spec.training,
         "quantity": spec.quantity,

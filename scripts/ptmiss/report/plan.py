@@ -155,10 +155,15 @@ class Spec:
         return f"q_T {sign} {self.qt_split:g} GeV" if sign else ""
 
     @property
-    def name(self) -> str:
-        """File-like name, unique within a page."""
+    def parts(self) -> tuple[str, ...]:
+        """What a figure is called by, unique within a page."""
         parts = (self.training, self.sample, self.variation, self.quantity, self.axis)
-        return "-".join((*parts, *(("rms",) if self.form == "rms" else ())))
+        return (*parts, "rms") if self.form == "rms" else parts
+
+    @property
+    def name(self) -> str:
+        """The parts as one word."""
+        return "-".join(self.parts)
 
 
 def drawn_variations(frame: pd.DataFrame) -> list[str]:
