@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from ptmiss.io.ledger import Ledger
+
 CLASSICAL = ("pf", "chs", "puppi", "oracle")
 _BASE = {"pf": 24.0, "chs": 21.0, "puppi": 17.0, "deepmet": 13.5, "calibrated": 13.7, "oracle": 8.0}
 _SLOPE = {"pf": 0.5, "chs": 0.35, "puppi": 0.2, "deepmet": 0.15, "calibrated": 0.15, "oracle": 0.02}
@@ -147,23 +149,16 @@ def benchmark(path: Path, seconds: float, memory: float | str) -> Path:
     return path
 
 
-def ledger(sample: str, part: str, kept: int, rejected: dict[str, int], **more) -> dict:
+def ledger(sample: str, part: str, kept: int, rejected: dict[str, int]) -> dict:
     """Return a ledger as the skim writes it; every event has weight one half."""
     n_in = kept + sum(rejected.values())
-    return {
-        "sample": sample,
-        "part": part,
-        "source": "simulated",
-        "selection": "none",
-        "is_data": False,
-        "inputs": [{"name": f"{part}.root", "sha256": f"{part:0>64}", "events": n_in}],
-        "events": {"in": n_in, "kept": kept, "rejected": rejected},
-        "sum_of_weights": {"in": n_in / 2, "kept": kept / 2, "rejected": {}},
-        "candidates": {"in": 910, "kept": 900, "dropped": {"negative pt": 10}, "repaired": {},
-                       "derived": {}},
-        "stored_mets_not_finite": {},
-        **more,
-    }  # fmt: skip
+    book = Ledger(sample, part, source="simulated", selection="none", is_data=False)
+    book.add_input(f"{part}.root", f"{part:0>64}", n_in)
+    reason = np.repeat(np.arange(-1, len(rejected)), [kept, *rejected.values()])
+    book.add_events(np.full(n_in, 0.5), reason, tuple(rejected))
+    book.add_candidates(910, 900, {"negative pt": 10}, {}, {})
+    book.check()
+    return book.as_dict()
 
 
 def config(samples: dict[str, str], **report) -> dict:

@@ -66,7 +66,7 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> list[Ledger]:
                 raise UserError(f"{path}: part {part} of sample {sample} is given twice")
             seen.add((sample, part))
             _add(found.setdefault(sample, Ledger(sample)), value)
-            sums = value["sum_of_weights"]
+            sums = value["weights"]
             weights.setdefault(sample, []).append((float(sums["in"]), float(sums["kept"])))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(f"{path}: not a ledger of the skim ({error!r}); {_REMEDY}") from None
