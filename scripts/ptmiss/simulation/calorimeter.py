@@ -12,12 +12,12 @@ from ptmiss.simulation.rng import exponential, gamma_unit_mean, normal, poisson,
 
 CELL = np.dtype(
     [
-        (name, np.float64)
-        for name in ["energy", "hard", "eta", "phi", "track", "track_hard", "variance"]
+        (name, np.float32)
+        for name in ("energy", "hard", "eta", "phi", "track", "track_hard", "variance")
     ]
 )
 """One cell: energy, the hard collision's part of it, energy-weighted position, momentum of the
-tracks that point to it (all, hard) and their expected variance."""
+tracks that point to it (all, hard) and their expected variance. Small, so that it stays in cache."""
 
 Cells = namedtuple("Cells", "grid index count n_eta n_phi")
 """One calorimeter layer: `grid` of `CELL`; `index` lists the `count[0]` cells that were touched, so

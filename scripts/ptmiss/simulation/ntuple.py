@@ -113,9 +113,11 @@ def writing(path: str | os.PathLike[str], identity: str) -> Iterator[_Writer]:
     name = uuid.uuid5(uuid.NAMESPACE_OID, identity)
     with (
         # ROOT files hold the time of writing at many places; the library offers no way to set it
-        mock.patch.object(uproot._util, "datetime_to_code", lambda _: _EPOCH),
+        mock.patch.object(uproot._util, "datetime_to_code", return_value=_EPOCH),
         replacing(path) as temporary,
-        uproot.recreate(temporary, compression=uproot.ZLIB(1), uuid_function=lambda: name) as file,
+        # an open file and not its name, because the name would become part of the content
+        open(temporary, "w+b") as sink,
+        uproot.recreate(sink, compression=uproot.ZLIB(1), uuid_function=lambda: name) as file,
     ):
         types: dict[str, Any] = dict(SCALARS)
         for collection, fields in COLLECTIONS.items():

@@ -225,6 +225,8 @@ def detect_collision(
                 continue
             chance = min(d.conversion + d.conversion_eta * eta * eta, 0.55)
             if abs(eta) < d.track_eta and uniform(state) < chance:
+                if pt < d.conversion_lost:
+                    continue
                 n = convert_photon(
                     d, tracks, n, ecal, hcal, hf_had, hf_em, state, pt, phi, eta, sinh_eta,
                     cos_phi, sin_phi, momentum, x, y, z, hard, collision, in_time,
