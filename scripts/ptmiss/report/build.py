@@ -122,6 +122,7 @@ def _values(
         "variation_note": _variation_note(frame),
         "figure_count": len(drawn),
         "groups": groups,
+        "drawn_ids": {group["id"] for group in groups},
         "selects": content.selects(groups),
         "ledger": rows.ledger(books, kinds),
         "stages": rows.stages(times),
@@ -161,6 +162,20 @@ def _missing(
         lines.append(
             f"No headline numbers for {', '.join(without)}: gains and their intervals are missing."
         )
+    empty = [
+        sample["label"]
+        for samples in heads.values()
+        for sample in samples
+        if not any(
+            bounds["value"] is not None
+            for values in sample["estimators"].values()
+            for name, bounds in values.items()
+            if name.startswith("sigma") and bounds is not None
+        )
+    ]
+    if empty:
+        labels = ", ".join(dict.fromkeys(empty))
+        lines.append(f"Too few events for a response-corrected resolution: {labels}.")
     if not books:
         lines.append("No event ledgers: how many events were rejected or repaired is not known.")
     broken = [one.sample for one in books if not one.balanced]
