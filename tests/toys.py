@@ -394,7 +394,7 @@ def write_tree(
         name: values.type.content if isinstance(values, ak.Array) else values.dtype
         for name, values in branches.items()
     }
-    with uproot.recreate(path, compression=uproot.ZLIB(1)) as file:
+    with uproot.recreate(path, compression=uproot.LZ4(1)) as file:
         out = file.mktree(tree, types)
         for start in range(0, n, events_per_basket):
             stop = start + events_per_basket

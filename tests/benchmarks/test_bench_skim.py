@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import time
 import warnings
 from pathlib import Path
 
 import awkward as ak
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import uproot
 
-from skims import skim
+from ptmiss.skim.stream import Skim
+from skims import sample_of, settings_of
 from toys import write_pfnano
 
 pytestmark = pytest.mark.benchmark_ratio
@@ -24,18 +28,33 @@ EVENT = ("run", "luminosityBlock", "event", "genWeight")
 
 @pytest.fixture(scope="module")
 def ntuple(tmp_path_factory) -> Path:
-    """Toy Z to mumu: about 1200 candidates an event, baskets of 100 events."""
+    """Toy Z to mumu: about 1200 candidates an event, baskets of 100 events.
+
+    LZ4, as simulated here: with slower codecs both sides spend most of their time in the same
+    library, unpacking, and the ratio goes to 1.
+    """
     path = tmp_path_factory.mktemp("bench") / "toy.root"
-    write_pfnano(path, N_EVENTS, 1, events_per_basket=100, pileup=38.0)
+    write_pfnano(path, N_EVENTS, 1, events_per_basket=100, pileup=38.0, edit=_half_isolated)
     return path
 
 
+def _half_isolated(branches) -> None:
+    """Fail every other event, so that a third is selected: inclusive Z to mumu has fewer still."""
+    isolation = branches["Muon"]["pfRelIso04_all"]
+    failing = np.arange(len(isolation)) % 2 == 1
+    branches["Muon"]["pfRelIso04_all"] = isolation + 0.5 * failing.astype(np.float32)
+
+
 def fastest(job, repeats: int = 2) -> tuple[float, object]:
+    """CPU time of the fastest repetition in s; what others have loaded is no garbage to search."""
+    gc.collect()
+    gc.freeze()
     times = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         result = job()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
+    gc.unfreeze()
     return min(times), result
 
 
@@ -80,32 +99,51 @@ def with_coffea(path: Path, out: Path) -> int:
     return len(table)
 
 
-def with_loop(path: Path, n_events: int) -> list[list[tuple[float, ...]]]:
-    """A loop over events and candidates, as older training code converts its ntuples."""
+def with_loop(path: Path, out: Path, n_events: int) -> None:
+    """The same columns and repairs in a loop over events and candidates."""
     with uproot.open(path) as file:
-        names = [f"PFCands_{name}" for name in CANDIDATE]
+        names = [f"PFCands_{name}" for name in (*CANDIDATE, "dzErr")]
         arrays = file["Events"].arrays(names, entry_stop=n_events, library="np")
+    known = {-211, -13, -11, 0, 1, 2, 11, 13, 22, 130, 211}
     rows = []
     for event in range(n_events):
         candidates = []
         for i in range(len(arrays["PFCands_pt"][event])):
-            row = [float(arrays[name][event][i]) for name in names]
-            candidates.append((*row, row[0] * np.cos(row[2]), row[0] * np.sin(row[2])))
-        rows.append(candidates)
-    return rows
+            row = {name: float(arrays[f"PFCands_{name}"][event][i]) for name in CANDIDATE}
+            if not all(abs(row[name]) <= 1e6 for name in ("pt", "eta", "phi", "mass")):
+                continue
+            for name in ("d0", "dz"):
+                if arrays["PFCands_dzErr"][event][i] == -1 or not abs(row[name]) <= 1e6:
+                    row[name] = 0.0
+            if row["pdgId"] not in known:
+                row["pdgId"] = 211 * row["charge"] or 130
+            for name in ("puppiWeightNoLep", "truth"):
+                row[name] = np.clip(row[name], 0, 1) if np.isfinite(row[name]) else 0.0
+            if row["fromPV"] not in (0, 1, 2, 3):
+                row["fromPV"] = 0 if row["charge"] else 3
+            row["pinned"] = abs(row["pdgId"]) in (11, 13) and row["pt"] > 10 and row["fromPV"] > 1
+            candidates.append(row)
+        candidates.sort(key=lambda row: -row["pt"])
+        rows.append({"candidates": candidates[:4500]})
+    pq.write_table(pa.Table.from_pylist(rows), out / "loop.parquet", compression="zstd")
 
 
 def test_skim_is_faster_than_coffea_and_far_faster_than_a_loop(ntuple, tmp_path, record_property):
-    skim(ntuple, tmp_path, selection="zmumu")  # compiles what numba has to
-    own, outcome = fastest(lambda: skim(ntuple, tmp_path, selection="zmumu"))
+    def own_skim(selection: str) -> int:
+        job = Skim("test", "0000", sample_of(selection=selection), settings_of())
+        files = tmp_path / "events.parquet", tmp_path / "ledger.json"
+        return job.run([str(ntuple)], *files).events_kept
+
+    own_skim("zmumu")  # compiles what numba has to
+    own, n_own = fastest(lambda: own_skim("zmumu"), repeats=3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # coffea warns of branches its schema does not know
         with_coffea(ntuple, tmp_path)
-        coffea, n_selected = fastest(lambda: with_coffea(ntuple, tmp_path))
-    assert outcome.table.num_rows == n_selected
-    everything, _ = fastest(lambda: skim(ntuple, tmp_path), repeats=1)
+        coffea, n_selected = fastest(lambda: with_coffea(ntuple, tmp_path), repeats=3)
+    assert n_own == n_selected > 0.25 * N_EVENTS
+    everything, _ = fastest(lambda: own_skim("none"), repeats=2)
     n_loop = 20
-    loop, _ = fastest(lambda: with_loop(ntuple, n_loop), repeats=1)
+    loop, _ = fastest(lambda: with_loop(ntuple, tmp_path, n_loop), repeats=1)
     to_coffea = coffea / own
     to_loop = (loop / n_loop) / (everything / N_EVENTS)
     record_property("skim_events_per_second", N_EVENTS / own)

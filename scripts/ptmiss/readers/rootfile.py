@@ -27,8 +27,10 @@ def opened(address: str) -> Iterator[Any]:
     """Yield an open ROOT file; what cannot be one is refused with the reason."""
     if not is_remote(address):
         _look_at_header(address)
+    # a local file is mapped into memory: the default opens it anew for every basket
+    options = {} if is_remote(address) else {"handler": uproot.source.file.MemmapSource}
     try:
-        file = uproot.open(address)
+        file = uproot.open(address, **options)
     except Exception as error:  # uproot has no common class for what damaged bytes cause
         raise _unreadable(address, error) from error
     with file:

@@ -24,8 +24,10 @@ def association(columns: Ragged, tight: float, loose: float) -> tuple[np.ndarray
     (undecided): these are soft. This stands in for fromPV, it does not reproduce it: at
     |dz| < `tight` pile-up vertices that happen to be near are not told apart.
     """
-    charged = columns["charge"] != 0
     given = columns.columns.get("from_pv")
+    if given is not None and not (given == UNKNOWN).any():
+        return given, 0
+    charged = columns["charge"] != 0
     open_ = np.ones(len(charged), dtype=bool) if given is None else given == UNKNOWN
     with np.errstate(invalid="ignore"):
         distance = np.abs(columns["dz"])

@@ -239,7 +239,7 @@ def regrouped(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
         n += table.num_rows
         while n >= rows:
             joined = pa.concat_tables(waiting)
-            yield joined.slice(0, rows).combine_chunks()
+            yield joined.slice(0, rows)
             waiting, n = [joined.slice(rows)], n - rows
     if n:
-        yield pa.concat_tables(waiting).combine_chunks()
+        yield pa.concat_tables(waiting)
