@@ -7,8 +7,8 @@ import math
 import awkward as ak
 import fastjet
 import numpy as np
-from numba import njit
 
+from ptmiss.compiled import njit
 from ptmiss.ragged import Ragged, event_index, offsets_of, segment_sum
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
+from ptmiss.compiled import njit
 from ptmiss.folds import event_hash
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -40,7 +40,7 @@ def streams(run: np.ndarray, lumi: np.ndarray, event: np.ndarray, seed: int) -> 
     return event_hash(identity, np.full_like(identity, seed), np.zeros_like(identity))
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _copies(state, table, out):
     width = out.shape[1]
     for i in range(state.size):

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
+
+from ptmiss.compiled import njit
 
 LEVELS = (0.16, 0.84)
 """Levels of the quantiles whose half difference is the resolution."""
@@ -44,7 +45,7 @@ def weight_scale(largest: np.ndarray) -> np.ndarray:
     return np.ldexp(1.0, WEIGHT_BITS - exponent)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def fine_cells(values, out):
     """Write the cell of the first pass of each value into `out`, int32; -1 if not finite."""
     for i in range(values.size):
@@ -69,7 +70,7 @@ def fine_edges() -> np.ndarray:
 _FINE_EDGES = fine_edges()
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def fill_fine(bins, cells, weights, scale, hist, squares):
     """Add events to the histograms of the first pass.
 
@@ -109,7 +110,7 @@ def choose_edges(hist: np.ndarray, squares: float, rms_range: float) -> np.ndarr
     return np.sort(np.concatenate([chosen, [-rms_range, rms_range]]))
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def fill(
     bins, offset, n_bins, values, lever, weights, scale, copies, edges, limit, hist, levers, moments
 ):
@@ -180,7 +181,7 @@ def fill(
                     target[r] += w * row[r]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def quantiles(edges, hist, levels):
     """Return the quantiles of each replica by linear interpolation, shape (levels, r), in GeV.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from ptmiss.compiled import njit
 
 _EMPTY_VARIANCE = 1e-5
 

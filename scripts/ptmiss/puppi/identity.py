@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ptmiss.compiled import njit
 
 NEUTRAL = 0
 """Neutral, or charged without a clear vertex: gets a computed weight."""

@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from ptmiss.compiled import njit
 
 _MAX_RAPIDITY = 5.2
 _MIN_DR2 = 1e-4

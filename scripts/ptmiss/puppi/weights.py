@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from ptmiss.compiled import njit
 from ptmiss.puppi.calibration import calibrate
 from ptmiss.puppi.identity import LEPTON, NEUTRAL, PILEUP, PRIMARY, identities
 from ptmiss.puppi.neighbours import alphas
