@@ -41,6 +41,9 @@ rule report:
         ),
         ledgers=per_part("results/skim/{sample}/{part}.ledger.json"),
         benchmarks=STAGE_BENCHMARKS,
+        parity=expand(
+            "results/models/{training}/onnx/parity.json", training=CONFIG.trainings
+        ),
     output:
         report="results/report/report.html",
         summary="results/summary.json",
@@ -60,6 +63,7 @@ rule report:
         " --headlines {input.headlines:q}"
         " --ledgers {input.ledgers:q}"
         " --benchmarks {input.benchmarks:q}"
+        " --parity {input.parity:q}"
         " --config {params.config:q}"
         " --report {output.report:q}"
         " --summary {output.summary:q}"
