@@ -6,8 +6,8 @@ import math
 from collections import namedtuple
 
 import numpy as np
-from numba import njit
 
+from ptmiss.compiled import njit
 from ptmiss.simulation.rng import exponential, gamma_unit_mean, normal, poisson, uniform
 
 CELL = np.dtype(

@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from ptmiss.compiled import njit
 from ptmiss.simulation.tracks import CAPACITY
 from ptmiss.simulation.vertices import nearest
 

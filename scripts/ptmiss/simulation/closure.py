@@ -58,7 +58,7 @@ def summary(path: str | os.PathLike[str]) -> dict[str, float]:
     edges = (0.0, 1.5, 2.5, 3.0, 5.2)
     for low, high in zip(edges[:-1], edges[1:], strict=True):
         inside = (eta >= low) & (eta < high)
-        result[f"scalar sum, |eta| {low:g}-{high:g}"] = float(pt[inside].sum() / n)
+        result[f"scalar sum in GeV, abs(eta) {low:g}-{high:g}"] = float(pt[inside].sum() / n)
     result["charged without track detail"] = float((column["dzErr"][charged] == -1).mean())
     for quality in (7, 6, 5, 4, 1, 0):
         share = (column["pvAssocQuality"][charged] == quality).mean()

@@ -7,8 +7,8 @@ from collections import namedtuple
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from ptmiss.compiled import njit
 from ptmiss.ragged import Ragged
 from ptmiss.simulation.calorimeter import (
     TWO_PI,

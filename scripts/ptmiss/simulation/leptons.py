@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from ptmiss.compiled import njit
 from ptmiss.ragged import Ragged, offsets_of, segment_sum
 
 MUON, ELECTRON = 13, 11

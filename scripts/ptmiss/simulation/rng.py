@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from ptmiss.compiled import njit
 from ptmiss.folds import event_hash
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from ptmiss.compiled import njit
 from ptmiss.simulation.calorimeter import (
     TWO_PI,
     absorb_hadron,
