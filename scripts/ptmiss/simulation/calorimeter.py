@@ -1,4 +1,4 @@
-"""Calorimeters in compiled form: where a particle arrives, what each cell sees, what is read out."""
+"""Calorimeters in compiled form: where particles arrive, what cells see, what is read out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ CELL = np.dtype(
     ]
 )
 """One cell: energy, the hard collision's part of it, energy-weighted position, momentum of the
-tracks that point to it (all, hard) and their expected variance. Small, so that it stays in cache."""
+tracks that point to it (all, hard) and their expected variance. Small, so that
+it stays in cache."""
 
 Cells = namedtuple("Cells", "grid index count n_eta n_phi")
 """One calorimeter layer: `grid` of `CELL`; `index` lists the `count[0]` cells that were touched, so

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from collections.abc import Mapping
@@ -56,7 +57,7 @@ def summary(path: str | os.PathLike[str]) -> dict[str, float]:
         for q in (0.1, 0.5, 0.9):
             result[f"{name}: pT quantile {q:g}"] = float(np.quantile(pt[kind == code], q))
     edges = (0.0, 1.5, 2.5, 3.0, 5.2)
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         inside = (eta >= low) & (eta < high)
         result[f"scalar sum in GeV, abs(eta) {low:g}-{high:g}"] = float(pt[inside].sum() / n)
     result["charged without track detail"] = float((column["dzErr"][charged] == -1).mean())

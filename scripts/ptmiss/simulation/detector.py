@@ -1,4 +1,4 @@
-"""The detector: hard collision, pile-up, tracks, calorimeters, vertices, candidates, event by event."""
+"""The detector, event by event: overlay, tracks, calorimeters, vertices, candidates."""
 
 from __future__ import annotations
 
@@ -95,7 +95,8 @@ def _collide(d, hard, i, library, lists, fold, profile, state, w, event) -> int:
         if k == 0:
             event[i].gen_x, event[i].gen_y, event[i].gen_z = x, y, z
             n = detect_collision(
-                d, hard.particles, hard.offsets[i], hard.offsets[i + 1], 0.0, 1.0, x, y, z, True, 0, True,
+                d, hard.particles, hard.offsets[i], hard.offsets[i + 1], 0.0, 1.0, x, y, z, True,
+                0, True,
                 w.tracks, n, w.ecal, w.hcal, w.hf_had, w.hf_em, state,
             )  # fmt: skip
             continue
@@ -105,7 +106,8 @@ def _collide(d, hard, i, library, lists, fold, profile, state, w, event) -> int:
         rotation = TWO_PI * uniform(state) - math.pi
         flip = 1.0 if uniform(state) < 0.5 else -1.0
         n = detect_collision(
-            d, library.particles, library.offsets[number], library.offsets[number + 1], rotation, flip,
+            d, library.particles, library.offsets[number], library.offsets[number + 1], rotation,
+            flip,
             x, y, z, False, k, in_time, w.tracks, n, w.ecal, w.hcal, w.hf_had, w.hf_em, state,
         )  # fmt: skip
     return n

@@ -1,4 +1,4 @@
-"""Run, luminosity block and event numbers of simulated events, only in the folds that are wanted."""
+"""Run, luminosity block and event numbers of simulated events, in the folds that are wanted."""
 
 from __future__ import annotations
 

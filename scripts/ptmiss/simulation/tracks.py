@@ -132,7 +132,7 @@ def charged_particle(
             n = add_track(d, tracks, n, state, pt, phi, eta, x, y, z, sign, code, hard, collision)
         return n
     if kind == ELECTRON:
-        # bremsstrahlung: the energy kept after t radiation lengths is u^t/ln 2-like (Bethe, Heitler)
+        # bremsstrahlung: a power of a uniform number, wider with more material (Bethe, Heitler)
         t = min(d.brem_x0 + d.brem_x0_eta * eta * eta, 1.6)
         kept = uniform(state) ** (t * 0.5)
         if found and pt > d.electron_min_pt and uniform(state) < d.electron_id:
