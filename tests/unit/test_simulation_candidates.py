@@ -113,7 +113,7 @@ def test_isolation_by_hand():
         13,
     )
     assert found["pt"].tolist() == [60.0, 50.0]
-    assert found["isolation"] == pytest.approx([0.0, (4.0 + 3.0 - 1.0) / 50.0])
+    assert found["isolation"] == pytest.approx([0.0, (4.0 + 3.0 - 1.1 * 2.0) / 50.0])
 
 
 def test_no_leptons():
