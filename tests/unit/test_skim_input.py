@@ -56,13 +56,13 @@ def test_truncated_at_50_lengths(tmp_path):
 def test_damage_inside_a_basket_is_refused_by_branch(tmp_path):
     path = written(tmp_path / "a.root")
     with uproot.open(path) as file:
-        branch = file["Events"]["PFCands_pt"]
+        branch = file["Events"]["PFCands_charge"]
         seek = int(branch.member("fBasketSeek")[0])
         size = int(branch.member("fBasketBytes")[0])
     content = bytearray(path.read_bytes())
-    content[seek + size - 200 : seek + size - 100] = b"\x00" * 100
+    content[seek + size - 60 : seek + size - 20] = b"\xff" * 40
     path.write_bytes(content)
-    assert "PFCands_pt" in refused(path, tmp_path)
+    assert "PFCands_charge" in refused(path, tmp_path)
 
 
 @pytest.mark.parametrize(

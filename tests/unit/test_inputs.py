@@ -1,0 +1,58 @@
+"""Which files belong to a sample."""
+
+from __future__ import annotations
+
+import pytest
+
+from ptmiss.errors import UserError
+from ptmiss.inputs import expand
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.root", "a.root", "sub/c.root", "odd[1].root"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    return tmp_path
+
+
+def test_paths_and_globs_are_sorted(folder):
+    assert expand(["b.root", "a.root"]) == ("a.root", "b.root")
+    assert expand(["[ab].root"]) == ("a.root", "b.root")
+    assert "sub/c.root" in expand(["**/*.root"])
+    assert expand(["odd[1].root"]) == ("odd[1].root",)
+
+
+def test_addresses_are_kept_as_they_are():
+    address = "root://host//store/*.root"
+    assert expand([address, "https://host/x?y=1"]) == ("https://host/x?y=1", address)
+
+
+def test_list_is_relative_to_its_own_folder(folder):
+    (folder / "sub/list.txt").write_text("# comment\n\nc.root\n../a.root\nroot://h//x.root\n")
+    assert expand(["@sub/list.txt"]) == ("root://h//x.root", "sub/../a.root", "sub/c.root")
+
+
+@pytest.mark.parametrize(
+    ("entries", "says"),
+    [
+        ([], "nothing is listed"),
+        (["no.root"], "no such file"),
+        (["no*.root"], "no file matches"),
+        (["a.root", "*.root"], "named twice"),
+        (["root://h//x", "root://h//x"], "named twice"),
+        (["a.root", "./a.root"], "named twice"),
+        (["sub"], "is a folder"),
+        (["@no.txt"], "cannot read the list"),
+        (["@empty.txt"], "names no file"),
+        (["@nested.txt"], "line 1"),
+        (["ftp://h/x.root"], "unknown kind"),
+    ],
+)
+def test_mistakes_are_one_line(folder, entries, says):
+    (folder / "empty.txt").write_text("# nothing\n")
+    (folder / "nested.txt").write_text("@empty.txt\n")
+    with pytest.raises(UserError, match=says):
+        expand(entries)

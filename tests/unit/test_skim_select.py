@@ -1,0 +1,134 @@
+"""Selections and their bosons; prompt leptons; association; repairs of single values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ptmiss.errors import UserError
+from ptmiss.pinned import pinned
+from ptmiss.ragged import Ragged, offsets_of
+from ptmiss.readers.batch import UNKNOWN, EventBatch, Vector
+from ptmiss.skim import derive, repair
+from ptmiss.skim.select import clean_leptons, select
+from skims import settings_of
+
+CUTS = settings_of().selections
+
+
+def batch(muons: list[list[tuple]], gen_met: Vector | None = None, **drop) -> EventBatch:
+    """muons: per event, of (pt, eta, phi, charge, isolation)."""
+    flat = np.array([m for event in muons for m in event], dtype=np.float64).reshape(-1, 5)
+    names = ("pt", "eta", "phi", "charge", "isolation")
+    columns = {name: flat[:, k] for k, name in enumerate(names) if name not in drop}
+    columns["mass"] = np.full(len(flat), 0.10566)
+    n = len(muons)
+    none = Ragged(offsets_of(np.zeros(n, int)), {k: np.zeros(0) for k in ("pt", "eta", "phi")})
+    ones = np.ones(n, dtype=np.int64)
+    return EventBatch(
+        ones, ones, np.arange(n), None, ones, ones, None, gen_met, {},
+        Ragged(offsets_of(np.array([len(m) for m in muons])), columns), none, none, None,
+    )  # fmt: skip
+
+
+GOOD = [(45.6, 0.0, 0.0, 1, 0.0), (45.6, 0.0, np.pi, -1, 0.0)]
+
+
+def changed(k: int, value: float) -> list[tuple]:
+    """GOOD with one value of the second muon changed."""
+    second = list(GOOD[1])
+    second[k] = value
+    return [GOOD[0], tuple(second)]
+
+
+def test_z_reasons_in_order_of_the_cuts():
+    events = batch([
+        GOOD, GOOD[:1], changed(0, 25.0), changed(1, 2.5), changed(4, 0.2), changed(3, 1),
+        changed(0, 60.0), [],
+    ])  # fmt: skip
+    result = select(events, CUTS["zmumu"], "x")
+    names = [result.reasons[k] if k >= 0 else "" for k in result.reason]
+    assert names == [
+        "", "too few muons", "muon pt or eta", "muon pt or eta", "muon isolation", "muon charges",
+        "dimuon mass", "too few muons",
+    ]  # fmt: skip
+    assert result.boson.px[0] == pytest.approx(0, abs=1e-12)
+    assert result.boson.px[6] == pytest.approx(45.6 - 60)
+
+
+def test_the_two_hardest_muons_decide():
+    soft = (5.0, 0.0, 1.0, 1, 0.9)
+    result = select(batch([[soft, GOOD[1], soft, GOOD[0]]]), CUTS["zmumu"], "x")
+    assert result.passed.all()
+    assert result.leading.tolist() == [[1, 3]] or result.leading.tolist() == [[3, 1]]
+
+
+def test_w_boson_is_muon_plus_true_invisible():
+    events = batch([GOOD[:1]], Vector(np.array([10.0]), np.array([-3.0])))
+    boson = select(events, CUTS["wmunu"], "x").boson
+    assert (boson.px[0], boson.py[0]) == pytest.approx((55.6, -3.0))
+    assert np.isnan(select(batch([GOOD[:1]]), CUTS["wmunu"], "x").boson.px[0])
+
+
+def test_none_keeps_all_and_cleans_jets_of_isolated_leptons():
+    events = batch([[GOOD[0], (45.6, 1.0, 1.0, 1, 0.5)], [(5.0, 0.0, 0.0, 1, 0.0)]])
+    result = select(events, CUTS["none"], "x")
+    assert result.passed.all()
+    assert np.isnan(result.boson.px).all()
+    assert clean_leptons(events, result, 10.0, 0.15).counts.tolist() == [1, 0]
+
+
+def test_selection_without_isolation_is_refused():
+    with pytest.raises(UserError, match="isolation"):
+        select(batch([GOOD], isolation=True), CUTS["zmumu"], "file.root")
+
+
+def test_pinned():
+    pt = np.array([10.0, 10.1, 50.0, 50.0, 50.0], dtype=np.float32)
+    got = pinned(pt, np.array([13, -13, 11, 211, 13]), np.array([3, 2, 3, 3, 1]), 10.0)
+    assert got.tolist() == [False, True, True, False, False]
+
+
+def cands(**columns) -> Ragged:
+    n = len(next(iter(columns.values())))
+    return Ragged(np.array([0, n]), {name: np.array(v) for name, v in columns.items()})
+
+
+def test_association_from_dz():
+    columns = cands(
+        charge=[0, 1, 1, -1, 1, 1, 1], dz=[0.0, 0.05, 0.05, 0.2, 5.0, 0.0, np.nan],
+        dz_error=[-1, 0.01, 0.01, 0.01, 0.01, -1, 0.01], quality=[7, 7, 6, 7, 7, 1, 7],
+    )  # fmt: skip
+    values, n = derive.association(columns, 0.1, 0.3)
+    assert values.tolist() == [3, 3, 2, 1, 0, 1, 1]
+    assert n == 6
+
+
+def test_association_keeps_what_is_given():
+    columns = cands(charge=[1, 1], dz=[0.0, 0.0], from_pv=[0, UNKNOWN])
+    values, n = derive.association(columns, 0.1, 0.3)
+    assert (values.tolist(), n) == ([0, 3], 1)
+
+
+def test_mend_counts_and_packing_is_no_repair():
+    columns = cands(
+        d0=[0.0, np.nan, 0.1], dz=[0.0, 1e7, 0.1], charge=[0, -3, 1], pdg_id=[7, 321, 211],
+        from_pv=[3, 4, 2], puppi=[-0.002, 1.004, 2.0],
+    )  # fmt: skip
+    mended, counts = repair.mend(columns)
+    assert mended["pdg_id"].tolist() == [130, -211, 211]
+    assert mended["charge"].tolist() == [0, -1, 1]
+    assert mended["from_pv"].tolist() == [3, 0, 2]
+    assert mended["puppi"].tolist() == [0, 1, 1]
+    assert counts == {
+        "d0 not finite or beyond 1e6": 1, "dz not finite or beyond 1e6": 1,
+        "charge not -1, 0 or 1": 1, "unknown pdgId": 2, "fromPV not 0..3": 1,
+        "PUPPI weight not within 0..1": 1,
+    }  # fmt: skip
+
+
+def test_hardest_keeps_the_stored_order():
+    columns = Ragged(np.array([0, 4, 5]), {"pt": np.array([1.0, 5.0, 3.0, 4.0, 9.0])})
+    kept, dropped = repair.hardest(columns, 2)
+    assert kept["pt"].tolist() == [5.0, 4.0, 9.0]
+    assert sum(dropped.values()) == 2
