@@ -17,10 +17,13 @@ include: "workflow/rules/export.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/performance.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/gate.smk"
 
 
 localrules:
     all,
+    gate,
+    accept,
 
 
 rule all:
@@ -29,3 +32,4 @@ rule all:
     input:
         "results/report/report.html",
         "results/summary.json",
+        "results/performance/accepted.json",

@@ -39,8 +39,8 @@ PACKAGE_OF = {
 
 
 def stage_of(script: Path) -> str:
-    """The stage a command belongs to; the library of pile-up collisions is part of simulate."""
-    return "simulate" if script.stem == "minbias" else script.stem
+    """The stage a command belongs to; two stages have a second command."""
+    return {"minbias": "simulate", "accept": "gate"}.get(script.stem, script.stem)
 
 
 def parser_of(script: Path):

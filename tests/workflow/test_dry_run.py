@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 import yaml
 
+from workflow_runs import jobs_planned, snakemake
+
 pytestmark = pytest.mark.workflow
-
-
-def snakemake(repository, folder, *arguments):
-    """Run Snakemake in `folder` on the repository's workflow; return the finished process."""
-    return subprocess.run(
-        [
-            sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile"),
-            "--directory", str(folder), "--cores", "2", *arguments,
-        ],
-        capture_output=True, text=True, check=False, env=os.environ | {"NO_COLOR": "1"},
-    )  # fmt: skip
 
 
 def own(folder, values):
@@ -35,15 +22,12 @@ def test_default_configuration_is_planned(repository, tmp_path):
     assert "report" in done.stdout
 
 
-def test_samples_of_an_own_configuration_replace_the_default_ones(repository, tmp_path, toy_samples):
-    done = snakemake(
-        repository, tmp_path, "--dry-run", "all", "--configfile", own(tmp_path, toy_samples)
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    jobs = dict(
-        line.split()[:2] for line in done.stdout.splitlines() if line.startswith(("simulate ", "skim "))
-    )
-    assert jobs == {"simulate": "3", "skim": "3"}
+def test_samples_of_an_own_configuration_replace_the_default_ones(
+    repository, tmp_path, toy_samples
+):
+    jobs = jobs_planned(repository, tmp_path, own(tmp_path, toy_samples))
+    assert jobs["simulate"] == jobs["skim"] == jobs["evaluate"] == 3
+    assert "train" not in jobs
 
 
 @pytest.mark.parametrize(
@@ -64,7 +48,9 @@ def test_samples_of_an_own_configuration_replace_the_default_ones(repository, tm
     ],
 )  # fmt: skip
 def test_bad_settings_are_refused_before_any_job(repository, tmp_path, change, says):
-    done = snakemake(repository, tmp_path, "--dry-run", "all", "--configfile", own(tmp_path, change))
+    done = snakemake(
+        repository, tmp_path, "--dry-run", "all", "--configfile", own(tmp_path, change)
+    )
     assert done.returncode == 1
     assert says in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr

@@ -7,6 +7,9 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from ptmiss.errors import UserError
 
 
 @contextlib.contextmanager
@@ -40,3 +43,13 @@ def write_json(path: str | os.PathLike[str], value: object) -> None:
     """Write `value` as sorted, indented JSON; NaN and infinities are refused."""
     text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read a JSON file that a stage wrote; raises `UserError` naming one that is damaged."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: not readable JSON ({error}); delete it and run the workflow again"
+        ) from None

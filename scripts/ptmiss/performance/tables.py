@@ -57,15 +57,16 @@ def headline(
 ) -> dict[str, object]:
     """Return what a reader asks first of a sample; all intervals at 95 %.
 
-    Plateau responses and response-corrected resolutions of every estimator, and their gains over
-    the baselines. With a boson: sigma_par and sigma_perp for q_t within `headline_qt`; where there
+    Plateau responses (`response_met` to true pTmiss, where a sample has that) and response-corrected
+    resolutions of every estimator, and their gains over the baselines. With a boson: sigma_par and sigma_perp for q_t within `headline_qt`; where there
     is true pTmiss: sigma_xy of all events.
     """
     chosen = []
     if parts.has_boson:
         number = parts.grid.find("qt", *settings.headline_qt)
         chosen += [("sigma_par", "qt", number), ("sigma_perp", "qt", number)]
-    if parts.has_truth and (parts.boson_has_neutrino or not parts.has_boson):
+    real_ptmiss = parts.has_truth and (parts.boson_has_neutrino or not parts.has_boson)
+    if real_ptmiss:
         chosen.append(("sigma_xy", "all", parts.grid.find("all", -math.inf, math.inf)))
     estimators, gains = {}, []
     for e, (name, one) in enumerate(zip(parts.estimators, measured, strict=True)):
@@ -73,6 +74,7 @@ def headline(
         main = one.main_response
         estimators[name] = {
             "response": _bounds(one.plateau(main)) if main else None,
+            **({"response_met": _bounds(one.plateau("along"))} if real_ptmiss else {}),
             "non_finite": int(parts.non_finite[e]),
             **widths,
         }

@@ -11,6 +11,7 @@ from ptmiss.settings.base import Section, from_mapping
 from ptmiss.settings.evaluate import EvaluateSettings
 from ptmiss.settings.export import ExportSettings
 from ptmiss.settings.folds import FoldSettings
+from ptmiss.settings.gate import GateSettings
 from ptmiss.settings.performance import PerformanceSettings
 from ptmiss.settings.preprocess import PreprocessSettings
 from ptmiss.settings.report import ReportSettings
@@ -34,6 +35,7 @@ class Config(Section):
     export: ExportSettings
     evaluate: EvaluateSettings
     performance: PerformanceSettings
+    gate: GateSettings
     report: ReportSettings
 
     @model_validator(mode="after")

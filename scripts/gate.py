@@ -1,0 +1,30 @@
+"""Gate: is a training's network an estimator of missing momentum, or did it learn to shrink?"""
+
+from __future__ import annotations
+
+import argparse
+
+from ptmiss.command import parser, run
+
+
+def build_parser() -> argparse.ArgumentParser:
+    p = parser("gate", __doc__)
+    p.add_argument("--headline", required=True, help="headline numbers of the training, JSON")
+    p.add_argument("--settings", required=True, help="config section gate, JSON")
+    p.add_argument("--verdict", required=True, help="verdict to write, JSON")
+    return p
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = build_parser().parse_args(argv)
+    from ptmiss.gate import verdict
+    from ptmiss.io.atomic import read_json, write_json
+    from ptmiss.settings.base import parse
+    from ptmiss.settings.gate import GateSettings
+
+    settings = parse(GateSettings, args.settings, "gate")
+    write_json(args.verdict, verdict(read_json(args.headline), settings))
+
+
+if __name__ == "__main__":
+    run(main)
