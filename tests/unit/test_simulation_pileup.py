@@ -113,7 +113,7 @@ def test_random_numbers_have_their_moments():
     assert count.mean() == pytest.approx(120.0, abs=1.0)
     assert count.var() == pytest.approx(120.0, rel=0.15)
     for width in (0.3, 1.0, 1.8):
-        x = np.array([gamma_unit_mean(state, width) for _ in range(8000)])
+        x = np.array([gamma_unit_mean(state, width * width) for _ in range(8000)])
         assert x.min() >= 0
         assert x.mean() == pytest.approx(1.0, abs=4 * width / 89)
         assert x.std() == pytest.approx(width, rel=0.12)

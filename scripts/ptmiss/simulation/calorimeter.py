@@ -1,4 +1,8 @@
-"""Calorimeters in compiled form: where particles arrive, what cells see, what is read out."""
+"""Calorimeters in compiled form: where particles arrive, what cells see, what is read out.
+
+Kernels that create no array are compiled with `_nrt=False`: counting references to the arrays they
+are handed, atomically at each call, took half of an event's time.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +16,21 @@ from ptmiss.simulation.rng import exponential, gamma_unit_mean, normal, poisson,
 
 CELL = np.dtype(
     [
-        (name, np.float32)
-        for name in ("energy", "hard", "eta", "phi", "track", "track_hard", "variance")
+        *(
+            (name, np.float32)
+            for name in ("energy", "hard", "eta", "phi", "track", "track_hard", "variance")
+        ),
+        ("ring", np.int32),
+        ("wedge", np.int32),
     ]
 )
 """One cell: energy, the hard collision's part of it, energy-weighted position, momentum of the
-tracks that point to it (all, hard) and their expected variance. Small, so that
-it stays in cache."""
+tracks that point to it (all, hard) and their expected variance; its place in eta and phi."""
 
-Cells = namedtuple("Cells", "grid index count n_eta n_phi")
-"""One calorimeter layer: `grid` of `CELL`; `index` lists the `count[0]` cells that were touched, so
-that only these are read out and cleared."""
+Cells = namedtuple("Cells", "grid slot count n_eta n_phi")
+"""One calorimeter layer: the first count[0] entries of `grid` (of `CELL`) are the cells that were
+touched, in that order; `slot` holds for each cell its entry + 1, or 0. Two bytes for each of many
+cells and a short list of full ones stay in the processor's cache; a full grid would not."""
 
 TWO_PI = 2.0 * math.pi
 
@@ -32,11 +40,13 @@ def empty_cells(eta_end: float, size: float) -> Cells:
     n_eta = math.ceil(2.0 * eta_end / size - 1e-9)
     n_phi = math.ceil(TWO_PI / size - 1e-9)
     n = n_eta * n_phi
-    index, count = np.zeros(n, dtype=np.int64), np.zeros(1, dtype=np.int64)
-    return Cells(np.zeros(n, dtype=CELL), index, count, n_eta, n_phi)
+    if n >= 2**16:
+        raise ValueError(f"a calorimeter of {n} cells, fewer than {2**16} can be counted")
+    slot, count = np.zeros(n, dtype=np.uint16), np.zeros(1, dtype=np.int64)
+    return Cells(np.zeros(n, dtype=CELL), slot, count, n_eta, n_phi)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def wrapped(phi: float) -> float:
     """Return an angle within three turns of zero in [-pi, pi), without a slow division."""
     while phi >= math.pi:
@@ -46,66 +56,66 @@ def wrapped(phi: float) -> float:
     return phi
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def positive(phi: float) -> float:
     """Return an angle of [-2 pi, 2 pi) in [0, 2 pi]."""
     return phi + TWO_PI if phi < 0.0 else phi
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def cell_of(cells: Cells, eta_end: float, size: float, eta: float, phi: float) -> int:
-    """Return the index of the cell at (eta, phi); eta outside is put into the outermost cell."""
-    i = int((eta + eta_end) / size)
-    i = min(max(i, 0), cells.n_eta - 1)
-    j = int(positive(phi) * (cells.n_phi / TWO_PI))
-    j = min(j, cells.n_phi - 1)
-    return i * cells.n_phi + j
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def asinh(x: float) -> float:
+    """Return the inverse hyperbolic sine by one logarithm, to 1e-15 absolute."""
+    return math.copysign(math.log(abs(x) + math.sqrt(x * x + 1.0)), x)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def touch(cells: Cells, k: int) -> None:
-    """Note that cell k holds something."""
-    if cells.grid[k].energy == 0.0 and cells.grid[k].track == 0.0:
-        cells.index[cells.count[0]] = k
-        cells.count[0] += 1
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def sinh(x: float) -> float:
+    """Return the hyperbolic sine by one exponential, to 1e-16 absolute near zero."""
+    grown = math.exp(x)
+    return 0.5 * (grown - 1.0 / grown)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def deposit(
     cells: Cells, eta_end: float, size: float, eta: float, phi: float, energy: float, hard: bool
 ) -> int:
-    """Add energy to the cell at (eta, phi); returns the cell."""
-    k = cell_of(cells, eta_end, size, eta, phi)
+    """Add energy to the cell at (eta, phi); returns its entry in the grid, -1 without energy.
+
+    eta outside is put into the outermost cell.
+    """
     if energy <= 0.0:
-        return k
-    touch(cells, k)
+        return -1
+    ring = min(max(int((eta + eta_end) / size), 0), cells.n_eta - 1)
+    turned = positive(phi)
+    wedge = min(int(turned * (cells.n_phi / TWO_PI)), cells.n_phi - 1)
+    place = ring * cells.n_phi + wedge
+    k = np.int64(cells.slot[place]) - 1
+    if k < 0:
+        k = cells.count[0]
+        cells.count[0] = k + 1
+        cells.slot[place] = k + 1
+        cells.grid[k].energy = cells.grid[k].hard = cells.grid[k].eta = cells.grid[k].phi = 0.0
+        cells.grid[k].track = cells.grid[k].track_hard = cells.grid[k].variance = 0.0
+        cells.grid[k].ring = ring
+        cells.grid[k].wedge = wedge
     cells.grid[k].energy += energy
     if hard:
         cells.grid[k].hard += energy
     cells.grid[k].eta += energy * eta
     # positions inside a cell relative to its middle: the seam at pi needs no care
-    middle = ((k % cells.n_phi) + 0.5) * (TWO_PI / cells.n_phi)
-    difference = positive(phi) - middle
-    cells.grid[k].phi += energy * difference
+    cells.grid[k].phi += energy * (turned - (wedge + 0.5) * (TWO_PI / cells.n_phi))
     return k
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def clear(cells: Cells) -> None:
     """Empty the touched cells."""
-    for i in range(cells.count[0]):
-        k = cells.index[i]
-        cells.grid[k].energy = 0.0
-        cells.grid[k].hard = 0.0
-        cells.grid[k].eta = 0.0
-        cells.grid[k].phi = 0.0
-        cells.grid[k].track = 0.0
-        cells.grid[k].track_hard = 0.0
-        cells.grid[k].variance = 0.0
+    for k in range(cells.count[0]):
+        cells.slot[cells.grid[k].ring * cells.n_phi + cells.grid[k].wedge] = 0
     cells.count[0] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def arrival(
     d, x: float, y: float, z: float, pt: float, phi: float, sinh_eta: float,
     cos_phi: float, sin_phi: float, charge: int,
@@ -160,7 +170,7 @@ def arrival(
                 return False, 0.0, 0.0
             chord = 2.0 * radius * math.sin(turn)
     if x * x + y * y < 0.04:
-        return True, math.asinh(z_end / chord), wrapped(phi - charge * turn)
+        return True, asinh(z_end / chord), wrapped(phi - charge * turn)
     # the direction of the chord: that of the tangent turned by half of the arc
     c, q = math.cos(turn), charge * math.sin(turn)
     px = x + chord * (cos_phi * c + sin_phi * q)
@@ -168,16 +178,16 @@ def arrival(
     rho = math.sqrt(px * px + py * py)
     if rho < 1e-6:
         return False, 0.0, 0.0
-    return True, math.asinh(z_end / rho), math.atan2(py, px)
+    return True, asinh(z_end / rho), math.atan2(py, px)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def hadron_width(d, momentum: float) -> float:
-    """Return the relative resolution of the barrel and endcap calorimeters for one hadron."""
-    return math.sqrt(d.hcal_stochastic * d.hcal_stochastic / momentum + d.hcal_constant**2)
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def hadron_variance(d, momentum: float) -> float:
+    """Return the squared relative resolution of the barrel and endcap calorimeters for a hadron."""
+    return d.hcal_stochastic * d.hcal_stochastic / momentum + d.hcal_constant * d.hcal_constant
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def absorb_photon(d, ecal, hcal, hf_had, hf_em, state, eta, phi, energy, hard) -> None:
     """Put a photon or electron into the calorimeter it arrives at.
 
@@ -191,14 +201,14 @@ def absorb_photon(d, ecal, hcal, hf_had, hf_em, state, eta, phi, energy, hard) -
         else:
             deposit(ecal, d.endcap_eta, d.ecal_cell, eta, phi, energy, hard)
     elif a < d.forward_eta:
-        width = math.sqrt(d.hf_em_stochastic**2 / energy + d.hf_em_constant**2)
-        seen = energy * gamma_unit_mean(state, width)
+        variance = d.hf_em_stochastic**2 / energy + d.hf_em_constant**2
+        seen = energy * gamma_unit_mean(state, variance)
         share = d.hf_photon_share
         deposit(hf_had, d.forward_eta, d.hf_cell, eta, phi, seen * share, hard)
         deposit(hf_em, d.forward_eta, d.hf_cell, eta, phi, seen * (1.0 - share), hard)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def absorb_hadron(d, hcal, hf_had, hf_em, state, eta, phi, momentum, hard, track_momentum) -> None:
     """Put a hadron into the calorimeter it arrives at.
 
@@ -206,26 +216,24 @@ def absorb_hadron(d, hcal, hf_had, hf_em, state, eta, phi, momentum, hard, track
     """
     a = abs(eta)
     if a < d.endcap_eta:
-        width = hadron_width(d, momentum)
-        seen = momentum * gamma_unit_mean(state, width)
+        seen = momentum * gamma_unit_mean(state, hadron_variance(d, momentum))
         k = deposit(hcal, d.endcap_eta, d.hcal_cell, eta, phi, seen, hard)
-        if track_momentum > 0.0:
-            touch(hcal, k)
+        if track_momentum > 0.0 and k >= 0:
             hcal.grid[k].track += track_momentum
             if hard:
                 hcal.grid[k].track_hard += track_momentum
-            w = hadron_width(d, track_momentum) * track_momentum
-            hcal.grid[k].variance += w * w
+            variance = hadron_variance(d, track_momentum) * track_momentum * track_momentum
+            hcal.grid[k].variance += variance
     elif a < d.forward_eta:
-        width = math.sqrt(d.hf_had_stochastic**2 / momentum + d.hf_had_constant**2)
-        seen = momentum * gamma_unit_mean(state, width)
+        variance = d.hf_had_stochastic**2 / momentum + d.hf_had_constant**2
+        seen = momentum * gamma_unit_mean(state, variance)
         share = -math.log(1.0 - uniform(state)) * d.hf_em_share
         share = min(share, 1.0)
         deposit(hf_had, d.forward_eta, d.hf_cell, eta, phi, seen * (1.0 - share), hard)
         deposit(hf_em, d.forward_eta, d.hf_cell, eta, phi, seen * share, hard)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def add_noise(d, cells, eta_end, eta_from, size, cells_per_event, threshold, state) -> None:
     """Add noise to empty places: energies fall exponentially from just below the threshold."""
     for _ in range(poisson(state, cells_per_event)):
@@ -237,7 +245,7 @@ def add_noise(d, cells, eta_end, eta_from, size, cells_per_event, threshold, sta
         deposit(cells, eta_end, size, eta, phi, energy, False)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def place(d, eta: float, z_pv: float) -> tuple[float, float]:
     """Return (eta, pT per energy) seen from the primary vertex of a calorimeter position.
 
@@ -246,36 +254,35 @@ def place(d, eta: float, z_pv: float) -> tuple[float, float]:
     a = abs(eta)
     if a <= d.barrel_eta:
         r = d.barrel_radius
-        z = r * math.sinh(eta)
+        z = r * sinh(eta)
     else:
         z = d.endcap_z if a < d.endcap_eta else d.hf_z
         if eta < 0.0:
             z = -z
-        r = z / math.sinh(eta)
+        r = z / sinh(eta)
     dz = z - z_pv
-    return math.asinh(dz / r), r / math.sqrt(r * r + dz * dz)
+    return asinh(dz / r), r / math.sqrt(r * r + dz * dz)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def read_ecal(d, cells, state, z_pv, out, n: int) -> int:
     """Append photon candidates (pt, eta, phi, pdg_id, truth) from the cells to `out`."""
-    for i in range(cells.count[0]):
-        k = cells.index[i]
+    for k in range(cells.count[0]):
         energy = cells.grid[k].energy
         eta = cells.grid[k].eta / energy
-        width = math.sqrt(
-            d.ecal_stochastic**2 * energy + d.ecal_noise**2 + (d.ecal_constant * energy) ** 2
-        )
-        seen = d.ecal_scale * (energy + width * normal(state))
         a = abs(eta)
         least = d.ecal_min_barrel
         if a > 2.5:
             least = d.ecal_min_forward
         elif a > d.barrel_eta:
             least = d.ecal_min_endcap
+        width = math.sqrt(
+            d.ecal_stochastic**2 * energy + d.ecal_noise**2 + (d.ecal_constant * energy) ** 2
+        )
+        seen = d.ecal_scale * (energy + width * normal(state))
         if seen < least:
             continue
-        middle = ((k % cells.n_phi) + 0.5) * (TWO_PI / cells.n_phi)
+        middle = (cells.grid[k].wedge + 0.5) * (TWO_PI / cells.n_phi)
         eta_pv, sine = place(d, eta, z_pv)
         n = _append(
             out, n, seen * sine, eta_pv, wrapped(middle + cells.grid[k].phi / energy), 22,
@@ -284,16 +291,15 @@ def read_ecal(d, cells, state, z_pv, out, n: int) -> int:
     return n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def read_hcal(d, cells, z_pv, out, n: int) -> int:
     """Append neutral hadron candidates: energy in excess of the tracks that point to the tower."""
-    for i in range(cells.count[0]):
-        k = cells.index[i]
+    for k in range(cells.count[0]):
         energy = d.hcal_scale * cells.grid[k].energy
         if energy <= 0.0:
             continue
         excess = energy - cells.grid[k].track
-        eta = -d.endcap_eta + ((k // cells.n_phi) + 0.5) * d.hcal_cell
+        eta = -d.endcap_eta + (cells.grid[k].ring + 0.5) * d.hcal_cell
         a = abs(eta)
         least = d.hcal_min_barrel
         if a > 2.5:
@@ -307,7 +313,7 @@ def read_hcal(d, cells, z_pv, out, n: int) -> int:
         soft_energy = d.hcal_scale * (cells.grid[k].energy - cells.grid[k].hard)
         soft = max(soft_energy - (cells.grid[k].track - cells.grid[k].track_hard), 0.0)
         truth = hard / (hard + soft)  # their sum is at least the excess, which is positive
-        phi = ((k % cells.n_phi) + 0.5) * (TWO_PI / cells.n_phi)
+        phi = (cells.grid[k].wedge + 0.5) * (TWO_PI / cells.n_phi)
         eta_pv, sine = place(d, eta, z_pv)
         n = _append(out, n, excess * sine, eta_pv, wrapped(phi), 130, truth)
     return n
@@ -316,14 +322,17 @@ def read_hcal(d, cells, z_pv, out, n: int) -> int:
 @njit(cache=True, nogil=True, error_model="numpy")
 def read_hf(d, cells, least, pdg_id, z_pv, out, n: int) -> int:
     """Append forward candidates of one kind (1 hadronic, 2 electromagnetic)."""
-    for i in range(cells.count[0]):
-        k = cells.index[i]
+    response = np.empty(cells.n_phi)
+    for j in range(cells.n_phi):
+        phi = (j + 0.5) * (TWO_PI / cells.n_phi)
+        response[j] = d.hf_scale * (1.0 + d.hf_modulation * math.cos(phi - d.hf_modulation_phi))
+    for k in range(cells.count[0]):
         energy = cells.grid[k].energy
-        phi = ((k % cells.n_phi) + 0.5) * (TWO_PI / cells.n_phi)
-        seen = d.hf_scale * energy * (1.0 + d.hf_modulation * math.cos(phi - d.hf_modulation_phi))
+        seen = energy * response[cells.grid[k].wedge]
         if seen < least:
             continue
-        eta = -d.forward_eta + ((k // cells.n_phi) + 0.5) * d.hf_cell
+        phi = (cells.grid[k].wedge + 0.5) * (TWO_PI / cells.n_phi)
+        eta = -d.forward_eta + (cells.grid[k].ring + 0.5) * d.hf_cell
         if abs(eta) < d.endcap_eta:
             # a tower across the inner edge: its particles lie beyond it
             eta = math.copysign(d.endcap_eta + 1e-3, eta)
@@ -332,7 +341,7 @@ def read_hf(d, cells, least, pdg_id, z_pv, out, n: int) -> int:
     return n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def _append(out, n: int, pt, eta, phi, pdg_id, truth) -> int:
     if n < len(out):
         out[n].pt = pt

@@ -14,6 +14,7 @@ import math
 import numpy as np
 
 from ptmiss.compiled import njit
+from ptmiss.simulation.calorimeter import sinh
 from ptmiss.simulation.tracks import CAPACITY
 from ptmiss.simulation.vertices import nearest
 
@@ -70,7 +71,7 @@ def associate(d, tracks, n: int, vertices, n_vertices: int) -> None:
             tracks[i].quality = 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def from_pv_of(vertex: int, quality: int, degrees: float, is_lepton: bool) -> int:
     """Return fromPV of a charged candidate; degrees: of freedom of its vertex's fit."""
     if vertex == 0 and quality == 7:
@@ -82,7 +83,7 @@ def from_pv_of(vertex: int, quality: int, degrees: float, is_lepton: bool) -> in
     return 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def track_candidates(
     d, tracks, n: int, vertices, n_vertices: int, x_pv, y_pv, z_pv, out, n_out: int
 ) -> int:  # fmt: skip
@@ -101,7 +102,7 @@ def track_candidates(
         if tracks[i].pt > d.detail_pt:
             c, s = math.cos(tracks[i].phi), math.sin(tracks[i].phi)
             out[n_out].d0 = tracks[i].d0 + dx * s - dy * c
-            out[n_out].dz = tracks[i].z - z_pv + (dx * c + dy * s) * math.sinh(tracks[i].eta)
+            out[n_out].dz = tracks[i].z - z_pv + (dx * c + dy * s) * sinh(tracks[i].eta)
             out[n_out].d0_error = tracks[i].d0_error
             out[n_out].dz_error = tracks[i].z_error
         else:
@@ -121,7 +122,7 @@ def track_candidates(
     return n_out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def finish_neutrals(out, begin: int, end: int) -> None:
     """Fill what neutral candidates have by convention: no track, associated to the vertex."""
     for i in range(begin, end):

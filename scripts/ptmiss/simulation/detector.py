@@ -22,7 +22,6 @@ from ptmiss.simulation.calorimeter import (
 from ptmiss.simulation.candidates import (
     CANDIDATE,
     associate,
-    empty_candidates,
     finish_neutrals,
     track_candidates,
 )
@@ -34,7 +33,7 @@ from ptmiss.simulation.vertices import empty_vertices, find_vertices
 
 MAX_COLLISIONS = 1000
 
-Workspace = namedtuple("Workspace", "ecal hcal hf_had hf_em tracks vertices out x y")
+Workspace = namedtuple("Workspace", "ecal hcal hf_had hf_em tracks vertices x y")
 
 EVENT = np.dtype(
     [
@@ -67,7 +66,6 @@ def workspace(d: np.void) -> Workspace:
         empty_cells(d["forward_eta"], d["hf_cell"]),
         empty_tracks(),
         empty_vertices(),
-        empty_candidates(),
         np.zeros(MAX_COLLISIONS),
         np.zeros(MAX_COLLISIONS),
     )
@@ -114,7 +112,7 @@ def _collide(d, hard, i, library, lists, fold, profile, state, w, event) -> int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _read_out(d, state, i, w, n_tracks, event) -> int:
+def _read_out(d, state, i, w, n_tracks, event, out) -> int:
     """Find vertices, choose the first one and build the candidates; returns how many."""
     n_vertices = find_vertices(d, w.tracks, n_tracks, w.x, w.y, state, w.vertices)
     associate(d, w.tracks, n_tracks, w.vertices, n_vertices)
@@ -128,19 +126,19 @@ def _read_out(d, state, i, w, n_tracks, event) -> int:
     event[i].n_pv = n_vertices
     event[i].n_pv_good = good
     event[i].pv_x, event[i].pv_y, event[i].pv_z = x, y, z
-    n = track_candidates(d, w.tracks, n_tracks, w.vertices, n_vertices, x, y, z, w.out, 0)
+    n = track_candidates(d, w.tracks, n_tracks, w.vertices, n_vertices, x, y, z, out, 0)
     charged = n
-    n = read_ecal(d, w.ecal, state, z, w.out, n)
-    n = read_hcal(d, w.hcal, z, w.out, n)
-    n = read_hf(d, w.hf_had, d.hf_min_had, 1, z, w.out, n)
-    n = read_hf(d, w.hf_em, d.hf_min_em, 2, z, w.out, n)
-    finish_neutrals(w.out, charged, n)
+    n = read_ecal(d, w.ecal, state, z, out, n)
+    n = read_hcal(d, w.hcal, z, out, n)
+    n = read_hf(d, w.hf_had, d.hf_min_had, 1, z, out, n)
+    n = read_hf(d, w.hf_em, d.hf_min_em, 2, z, out, n)
+    finish_neutrals(out, charged, n)
     return n
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _detect_one(d, hard, i, library, lists, fold, profile, seed, w, event) -> int:
-    """Simulate event i into the workspace; returns its number of candidates, -1 if too many."""
+def _detect_one(d, hard, i, library, lists, fold, profile, seed, w, event, out) -> int:
+    """Simulate event i into `out`; returns its number of candidates, -1 if too many."""
     state = np.array([seed], dtype=np.uint64)
     clear(w.ecal)
     clear(w.hcal)
@@ -154,7 +152,7 @@ def _detect_one(d, hard, i, library, lists, fold, profile, seed, w, event) -> in
     far = d.forward_eta
     add_noise(d, w.hf_had, far, end, d.hf_cell, d.hf_noise_cells, d.hf_min_had, state)
     add_noise(d, w.hf_em, far, end, d.hf_cell, d.hf_noise_cells, d.hf_min_em, state)
-    n = _read_out(d, state, i, w, n_tracks, event)
+    n = _read_out(d, state, i, w, n_tracks, event, out)
     if n_tracks >= CAPACITY or n >= CAPACITY:
         return -1
     return n
@@ -164,18 +162,30 @@ def _detect_one(d, hard, i, library, lists, fold, profile, seed, w, event) -> in
 def _detect_many(
     d, hard, start, library, lists, folds, profile, seeds, w, event, out, offsets
 ) -> int:
-    """Simulate events from `start` until all are done or `out` is full; returns the next event.
+    """Simulate events from `start` until all are done or `out` may be too short; returns the next.
 
     -1 - i if event i has more candidates than there is room for in any event.
     """
     i = start
     while i < len(folds):
-        n = _detect_one(d, hard, i, library, lists, folds[i], profile, seeds[i], w, event)
+        room = offsets[i] + CAPACITY
+        if room > len(out):
+            return i
+        n = _detect_one(
+            d,
+            hard,
+            i,
+            library,
+            lists,
+            folds[i],
+            profile,
+            seeds[i],
+            w,
+            event,
+            out[offsets[i] : room],
+        )
         if n < 0:
             return -1 - i
-        if offsets[i] + n > len(out):
-            return i  # this event is simulated again when there is room: same seed, same numbers
-        out[offsets[i] : offsets[i] + n] = w.out[:n]
         offsets[i + 1] = offsets[i] + n
         i += 1
     return i
@@ -206,7 +216,7 @@ def detect(
         raise ValueError("the minimum-bias library has no collisions for a fold that needs them")
     event = np.zeros(n_events, dtype=EVENT)
     offsets = np.zeros(n_events + 1, dtype=np.int64)
-    out = empty_candidates(max(2000 * n_events, CAPACITY))
+    out = np.empty(2000 * n_events + CAPACITY, dtype=CANDIDATE)
     memory = workspace(d)
     done = 0
     fold_index = np.ascontiguousarray(folds, dtype=np.int64)

@@ -1,4 +1,8 @@
-"""Tracks in compiled form: who is found, how well, and what else charged particles do."""
+"""Tracks in compiled form: who is found, how well, and what else charged particles do.
+
+Kernels that create no array are compiled with `_nrt=False`: counting references to the arrays they
+are handed, atomically at each call, took half of an event's time.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from ptmiss.simulation.calorimeter import (
     absorb_hadron,
     absorb_photon,
     arrival,
+    sinh,
     wrapped,
 )
 from ptmiss.simulation.incoming import CHARGED_HADRON, ELECTRON, MUON, NEUTRAL_HADRON, PHOTON
@@ -36,7 +41,7 @@ def empty_tracks() -> np.ndarray:
     return np.zeros(CAPACITY, dtype=TRACK)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def efficiency(d, kind: int, pt: float, abs_eta: float, radius: float) -> float:
     """Return the probability that a charged particle is found as a track.
 
@@ -59,32 +64,33 @@ def efficiency(d, kind: int, pt: float, abs_eta: float, radius: float) -> float:
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def add_track(
-    d, tracks, n: int, state, pt, phi, eta, x, y, z, charge, pdg_id, hard, collision
+    d, tracks, n: int, state, pt, phi, eta, x, y, z, charge, pdg_id, hard, collision,
+    sinh_eta, c, s,
 ) -> int:  # fmt: skip
     """Measure a track and append it; returns the new number of tracks.
 
-    pt, phi, eta: at production; x, y, z: production point in cm. d0 and z are those of the straight
-    tangent, so they lack the curvature of particles produced far from the beam line.
+    pt, phi, eta: at production; x, y, z: production point in cm; sinh_eta, c, s: of eta and phi.
+    d0 and z are those of the straight tangent, so they lack the curvature of particles produced
+    far from the beam line.
     """
     if n >= len(tracks):
         return n
     eta2 = eta * eta
     width = (d.track_pt_constant + d.track_pt_slope * pt) * (1.0 + d.track_pt_eta * eta2)
     measured = pt / max(1.0 + width * normal(state), 0.2)  # curvature is what is measured
-    d0_error = math.hypot(d.d0_constant, d.d0_slope / pt) * (1.0 + d.d0_eta * eta2)
-    z_error = math.hypot(d.dz_constant, d.dz_slope / pt) * (1.0 + d.dz_eta * eta2)
+    d0_error = math.sqrt(d.d0_constant**2 + (d.d0_slope / pt) ** 2) * (1.0 + d.d0_eta * eta2)
+    z_error = math.sqrt(d.dz_constant**2 + (d.dz_slope / pt) ** 2) * (1.0 + d.dz_eta * eta2)
     off = d.tail_factor if uniform(state) < d.tail_fraction else 1.0
     dx, dy = x - d.beam_x, y - d.beam_y
-    c, s = math.cos(phi), math.sin(phi)
     tracks[n].pt = measured
     tracks[n].eta = eta + 4e-4 * normal(state)
     tracks[n].phi = wrapped(phi + 4e-4 * normal(state))
     tracks[n].charge = charge
     tracks[n].pdg_id = pdg_id
     tracks[n].d0 = dy * c - dx * s + off * d0_error * normal(state)
-    tracks[n].z = z - (dx * c + dy * s) * math.sinh(eta) + off * z_error * normal(state)
+    tracks[n].z = z - (dx * c + dy * s) * sinh_eta + off * z_error * normal(state)
     tracks[n].d0_error = d0_error
     tracks[n].z_error = z_error
     tracks[n].loose = 1 if uniform(state) < d.loose_fraction else 0
@@ -93,7 +99,7 @@ def add_track(
     return n + 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def add_fakes(d, tracks, n: int, state) -> int:
     """Append fake tracks: random directions, a steep spectrum, poor impact parameters."""
     for _ in range(poisson(state, d.fake_fraction * n)):
@@ -105,7 +111,7 @@ def add_fakes(d, tracks, n: int, state) -> int:
         before = n
         n = add_track(
             d, tracks, n, state, min(pt, 50.0), phi, eta, d.beam_x, d.beam_y, z, charge,
-            211 * charge, False, -1,
+            211 * charge, False, -1, sinh(eta), math.cos(phi), math.sin(phi),
         )  # fmt: skip
         if n > before:
             tracks[before].d0_error *= 3.0
@@ -114,22 +120,25 @@ def add_fakes(d, tracks, n: int, state) -> int:
     return n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def charged_particle(
     d, tracks, n: int, ecal, hcal, hf_had, hf_em, state, kind, pt, phi, eta, sinh_eta, cos_phi,
     sin_phi, momentum, x, y, z, charge, hard, collision, in_time,
 ) -> int:  # fmt: skip
     """Follow a charged particle through tracker and calorimeters; returns the number of tracks."""
     sign = 1 if charge > 0 else -1
-    radius = math.sqrt((x - d.beam_x) ** 2 + (y - d.beam_y) ** 2)
     found = False
     if in_time:
+        radius = math.sqrt((x - d.beam_x) ** 2 + (y - d.beam_y) ** 2)
         found = uniform(state) < efficiency(d, kind, pt, abs(eta), radius)
     if kind == MUON:
         if found:
             known = pt > d.muon_min_pt and abs(eta) < d.muon_eta and uniform(state) < d.muon_id
             code = -13 * sign if known else 211 * sign
-            n = add_track(d, tracks, n, state, pt, phi, eta, x, y, z, sign, code, hard, collision)
+            n = add_track(
+                d, tracks, n, state, pt, phi, eta, x, y, z, sign, code, hard, collision, sinh_eta,
+                cos_phi, sin_phi,
+            )  # fmt: skip
         return n
     if kind == ELECTRON:
         # bremsstrahlung: a power of a uniform number, wider with more material (Bethe, Heitler)
@@ -141,8 +150,9 @@ def charged_particle(
             seen = pt * max(1.0 + width * normal(state), 0.1)
             before = n
             n = add_track(
-                d, tracks, n, state, pt, phi, eta, x, y, z, sign, -11 * sign, hard, collision
-            )
+                d, tracks, n, state, pt, phi, eta, x, y, z, sign, -11 * sign, hard, collision,
+                sinh_eta, cos_phi, sin_phi,
+            )  # fmt: skip
             if n > before:
                 tracks[before].pt = seen
             return n
@@ -152,7 +162,7 @@ def charged_particle(
         if found:
             return add_track(
                 d, tracks, n, state, pt * max(kept, 0.05), phi, eta, x, y, z, sign, 211 * sign,
-                hard, collision,
+                hard, collision, sinh_eta, cos_phi, sin_phi,
             )  # fmt: skip
         reached, e, p = arrival(d, x, y, z, pt * kept, phi, sinh_eta, cos_phi, sin_phi, sign)
         if reached and kept > 1e-3:
@@ -161,16 +171,19 @@ def charged_particle(
     track_momentum = 0.0
     if found:
         before = n
-        n = add_track(d, tracks, n, state, pt, phi, eta, x, y, z, sign, 211 * sign, hard, collision)
+        n = add_track(
+            d, tracks, n, state, pt, phi, eta, x, y, z, sign, 211 * sign, hard, collision,
+            sinh_eta, cos_phi, sin_phi,
+        )  # fmt: skip
         if n > before:
-            track_momentum = tracks[before].pt * math.cosh(eta)
+            track_momentum = tracks[before].pt * (momentum / pt)
     reached, e, p = arrival(d, x, y, z, pt, phi, sinh_eta, cos_phi, sin_phi, sign)
     if reached:
         absorb_hadron(d, hcal, hf_had, hf_em, state, e, p, momentum, hard, track_momentum)
     return n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def convert_photon(
     d, tracks, n: int, ecal, hcal, hf_had, hf_em, state, pt, phi, eta, sinh_eta, cos_phi, sin_phi,
     momentum, x, y, z, hard, collision, in_time,
@@ -191,7 +204,7 @@ def convert_photon(
     return n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def detect_collision(
     d, particles, begin: int, end: int, rotation: float, flip: float, x0, y0, z0,
     hard: bool, collision: int, in_time: bool, tracks, n: int, ecal, hcal, hf_had, hf_em, state,

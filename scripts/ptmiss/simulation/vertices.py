@@ -24,6 +24,13 @@ def empty_vertices() -> np.ndarray:
     return np.zeros(MAX_VERTICES, dtype=VERTEX)
 
 
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def _chi2(z, weight, i: int, floor: float) -> float:
+    """Return the chi2 of entries i and i + 1 being one."""
+    difference = z[i + 1] - z[i]
+    return difference * difference / (1.0 / weight[i] + 1.0 / weight[i + 1] + floor * floor)
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def merge_neighbours(z: np.ndarray, weight: np.ndarray, chi2_cut: float, floor: float) -> int:
     """Merge neighbours on a line until none is compatible; returns how many clusters remain.
@@ -32,14 +39,14 @@ def merge_neighbours(z: np.ndarray, weight: np.ndarray, chi2_cut: float, floor: 
     most compatible pair goes first; chi2 = (z1 - z2)^2 / (1/w1 + 1/w2 + floor^2).
     """
     n = len(z)
+    chi2 = np.empty(max(n - 1, 0))  # of each entry and the next; a merger changes two of them
+    for i in range(n - 1):
+        chi2[i] = _chi2(z, weight, i, floor)
     while n > 1:
         best, where = chi2_cut, -1
         for i in range(n - 1):
-            difference = z[i + 1] - z[i]
-            variance = 1.0 / weight[i] + 1.0 / weight[i + 1] + floor * floor
-            chi2 = difference * difference / variance
-            if chi2 < best:
-                best, where = chi2, i
+            if chi2[i] < best:
+                best, where = chi2[i], i
         if where < 0:
             break
         total = weight[where] + weight[where + 1]
@@ -48,16 +55,28 @@ def merge_neighbours(z: np.ndarray, weight: np.ndarray, chi2_cut: float, floor: 
         for i in range(where + 1, n - 1):
             z[i] = z[i + 1]
             weight[i] = weight[i + 1]
+        for i in range(where + 1, n - 2):
+            chi2[i] = chi2[i + 1]
         n -= 1
+        if where > 0:
+            chi2[where - 1] = _chi2(z, weight, where - 1, floor)
+        if where < n - 1:
+            chi2[where] = _chi2(z, weight, where, floor)
     return n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def nearest(z_sorted: np.ndarray, n: int, z: float) -> int:
     """Return the index of the entry of the sorted z_sorted[:n] closest to z; -1 if n is 0."""
     if n == 0:
         return -1
-    k = np.searchsorted(z_sorted[:n], z)
+    k, above = 0, n
+    while k < above:
+        middle = (k + above) >> 1
+        if z_sorted[middle] < z:
+            k = middle + 1
+        else:
+            above = middle
     if k == 0:
         return 0
     if k == n:
