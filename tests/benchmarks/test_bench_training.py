@@ -10,7 +10,7 @@ import pytest
 
 from ptmiss.io import parquet
 from ptmiss.model import features as ft
-from ptmiss.model.batches import BatchShape, Store, ahead, pack, rotations, shuffled
+from ptmiss.model.batches import BatchShape, Store, ahead, pack, shuffled, turns
 from ptmiss.model.dataset import Events, to_table
 from ptmiss.model.loss import LossSpec
 from ptmiss.model.network import NetworkSpec, new_model
@@ -83,7 +83,7 @@ def test_training_is_four_times_as_fast_as_a_padded_keras_loop(events: Events, t
         """Everything an epoch does: read, shuffle, pack, turn, step."""
         rng = np.random.default_rng(1)
         for batch in ahead(pack(shuffled(Store(path, 0), rng), shape)):
-            stepper.train(batch, rotations(rng, shape.events), 1e-3)
+            stepper.train(batch, turns(rng, shape.events), 1e-3)
 
     model = plain_keras()
     x = np.zeros((32, SLOTS, 8), np.float32)

@@ -10,7 +10,7 @@ from ptmiss.errors import UserError
 from ptmiss.folds import fold_of
 from ptmiss.io import parquet
 from ptmiss.model import dataset, weighting
-from ptmiss.model.batches import BatchShape, Store, ahead, in_order, pack, rotations, shuffled
+from ptmiss.model.batches import BatchShape, Store, ahead, in_order, pack, shuffled, turns
 from ptmiss.model.dataset import Events
 from ptmiss.model.preprocess import preprocess
 from ptmiss.model.spill import Spill
@@ -328,10 +328,13 @@ def test_empty_dataset_is_refused(tmp_path):
         Store(tmp_path / "x.parquet", 0)
 
 
-def test_rotations_keep_lengths_and_half_of_them_reflect():
-    turns = rotations(np.random.default_rng(1), 1000).astype(np.float64)
-    products = np.einsum("nij,nkj->nik", turns, turns)
-    np.testing.assert_allclose(products, np.broadcast_to(np.eye(2), products.shape), atol=1e-6)
-    determinants = np.linalg.det(turns)
-    np.testing.assert_allclose(np.abs(determinants), 1.0, atol=1e-6)
-    assert 400 < (determinants < 0).sum() < 600
+def test_turns_are_rotations_and_reflections_that_keep_the_beam_axis():
+    matrices = turns(np.random.default_rng(1), 1000).astype(np.float64)
+    products = np.einsum("nij,nkj->nik", matrices, matrices)
+    np.testing.assert_allclose(products, np.broadcast_to(np.eye(3), products.shape), atol=1e-6)
+    assert not matrices[:, 2, :2].any()
+    assert not matrices[:, :2, 2].any()
+    flip, mirror = np.linalg.det(matrices[:, :2, :2]), matrices[:, 2, 2]
+    counts = [np.sum((flip < 0) == a) for a in (0, 1)], [np.sum((mirror < 0) == a) for a in (0, 1)]
+    assert np.min(counts) > 400
+    assert abs(np.mean(flip * mirror)) < 0.1

@@ -77,7 +77,7 @@ def test_value_and_gradient_are_finite_without_any_truth(huber):
     zeros = tf.zeros((3, 2))
     with tf.GradientTape() as tape:
         errors, lengths = response_sums(met, zeros, zeros, tf.ones(3), spec)
-        term, state = running_response_term(errors, lengths, tf.zeros((2, 4)), spec)
+        term, state = running_response_term(errors, lengths, tf.zeros((2, 4)), 0, spec)
         loss = tf.reduce_sum(event_errors(met, zeros, huber)) + term
     assert float(loss) == 0.0
     assert np.array_equal(tape.gradient(loss, met), np.zeros((3, 2)))
@@ -89,10 +89,10 @@ def test_running_term_pulls_towards_response_one():
     truth = tf.constant([[0.0, 2.0]])  # 100 GeV
     met = tf.Variable([[0.0, 1.6]])
     state = tf.zeros((2, 4))
-    for _ in range(200):
+    for step in range(200):
         with tf.GradientTape() as tape:
             parts = response_sums(met, truth, tf.zeros((1, 2)), tf.ones(1), SPEC)
-            term, state = running_response_term(*parts, state, SPEC)
+            term, state = running_response_term(*parts, state, step, SPEC)
         met.assign_sub(0.02 * tape.gradient(term, met))
     np.testing.assert_allclose(met, [[0.0, 2.0]], atol=0.02)
 
@@ -104,7 +104,7 @@ def test_gradient_is_that_of_the_squared_response_when_the_state_is_settled():
     settled = tf.stack(parts)
     with tf.GradientTape() as tape:
         term, new = running_response_term(
-            *response_sums(met, truth, pinned, tf.ones(2), SPEC), settled, SPEC
+            *response_sums(met, truth, pinned, tf.ones(2), SPEC), settled, 1_000_000, SPEC
         )
     found = tape.gradient(term, met)
     np.testing.assert_allclose(new, settled, rtol=1e-6)
@@ -114,6 +114,19 @@ def test_gradient_is_that_of_the_squared_response_when_the_state_is_settled():
         exact = SPEC.response * tf.reduce_sum(squares)
     np.testing.assert_allclose(found, tape.gradient(exact, met), rtol=1e-5)
     assert response_term(settled.numpy(), SPEC) == pytest.approx(float(exact), rel=1e-5)
+
+
+def test_the_first_batch_has_a_gradient_of_the_right_size():
+    truth, pinned = tf.constant([[0.0, 2.0]]), tf.zeros((1, 2))
+    met = tf.Variable([[0.0, 1.8]])
+    found = []
+    for state, seen in ((tf.zeros((2, 4)), 0), (None, 1_000_000)):
+        with tf.GradientTape() as tape:
+            parts = response_sums(met, truth, pinned, tf.ones(1), SPEC)
+            state = tf.stack(parts) if state is None else state
+            term, _ = running_response_term(*parts, state, seen, SPEC)
+        found.append(tape.gradient(term, met).numpy())
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
 
 
 def test_term_does_not_depend_on_how_events_fall_into_batches():

@@ -234,12 +234,14 @@ def test_the_resolution_tune_has_no_response_term():
     assert training_module.loss_spec(TRAINING, settings()).response == 1.0
 
 
-def test_turning_an_event_turns_its_momenta_only():
-    x = np.arange(24, dtype=np.float32).reshape(3, 8)
-    quarter = np.float32([[[0, -1], [1, 0]], [[1, 0], [0, -1]]])  # a quarter turn, a reflection
-    turned = turn_candidates(x, np.int32([0, 1, 2]), quarter).numpy()
-    assert np.array_equal(turned[:, :6], x[:, :6])
-    assert turned[:2, 6:].tolist() == [[-7.0, 6.0], [14.0, -15.0]]
+def test_turning_an_event_turns_what_has_a_direction_only():
+    x = np.arange(1, 25, dtype=np.float32).reshape(3, 8)
+    quarter, reflection = np.eye(3, dtype=np.float32), np.diag(np.float32([1, -1, -1]))
+    quarter[:2, :2] = [[0, -1], [1, 0]]
+    turned = turn_candidates(x, np.int32([0, 1, 2]), np.stack([quarter, reflection])).numpy()
+    # d0, dz, eta, mass, pt, puppi, px, py
+    assert turned[0].tolist() == [1, 2, 3, 4, 5, 6, -8, 7]
+    assert turned[1].tolist() == [-9, -10, -11, 12, 13, 14, 15, -16]
 
 
 def steppers(inputs, jit):
@@ -253,7 +255,7 @@ def steppers(inputs, jit):
 def test_compiled_and_plain_steps_agree_and_are_traced_once(inputs):
     plain, compiled = steppers(inputs, False), steppers(inputs, True)
     store = training_module.Store(inputs.train, 0)
-    turns = np.broadcast_to(np.eye(2, dtype=np.float32), (16, 2, 2))
+    turns = np.broadcast_to(np.eye(3, dtype=np.float32), (16, 3, 3))
     for batch in islice(pack(in_order(store), BatchShape(16, 600)), 3):
         errors = plain.train(batch, turns, 1e-3), compiled.train(batch, turns, 1e-3)
         assert errors[0] == pytest.approx(errors[1], rel=1e-4)
@@ -275,7 +277,7 @@ def test_events_with_weight_zero_teach_nothing(inputs):
     store = training_module.Store(inputs.train, 0)
     batch = next(pack(in_order(store), BatchShape(16, 600)))
     batch.weight[:] = 0.0
-    turns = np.broadcast_to(np.eye(2, dtype=np.float32), (16, 2, 2))
+    turns = np.broadcast_to(np.eye(3, dtype=np.float32), (16, 3, 3))
     assert stepper.train(batch, turns, 1e-3) == 0.0
     after = [variable.numpy() for variable in model.trainable_variables]
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))

@@ -182,10 +182,13 @@ def _put(ready: queue.Queue, item: object, stop: threading.Event) -> bool:
     return False
 
 
-def rotations(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Return random rotations in phi, half of them with a reflection: float32 (n, 2, 2)."""
+def turns(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Return random symmetries of the detector, float32 (n, 3, 3), acting on (x, y, z).
+
+    A rotation in phi; for half of the events also a reflection of y; for half a reflection of z.
+    """
     angle = rng.uniform(0.0, 2.0 * np.pi, n)
-    flip = rng.choice([-1.0, 1.0], n)
-    cosine, sine = np.cos(angle), np.sin(angle)
-    rows = [[cosine, -sine], [flip * sine, flip * cosine]]
+    flip, mirror = rng.choice([-1.0, 1.0], (2, n))
+    cosine, sine, zero = np.cos(angle), np.sin(angle), np.zeros(n)
+    rows = [[cosine, -sine, zero], [flip * sine, flip * cosine, zero], [zero, zero, mirror]]
     return np.moveaxis(np.array(rows), 2, 0).astype(np.float32)

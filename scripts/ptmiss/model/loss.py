@@ -94,11 +94,12 @@ def response_sums(
 
 
 def running_response_term(
-    errors: tf.Tensor, lengths: tf.Tensor, state: tf.Tensor, spec: LossSpec
+    errors: tf.Tensor, lengths: tf.Tensor, state: tf.Tensor, seen: tf.Tensor, spec: LossSpec
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return a scalar whose gradient is that of the response term, and the new running sums.
 
-    errors, lengths: `response_sums` of this batch; state: (2, n_bins), running sums so far.
+    errors, lengths: `response_sums` of this batch; state: (2, n_bins), running sums so far; seen:
+    number of batches in them.
 
     The term is response * sum over bins of (mean error / mean length)^2. A batch alone estimates
     its mean error badly, and the square of a noisy mean rewards shrinking once more; so the mean
@@ -106,11 +107,14 @@ def running_response_term(
     """
     keep = np.float32(1.0 - 1.0 / spec.memory)
     batch = tf.stack([tf.stop_gradient(errors), lengths])
-    new = keep * state + (1.0 - keep) * batch
-    total = new[1]
+    new = keep * tf.stop_gradient(state) + (1.0 - keep) * batch
+    # running sums that started at 0 are still too small; without this the first gradients of the
+    # term would be `memory` times too large, and the optimiser would remember them
+    grown = 1.0 - tf.pow(keep, tf.cast(seen, tf.float32) + 1.0)
+    total = new[1] / grown
     usable = total > 1e-6
     safe = tf.where(usable, total, tf.ones_like(total))
-    excess = tf.where(usable, new[0] / safe, tf.zeros_like(total))
+    excess = tf.where(usable, new[0] / grown / safe, tf.zeros_like(total))
     # a bin that has just been met for the first time has seen a few events only
     bounded = tf.clip_by_value(excess, -1.0, 1.0)
     slope = tf.where(usable, errors / safe, tf.zeros_like(total))

@@ -54,7 +54,7 @@ class Stepper:
             tf.TensorSpec((shape.events,), tf.float32),
             tf.TensorSpec((), tf.float32),
         ]
-        turn = tf.TensorSpec((shape.events, 2, 2), tf.float32)
+        turn = tf.TensorSpec((shape.events, 3, 3), tf.float32)
         self._train = tf.function(
             self._train_step, input_signature=[*signature, turn], jit_compile=jit_compile
         )
@@ -62,10 +62,10 @@ class Stepper:
             self._validation_step, input_signature=signature, jit_compile=jit_compile
         )
 
-    def train(self, batch: Batch, rotations: np.ndarray, learning_rate: float) -> float:
+    def train(self, batch: Batch, turns: np.ndarray, learning_rate: float) -> float:
         """Do one step; return the batch's mean error (the loss without its response term)."""
         self.optimiser.learning_rate.assign(learning_rate)
-        return float(self._train(*_tensors(batch), tf.constant(rotations)))
+        return float(self._train(*_tensors(batch), tf.constant(turns)))
 
     def validate(self, batch: Batch) -> tuple[float, np.ndarray]:
         """Return the sum of weighted errors and the response sums (2, n_bins) of a batch."""
@@ -122,10 +122,11 @@ class Stepper:
         pinned: tf.Tensor,
         weight: tf.Tensor,
         n_events: tf.Tensor,
-        rotations: tf.Tensor,
+        turns: tf.Tensor,
     ) -> tf.Tensor:
-        truth, pinned = tf.linalg.matvec(rotations, truth), tf.linalg.matvec(rotations, pinned)
-        turned = turn_candidates(continuous, event, rotations)
+        plane = turns[:, :2, :2]
+        truth, pinned = tf.linalg.matvec(plane, truth), tf.linalg.matvec(plane, pinned)
+        turned = turn_candidates(continuous, event, turns)
         variables = self.model.trainable_variables
         values = [variable.value for variable in variables]
         with tf.GradientTape() as tape:
@@ -134,7 +135,8 @@ class Stepper:
             loss = error
             if self.loss.response > 0:
                 sums = response_sums(met, truth, pinned, weight, self.loss)
-                term, new = running_response_term(*sums, self.response.value(), self.loss)
+                state, seen = self.response.value(), self.optimiser.iterations.value
+                term, new = running_response_term(*sums, state, seen, self.loss)
                 loss += term
         gradients = tape.gradient(loss, values)
         if self.loss.response > 0:
@@ -167,15 +169,21 @@ class Stepper:
             average.assign(decay * average + (1.0 - decay) * variable.value)
 
 
-def turn_candidates(continuous: tf.Tensor, event: tf.Tensor, rotations: tf.Tensor) -> tf.Tensor:
-    """Return the features with px, py turned by each event's matrix.
+def turn_candidates(continuous: tf.Tensor, event: tf.Tensor, turns: tf.Tensor) -> tf.Tensor:
+    """Return the features of candidates seen in another orientation.
 
-    continuous (S, 8); event int (S,), E for unused slots; rotations (E, 2, 2).
+    continuous (S, 8); event int (S,), E for unused slots; turns (E, 3, 3), see `batches.turns`.
+    The transverse impact parameter changes its sign with a reflection in the transverse plane,
+    dz and eta theirs with one along the beam.
     """
-    last = rotations.shape[0] - 1
-    matrix = tf.gather(rotations, tf.minimum(event, last))
-    momentum = tf.linalg.matvec(matrix, continuous[:, PX : PY + 1])
-    return tf.concat([continuous[:, :PX], momentum], axis=1)
+    last = turns.shape[0] - 1
+    flip = turns[:, 0, 0] * turns[:, 1, 1] - turns[:, 0, 1] * turns[:, 1, 0]
+    one = tf.ones_like(flip)
+    mirror = turns[:, 2, 2]
+    signs = tf.stack([flip, mirror, mirror, one, one, one], axis=1)
+    place = tf.minimum(event, last)
+    momentum = tf.linalg.matvec(tf.gather(turns[:, :2, :2], place), continuous[:, PX : PY + 1])
+    return tf.concat([continuous[:, :PX] * tf.gather(signs, place), momentum], axis=1)
 
 
 def _tensors(batch: Batch) -> list[tf.Tensor]:

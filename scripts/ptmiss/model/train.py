@@ -19,7 +19,7 @@ import tensorflow as tf
 from ptmiss.errors import UserError
 from ptmiss.io import atomic
 from ptmiss.model import checkpoint
-from ptmiss.model.batches import BatchShape, Store, ahead, in_order, pack, rotations, shuffled
+from ptmiss.model.batches import BatchShape, Store, ahead, in_order, pack, shuffled, turns
 from ptmiss.model.features import FeatureRules
 from ptmiss.model.loss import LossSpec, bin_names, mean_responses, response_term
 from ptmiss.model.network import NetworkSpec, new_model
@@ -199,13 +199,13 @@ class _Run:
         """Return the mean error of the epoch's events and the last learning rate."""
         # all randomness follows from seed and epoch: a resumed run draws the same numbers
         order = np.random.default_rng([self.seed, self.epoch, 0])
-        turns = np.random.default_rng([self.seed, self.epoch, 1])
+        augment = np.random.default_rng([self.seed, self.epoch, 1])
         shape = self.stepper.shape
         total, done, rate = 0.0, 0, 0.0
         for batch in ahead(pack(shuffled(self.data, order), shape)):
             part = (self.epoch + done / self.data.n_events) / self.settings.epochs
             rate = learning_rate(part, self.settings)
-            error = self.stepper.train(batch, rotations(turns, shape.events), rate)
+            error = self.stepper.train(batch, turns(augment, shape.events), rate)
             self._check_finite(error, f"after {done} events of")
             done += batch.n_events
             total += error * batch.n_events
