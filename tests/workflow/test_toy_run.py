@@ -30,7 +30,6 @@ TOY = {
     },
     "simulate": {"events_per_part": 80, "minbias": {"events": 600, "parts": 1}},
     "train": {"epochs": 1, "compile": False},
-    "export": {"parity_events": 100},
     "performance": {"replicas": 50},
     # an epoch of 50 events learns nothing that a gate should judge
     "gate": {"require": False},

@@ -57,9 +57,9 @@ def headline(
 ) -> dict[str, object]:
     """Return what a reader asks first of a sample; all intervals at 95 %.
 
-    Plateau responses (`response_met` to true pTmiss, where a sample has that) and response-corrected
-    resolutions of every estimator, and their gains over the baselines. With a boson: sigma_par and sigma_perp for q_t within `headline_qt`; where there
-    is true pTmiss: sigma_xy of all events.
+    Plateau responses (`response_met`: to true pTmiss, where a sample has that) and corrected
+    resolutions of every estimator, and their gains over the baselines. With a boson: sigma_par and
+    sigma_perp for q_t within `headline_qt`; where there is true pTmiss: sigma_xy of all events.
     """
     chosen = []
     if parts.has_boson:
