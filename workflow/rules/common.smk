@@ -94,7 +94,7 @@ def per_part(pattern, samples=None):
     """A path pattern filled in for every part of the samples (all of them by default)."""
     return [
         pattern.format(sample=sample, part=part)
-        for sample in (samples or CONFIG.samples)
+        for sample in (CONFIG.samples if samples is None else samples)
         for part in PARTS[sample]
     ]
 
