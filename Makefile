@@ -33,8 +33,11 @@ $(TEST_READY): $(BIN)/uv
 run: $(RUN_READY)  ## everything in config.yaml, to results/report/report.html
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) all
 
+# Speed ratios run alone, after the others: two processes side by side would measure each other.
 test: $(TEST_READY) lint  ## the whole test suite
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests -m "not benchmark_ratio" \
+	  --numprocesses 2 --dist loadfile --durations 15
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/benchmarks -m benchmark_ratio -s
 
 benchmark: $(TEST_READY)  ## only the speed ratios
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/benchmarks -m benchmark_ratio

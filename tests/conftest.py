@@ -33,5 +33,5 @@ def toy_samples() -> dict:
                 "folds": list(range(10)),
                 "selection": "zmumu",
             }
-        }
+        },
     }
