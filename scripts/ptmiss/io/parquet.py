@@ -29,6 +29,7 @@ def writing(path: str | os.PathLike[str], schema: pa.Schema) -> Iterator[pq.Parq
             temporary,
             schema,
             compression="zstd",
+            compression_level=-1,  # writing takes a fifth less time, files are a tenth larger
             write_page_checksum=True,
             use_dictionary=False,
             write_statistics=False,
