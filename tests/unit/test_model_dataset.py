@@ -177,7 +177,7 @@ def test_truth_momenta_and_pinned_sum_are_those_of_the_toys(tmp_path):
 
 
 def test_shares_hold_and_the_mean_weight_is_one(skims, tmp_path):
-    for mode in ("generator", "sign", "flat"):
+    for mode in ("generator", "root", "sign", "flat"):
         summary, read = run(tmp_path / mode, skims, chosen=settings(weights=mode))
         for name, groups in read.items():
             weight = np.concatenate([group.weight for group in groups]).astype(np.float64)
@@ -246,6 +246,11 @@ def test_mistakes_are_refused_in_one_line_and_leave_nothing(skims, tmp_path):
     refused([zero], z_only, "add up to 0, which cannot be normalised")
     with pytest.raises(UserError, match="no such file"):
         run(tmp_path / "out", [tmp_path / "none.parquet"], z_only)
+
+
+def test_root_lies_between_weights_and_counts():
+    found = weighting.signed_root(np.array([4.0, -9.0, 0.0, 1.0]))
+    np.testing.assert_allclose(found, [2.0, -3.0, 0.0, 1.0])
 
 
 def test_flat_factors_make_bins_equal_within_the_limit():

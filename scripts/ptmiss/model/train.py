@@ -67,8 +67,7 @@ def train(
     loss = loss_spec(training, settings)
     shape = BatchShape(settings.batch_events, settings.batch_candidates)
     cache = settings.cache_mb * 1_000_000
-    data = Store(inputs.train, cache)
-    held_out = Store(inputs.validation, cache - data.cache_bytes // 2)
+    data, held_out = Store(inputs.train, cache * 4 // 5), Store(inputs.validation, cache // 5)
     stepper = Stepper(
         new_model(spec, training.seed),
         shape,

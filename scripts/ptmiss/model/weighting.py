@@ -25,6 +25,7 @@ class SampleSums:
     max_candidates: int = 0
     negative: int = 0
     sum_of_weights: float = 0.0
+    sum_of_roots: float = 0.0
     by_bin: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
@@ -37,6 +38,7 @@ class SampleSums:
         self.max_candidates = max(self.max_candidates, int(counts.max(initial=0)))
         self.negative += int(np.count_nonzero(weight < 0))
         self.sum_of_weights += float(weight.sum())
+        self.sum_of_roots += float(signed_root(weight).sum())
         bins = bin_of(recoil, self.edges)
         self.by_bin += np.bincount(bins, np.sign(weight), minlength=len(self.by_bin))
 
@@ -44,6 +46,11 @@ class SampleSums:
 def bin_of(values: np.ndarray, edges: Sequence[float]) -> np.ndarray:
     """Return the half-open bin of each value; values beyond either end go to the nearest bin."""
     return np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+
+
+def signed_root(weight: np.ndarray) -> np.ndarray:
+    """Return the root of each weight's size with its sign: half-way from weights to counts."""
+    return np.sign(weight) * np.sqrt(np.abs(weight))
 
 
 def flat_factors(by_bin: np.ndarray, edges: Sequence[float], limit: float) -> np.ndarray:
@@ -79,6 +86,8 @@ def event_weights(
         mine = sample == i
         if settings.weights == "generator":
             raw, norm = weight[mine], total.sum_of_weights
+        elif settings.weights == "root":
+            raw, norm = signed_root(weight[mine]), total.sum_of_roots
         else:
             factors = np.ones(len(total.by_bin))
             if settings.weights == "flat":

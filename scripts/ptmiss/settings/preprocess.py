@@ -21,8 +21,8 @@ class PreprocessSettings(Section):
         float, Field(ge=0, le=13_000, description="as skim.pinned_pt; goes into the network, GeV")
     ]
     weights: Annotated[
-        Literal["generator", "sign", "flat"],
-        Field(description="event weights: as generated; their sign; sign, flat in recoil"),
+        Literal["generator", "root", "sign", "flat"],
+        Field(description="event weights: as generated; root of their size; sign; flat in recoil"),
     ]
     flat_edges: Annotated[
         tuple[Annotated[float, Field(ge=0)], ...],
