@@ -10,6 +10,12 @@ from workflow_runs import jobs_planned, snakemake
 pytestmark = pytest.mark.workflow
 
 
+Z = {
+    "source": "simulated", "label": "Z", "process": "zmumu", "setting": "nominal",
+    "events": 9000, "folds": [0, 5, 9], "selection": "zmumu",
+}  # fmt: skip
+
+
 def own(folder, values):
     path = folder / "own.yaml"
     path.write_text(yaml.safe_dump(values))
@@ -36,6 +42,8 @@ def test_samples_of_an_own_configuration_replace_the_default_ones(
         ({"skim": {"rows_per_group": -3}}, "setting skim.rows_per_group: found -3"),
         ({"skim": {"rows_pre_group": 3}}, "setting skim.rows_pre_group: unknown key"),
         ({"report": {"title": 7}}, "setting report.title: found 7"),
+        ({"samples": {"zmumu": {**Z, "events": 100}}, "trainings": {}}, "cannot hold its 3 slices"),
+        ({"samples": {"z": {**Z, "process": "zee"}}, "trainings": {}}, "no such process card"),
         ({"samples": {"a b": {"source": "simulated"}}}, "allowed pattern"),
         (
             {"trainings": {}, "samples": {"mine": {

@@ -15,6 +15,7 @@ from ptmiss.parts import events_of_part, file_parts, n_simulated_parts, part_nam
 from ptmiss.settings.base import to_json
 from ptmiss.settings.config import load
 from ptmiss.settings.samples import SimulatedSample
+from ptmiss.simulation.cards import load_card, parts_of_slices
 from ptmiss.sources import sources
 
 # Jobs use the Python that runs Snakemake, activated or not; an environment of a rule, where one is
@@ -56,6 +57,24 @@ PARTS = {
     )
     for name, sample in CONFIG.samples.items()
 }
+
+
+def check_cards():
+    """Refuse a sample whose process card is missing, wrong or in need of more parts."""
+    size = CONFIG.simulate.events_per_part
+    for sample in CONFIG.samples.values():
+        if isinstance(sample, SimulatedSample):
+            card = load_card(
+                Path(workflow.basedir, "resources/processes", f"{sample.process}.yaml")
+            )
+            parts_of_slices(card, n_simulated_parts(sample, size), size)
+
+
+try:
+    check_cards()
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
 TRAININGS = list(CONFIG.trainings) or [CLASSICAL]
 
 
