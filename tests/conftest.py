@@ -23,6 +23,7 @@ def toy_samples() -> dict:
     """One small simulated sample and no training, as an own configuration gives them."""
     return {
         "trainings": {},
+        "simulate": {"events_per_part": 100},
         "samples": {
             "zmumu": {
                 "source": "simulated",
