@@ -120,7 +120,7 @@ TABLE: tuple[Constant, ...] = (
     _c("hf_modulation", 0.006, "", "level", "response 1 + modulation cos(phi - modulation_phi)"),
     _c("hf_modulation_phi", 2.2, "rad", "chosen", "direction of the modulation"),
     # out-of-time pile-up
-    _c("oot_collisions", 0.27, "", "level", "calorimeter-only collisions per in-time collision"),
+    _c("oot_collisions", 0.34, "", "level", "calorimeter-only collisions per in-time collision"),
     _c("oot_photons", 0.5, "", "level", "share of their photons that is seen"),
     # vertices
     _c("vertex_eta", 2.4, "", "tracking", "tracks for vertices"),
