@@ -103,7 +103,7 @@ def test_isolation_by_hand():
                 (50.0, 0.0, 3.1, 13, -1, 3),
                 (4.0, 0.1, 3.1, 211, 1, 3),  # of the vertex
                 (3.0, 0.1, -3.1, 22, 0, 3),  # across the seam
-                (2.0, -0.1, 3.1, 211, 1, 0),  # pile-up: takes half of itself off the neutrals
+                (2.0, -0.1, 3.1, 211, 1, 0),  # pile-up: takes 1.1 of itself off the neutrals
                 (0.4, 0.0, 3.0, 130, 0, 3),  # too soft
                 (9.0, 0.5, 3.1, 211, 1, 3),  # too far
                 (60.0, 1.0, 0.0, -13, 1, 3),
