@@ -26,6 +26,7 @@ def two_slices() -> dict:
         "proxy": None,
         "boson": [23],
         "slha": None,
+        "accept": None,
         "pythia": ["23:onMode = off"],
         "slices": [
             {"name": "soft", "share": 0.75, "low": 0, "high": 60, "pythia": []},

@@ -181,3 +181,19 @@ def test_seeds_are_fixed_by_the_names_and_fit_pythia() -> None:
 def test_pythia_accepts_every_card(name: str) -> None:
     for cut in card(name).slices:
         assert sample(name, card(name).slices.index(cut), n=2).weight.sum() > 0
+
+
+def test_only_events_with_the_leptons_asked_for_are_kept_and_the_others_counted() -> None:
+    generated, accept = sample("zmumu"), card("zmumu").accept
+    particles = generated.particles
+    good = (
+        (particles["prompt"] > 0)
+        & (abs(particles["pdg_id"]) == accept.pdg_id)
+        & (particles["pt"] > accept.pt)
+        & (abs(particles["eta"]) < accept.abs_eta)
+    )
+    assert (particles.keep_candidates(good).counts >= accept.number).all()
+    assert generated.n_tried > N
+    np.testing.assert_allclose(
+        generated.weight.sum(), generated.cross_section_pb * N / generated.n_tried, rtol=1e-9
+    )

@@ -36,6 +36,19 @@ class Slice(Section):
         return self.low > 0 or self.high is not None
 
 
+class Acceptance(Section):
+    """Prompt leptons an event must have to be kept, looser than what the selection asks for.
+
+    What it drops could not have been selected, so that no time goes into its detector; the weights
+    count it as tried.
+    """
+
+    pdg_id: Annotated[int, Field(ge=11, le=13, description="11 electrons, 13 muons")]
+    number: Annotated[int, Field(ge=1, le=4, description="how many at least")]
+    pt: Annotated[float, Field(ge=0, description="each above, GeV")]
+    abs_eta: Annotated[float, Field(gt=0, description="each within")]
+
+
 class Card(Section):
     """A process."""
 
@@ -46,6 +59,9 @@ class Card(Section):
     boson: Annotated[
         tuple[Annotated[int, Field(ge=1)], ...],
         Field(description="PDG ids of the boson whose pT is recorded; empty: none"),
+    ]
+    accept: Annotated[
+        Acceptance | None, Field(description="prompt leptons of the events to keep; null: all")
     ]
     pythia: Annotated[tuple[Line, ...], Field(min_length=1, description="of all slices")]
     slices: Annotated[tuple[Slice, ...], Field(min_length=1)]
@@ -87,7 +103,7 @@ def load_card(path: str | os.PathLike[str]) -> Card:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path}: not a readable YAML card ({error}); correct it") from None
     if not isinstance(value, dict):
-        raise UserError(f"{path}: expected keys title, proxy, boson, pythia, slices, slha")
+        raise UserError(f"{path}: expected keys title, proxy, boson, accept, pythia, slices, slha")
     if "slha_text" in value:
         raise UserError(f"{path}: unknown key slha_text; name a file under slha instead")
     text = None

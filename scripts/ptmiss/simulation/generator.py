@@ -25,7 +25,8 @@ class Generated:
     particles: stable particles with the columns pt, eta, phi, mass (float32, GeV), pdg_id (int32),
         charge (int8), vx, vy, vz (float32, cm, relative to the collision) and prompt (uint8, for
         electrons and muons: 1 from a boson or the hard process, 2 through a tau, 0 from a hadron).
-    weight: float64 (n,), pb; the sum over a slice's part is the cross-section of its window.
+    weight: float64 (n,), pb; the sum over a slice's part is the cross-section of its window and of
+        what the card accepts.
     boson_pt, boson_phi: float32 (n,), of the card's boson after the showers; NaN where none.
     n_tried: events generated to keep these; cross_section_pb: of the slice before its window.
     """
@@ -41,7 +42,7 @@ class Generated:
 def generate(
     card: Card, cut: Slice, n_events: int, seed: int, parts_of_slice: int = 1
 ) -> Generated:
-    """Generate `n_events` collisions inside the slice's window.
+    """Generate `n_events` collisions inside the slice's window and the card's acceptance.
 
     seed: 1..900,000,000, equal seeds give equal arrays. parts_of_slice: in how many parts the
     slice is generated; the weights are divided by it, so that all parts of all slices together
@@ -64,13 +65,15 @@ def generate(
         weight = ak.to_numpy(record["info", "weights"][:, 0]).astype(np.float64)
         boson = flat.boson(card.boson)
         inside = _inside(boson[0], cut)
+        if card.accept is not None:
+            inside &= flat.has_leptons(card.accept)
         if n_kept + inside.sum() >= n_events:
             # the events after the last one needed were never tried, as far as the weights go
             last = np.flatnonzero(inside)[n_events - n_kept - 1] + 1
             inside[last:] = False
         else:
             last = len(inside)
-        kept.append(flat.stable(pythia, charge_of).keep_events(inside))
+        kept.append(Record.of(record[inside]).stable(pythia, charge_of))
         bosons.append(boson[:, inside])
         weights.append(weight[inside])
         n_kept += int(inside.sum())
@@ -79,7 +82,8 @@ def generate(
         if n_kept == 0 and n_tried >= HOPELESS:
             raise UserError(
                 f"{where}: none of {n_tried} events has a boson pT in its window "
-                f"({cut.low} to {cut.high} GeV); correct the window or the pTHat limits of the card"
+                f"({cut.low} to {cut.high} GeV) and the leptons of accept; correct the window, the"
+                " pTHat limits or accept in the card"
             )
     cross_section = float(pythia.infoPython().sigmaGen()) * MB_TO_PB
     boson = np.concatenate(bosons, axis=1).astype(np.float32)

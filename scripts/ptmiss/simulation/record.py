@@ -10,6 +10,7 @@ import numpy as np
 
 from ptmiss.errors import UserError
 from ptmiss.ragged import Ragged, offsets_of
+from ptmiss.simulation.cards import Acceptance
 from ptmiss.simulation.particles import is_hadron
 
 BATCH = 200
@@ -65,6 +66,18 @@ class Record:
         result[0, has], result[1, has] = np.hypot(px, py), np.arctan2(py, px)
         return result
 
+    def has_leptons(self, accept: Acceptance) -> np.ndarray:
+        """Return which events have the prompt leptons asked for, bool (n,)."""
+        n = len(self.offsets) - 1
+        index = np.flatnonzero(self.final & (np.abs(self.pdg_id) == accept.pdg_id))
+        index = index[prompt(self.pdg_id, self.mother, index, self.offsets) > 0]
+        p = self.rows.p[index]
+        px, py, pz = (ak.to_numpy(p[axis]) for axis in ("px", "py", "pz"))
+        pt = np.hypot(px, py)
+        good = (pt > accept.pt) & (np.abs(pz) < pt * np.sinh(accept.abs_eta))
+        event = np.searchsorted(self.offsets, index[good], side="right") - 1
+        return np.bincount(event, minlength=n) >= accept.number
+
     def stable(self, pythia: Any, charge_of: dict[int, int]) -> Ragged:
         """Return the stable particles; `charge_of` remembers the charges looked up in Pythia."""
         index = np.flatnonzero(self.final)
@@ -74,7 +87,7 @@ class Record:
         pdg_id = self.pdg_id[index]
         # an unset production vertex means the collision point itself
         x, y, z = (ak.to_numpy(ak.fill_none(rows.vProd[a], 0.0)) for a in ("px", "py", "pz"))
-        counts = np.add.reduceat(self.final, self.offsets[:-1], dtype=np.int64)
+        counts = np.diff(np.searchsorted(index, self.offsets))
         return Ragged(
             offsets_of(counts),
             {
