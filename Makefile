@@ -10,7 +10,7 @@ RUN_READY := .venv/.run-$(shell cksum < requirements/run.txt | cut -d' ' -f1)
 TEST_READY := .venv/.test-$(shell cksum < requirements/test.txt | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lock schema clean benchmark
+.PHONY: help run test lint lock schema envs clean benchmark
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ lock: $(BIN)/uv  ## compile requirements/*.in to hashed lock files
 
 schema: $(RUN_READY)  ## write workflow/schemas/config.schema.json from the settings classes
 	PYTHONPATH=scripts $(BIN)/python -m ptmiss.settings.schema workflow/schemas/config.schema.json
+
+envs: $(RUN_READY)  ## write envs/*.yaml from what each stage imports and requirements/run.txt
+	PYTHONPATH=scripts $(BIN)/python -m ptmiss.environments envs
 
 clean:  ## remove the results (not the environment)
 	rm -rf results/* .snakemake

@@ -7,16 +7,19 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 import yaml
 
+from ptmiss.environments import PIN, environment, locked, stage_of
 from ptmiss.settings.schema import schema_text
 from ptmiss.sources import sources, third_party
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
+STAGES = sorted({stage_of(script) for script in SCRIPTS})
 RULES = {
     match["name"]: match["body"]
     for path in sorted((ROOT / "workflow/rules").glob("*.smk"))
@@ -24,23 +27,9 @@ RULES = {
         r"^rule (?P<name>\w+):\n(?P<body>(?:[ \t]+.*\n|\n)+)", path.read_text(), re.MULTILINE
     )
 }
-PIN = re.compile(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", re.MULTILINE)
-LOCKED = {
-    name.lower().replace("_", "-"): version
-    for name, version in PIN.findall((ROOT / "requirements/run.txt").read_text())
-}
-# module name -> name of the package that brings it, where the two differ
-PACKAGE_OF = {
-    "google": "protobuf",
-    "PIL": "pillow",
-    "tensorflow": "tensorflow-cpu",
-    "yaml": "pyyaml",
-}
-
-
-def stage_of(script: Path) -> str:
-    """The stage a command belongs to; two stages have a second command."""
-    return {"minbias": "simulate", "accept": "gate"}.get(script.stem, script.stem)
+# module -> the installed packages that bring it
+DISTRIBUTIONS = packages_distributions()
+LOCKED = locked((ROOT / "requirements/run.txt").read_text())
 
 
 def parser_of(script: Path):
@@ -86,15 +75,21 @@ def test_each_rule_has_environment_log_and_resources(name):
         assert word in body, f"rule {name} lacks {word}"
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_environment_is_in_step_with_imports_and_lock(stage):
+    stored = (ROOT / "envs" / f"{stage}.yaml").read_text()
+    assert stored == environment(ROOT, stage), "run `make envs`"
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_environment_lists_what_the_stage_imports(script):
-    listed = environment(stage_of(script))
-    wanted = third_party(script) - set(sys.stdlib_module_names)
-    missing = {PACKAGE_OF.get(name, name).replace("_", "-") for name in wanted} - set(listed)
-    assert not missing, f"envs/{stage_of(script)}.yaml lacks {sorted(missing)}"
+    listed = set(pins_of(stage_of(script)))
+    for module in third_party(script) - sys.stdlib_module_names:
+        bringing = {name.lower().replace("_", "-") for name in DISTRIBUTIONS[module]}
+        assert bringing & listed, f"envs/{stage_of(script)}.yaml lacks one of {sorted(bringing)}"
 
 
-def environment(stage: str) -> dict[str, str]:
+def pins_of(stage: str) -> dict[str, str]:
     value = yaml.safe_load((ROOT / "envs" / f"{stage}.yaml").read_text())
     pins = next(item["pip"] for item in value["dependencies"] if isinstance(item, dict))
     return {name.lower(): version for name, version in (pin.split("==") for pin in pins)}
@@ -102,14 +97,18 @@ def environment(stage: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_environment_pins_equal_the_lock(path):
-    pins = environment(path.stem)
+    pins = pins_of(path.stem)
     assert pins == {name: LOCKED.get(name) for name in pins}
     assert yaml.safe_load(path.read_text())["channels"] == ["conda-forge", "nodefaults"]
 
 
+def test_only_training_and_export_bring_tensorflow():
+    bring = {stage for stage in STAGES if {"tensorflow-cpu", "keras"} & set(pins_of(stage))}
+    assert bring == {"train", "export"}
+
+
 def test_every_environment_belongs_to_a_stage():
-    stages = {stage_of(script) for script in SCRIPTS}
-    assert {path.stem for path in (ROOT / "envs").glob("*.yaml")} == stages
+    assert {path.stem for path in (ROOT / "envs").glob("*.yaml")} == set(STAGES)
 
 
 def test_lock_files_hold_hashes_and_no_address():
