@@ -89,7 +89,11 @@ def _from_pattern(text: str, where: str) -> list[str]:
             raise UserError(f"{where}: is a folder; write {text.rstrip('/')}/*.root")
         return [text]
     if glob.has_magic(text):
-        matches = [path for path in glob.glob(text, recursive=True) if not os.path.isdir(path)]
+        matches = [
+            path
+            for path in glob.glob(text, recursive=True)
+            if not (os.path.isdir(path) or path.endswith(".sha256"))  # checked with their files
+        ]
         if matches:
             return sorted(matches)
         raise UserError(f"{where}: no file matches this pattern; correct it or remove it")

@@ -42,7 +42,8 @@ def test_datasets_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     events = list(dataset.groups(tmp_path / "out/train.parquet"))
     assert sum(group.n_events for group in events) == summary["train"]["events"] > 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "dataset.json", "train.parquet", "validation.parquet",
+        "dataset.json", "dataset.json.sha256", "train.parquet", "train.parquet.sha256",
+        "validation.parquet", "validation.parquet.sha256",
     ]  # fmt: skip
 
 

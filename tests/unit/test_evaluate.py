@@ -14,6 +14,7 @@ from models import pf_model
 from ptmiss.errors import UserError
 from ptmiss.evaluate import Models, evaluate, external_models
 from ptmiss.io import parquet
+from ptmiss.io.manifest import record_of
 from ptmiss.settings.evaluate import EvaluateSettings
 from toys import met_of, toy_skim
 
@@ -185,6 +186,7 @@ def test_a_damaged_skim_leaves_nothing_behind(skim: Path) -> None:
     content = bytearray(skim.read_bytes())
     content[pt.data_page_offset + pt.total_compressed_size // 2] ^= 0xFF
     skim.write_bytes(content)
+    record_of(skim).unlink()  # so that the damage shows in the middle of the work
     with pytest.raises(UserError, match=r"skim\.parquet"):
         run(skim)
     assert [path.name for path in skim.parent.iterdir()] == ["skim.parquet"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 
 import numpy as np
@@ -7,8 +9,12 @@ import pyarrow as pa
 import pytest
 
 from ptmiss.errors import UserError
-from ptmiss.io import parquet
-from ptmiss.io.atomic import replacing, write_json, write_text
+from ptmiss.io import manifest, parquet
+from ptmiss.io.atomic import read_json, replacing, write_json, write_text
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_replacing_leaves_nothing_when_the_block_fails(tmp_path):
@@ -16,7 +22,7 @@ def test_replacing_leaves_nothing_when_the_block_fails(tmp_path):
     with pytest.raises(RuntimeError), replacing(path) as temporary:
         temporary.write_text("half")
         raise RuntimeError
-    assert list(path.parent.iterdir()) == []
+    assert names(path.parent) == []
 
 
 def test_replacing_keeps_the_old_file_when_the_block_fails(tmp_path):
@@ -26,7 +32,33 @@ def test_replacing_keeps_the_old_file_when_the_block_fails(tmp_path):
         temporary.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    assert names(tmp_path) == ["a.txt", "a.txt.sha256"]
+    manifest.check(path)
+
+
+def test_a_file_of_the_repository_gets_no_record(tmp_path):
+    with replacing(tmp_path / "a.txt", recorded=False) as temporary:
+        temporary.write_text("x")
+    assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        pa.ArrowException(
+            "Error writing bytes to file. Detail: [errno 28] No space left on device"
+        ),
+    ],
+)
+def test_a_full_disk_is_said_in_one_line(tmp_path, error):
+    with (
+        pytest.raises(UserError, match=r"a\.parquet: the disk is full; free some space"),
+        replacing(tmp_path / "a.parquet"),
+    ):
+        raise error
+    assert names(tmp_path) == []
 
 
 def test_json_is_sorted_and_finite(tmp_path):
@@ -35,6 +67,60 @@ def test_json_is_sorted_and_finite(tmp_path):
     assert list(json.loads(path.read_text())) == ["a", "b"]
     with pytest.raises(ValueError, match="JSON compliant"):
         write_json(path, float("nan"))
+
+
+def test_the_record_is_what_sha256sum_writes(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "abc")
+    digest = hashlib.sha256(b"abc").hexdigest()
+    assert (tmp_path / "a.txt.sha256").read_text() == f"{digest}  a.txt\n"
+    assert manifest.sha256_of(path) == digest
+
+
+def test_a_changed_file_is_refused_and_a_new_one_is_not(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"x": 1})
+    assert read_json(path) == {"x": 1}
+    path.write_text('{"x": 2}')
+    with pytest.raises(UserError, match=r"a\.json: damaged or changed, SHA-256 is \w+\.\.\., exp"):
+        read_json(path)
+    with pytest.raises(UserError, match="damaged or changed"):
+        manifest.sha256_of(path)
+    write_json(path, {"x": 3})
+    assert read_json(path) == {"x": 3}
+
+
+def test_a_file_without_a_record_passes(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("[1]")
+    assert read_json(path) == [1]
+    assert manifest.sha256_of(path) == hashlib.sha256(b"[1]").hexdigest()
+
+
+@pytest.mark.parametrize("text", ["", "not a sum", "ab" * 31 + "  a.txt\n", "\xff\xfe"])
+def test_a_record_that_is_none_is_refused(tmp_path, text):
+    path = tmp_path / "a.txt"
+    path.write_text("abc")
+    manifest.record_of(path).write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=r"a\.txt\.sha256: "):
+        manifest.check(path)
+
+
+def test_the_sum_of_another_program_is_understood(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("abc")
+    digest = hashlib.sha256(b"abc").hexdigest()
+    manifest.record_of(path).write_text(f"{digest.upper()} *a.txt\n")
+    manifest.check(path)
+
+
+def test_a_missing_file_is_named_although_its_record_is_there(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "abc")
+    path.unlink()
+    manifest.check(path)
+    with pytest.raises(UserError, match=r"a\.txt: cannot be read \(No such file"):
+        manifest.sha256_of(path)
 
 
 @pytest.fixture
@@ -57,9 +143,10 @@ def test_writing_is_reproducible(tmp_path, table):
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
-def test_every_flipped_byte_of_a_page_is_noticed(tmp_path, table):
+def test_every_flipped_byte_of_a_page_is_noticed_without_a_record_too(tmp_path, table):
     path = tmp_path / "a.parquet"
     parquet.write(path, table)
+    manifest.record_of(path).unlink()
     good = path.read_bytes()
     rng = np.random.default_rng(5)
     for position in rng.integers(4, len(good) // 2, 40):
@@ -75,11 +162,15 @@ def test_every_flipped_byte_of_a_page_is_noticed(tmp_path, table):
 
 
 @pytest.mark.parametrize("length", [0, 3, 100, 2000])
-def test_truncated_file_is_named_in_one_line(tmp_path, table, length):
+@pytest.mark.parametrize("recorded", [True, False])
+def test_truncated_file_is_named_in_one_line(tmp_path, table, length, recorded):
     path = tmp_path / "a.parquet"
     parquet.write(path, table)
+    if not recorded:
+        manifest.record_of(path).unlink()
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(UserError, match=r"a\.parquet: not a readable Parquet file") as caught:
+    says = "damaged or changed" if recorded else "not a readable Parquet file"
+    with pytest.raises(UserError, match=rf"a\.parquet: {says}") as caught:
         list(parquet.row_groups(path))
     assert "\n" not in str(caught.value)
 

@@ -70,7 +70,8 @@ def test_three_files_that_agree_with_each_other(folder: Path) -> None:
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
     assert f'value: "{md5}"' in (out / "config.pbtxt").read_text()
     assert sorted(path.name for path in out.iterdir()) == [
-        "config.pbtxt", "model.onnx", "parity.json",
+        "config.pbtxt", "config.pbtxt.sha256", "model.onnx", "model.onnx.sha256", "parity.json",
+        "parity.json.sha256",
     ]  # fmt: skip
 
 

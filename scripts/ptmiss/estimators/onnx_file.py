@@ -16,6 +16,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from ptmiss.errors import UserError
+from ptmiss.io import manifest
 
 INPUTS = {"input": 8, "input_cat0": 1, "input_cat1": 1, "input_cat2": 1}
 """Name -> last dimension of the inputs of CMSSW's DeepMETProducer, all float32 (B, N, ...)."""
@@ -52,6 +53,7 @@ def read(path: str | os.PathLike[str]) -> OnnxModel:
     size = file.stat().st_size
     if size > MAX_BYTES:
         raise UserError(f"{path}: {size} bytes, but a model has at most {MAX_BYTES}")
+    manifest.check(path)
     try:
         proto = onnx.load_model_from_string(file.read_bytes())
     except DecodeError:

@@ -1,21 +1,83 @@
-"""What the inputs were: name and SHA-256 of each file, because ROOT files carry no checksum."""
+"""SHA-256 sums beside files: written with every artefact, checked whenever one is read.
+
+`name.sha256` beside a file holds its sum in the form of `sha256sum`, so that `sha256sum --check`
+understands it too. An input from elsewhere is checked in the same way if there is one beside it;
+ROOT files need that, because many of them carry no checksum of their own.
+"""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
-from pathlib import PurePosixPath
+import re
+from pathlib import Path, PurePosixPath
 
 from ptmiss.errors import UserError
 
+SUFFIX = ".sha256"
+
+
+def record_of(path: str | os.PathLike[str]) -> Path:
+    """Return where the sum of a file is kept."""
+    return Path(f"{os.fspath(path)}{SUFFIX}")
+
+
+def line(digest: str, name: str) -> str:
+    """Return the content of a record: one line as `sha256sum` writes it."""
+    return f"{digest}  {name}\n"
+
+
+def check(path: str | os.PathLike[str]) -> None:
+    """Raise `UserError` if a file is not what the record beside it says.
+
+    A file without a record passes, and so does a missing one, which its reader explains better.
+    """
+    record = record_of(path)
+    if not os.path.exists(path):
+        return
+    try:
+        text = record.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{record}: cannot be read ({error}); delete it or correct it") from None
+    found = re.match(r"\\?([0-9a-fA-F]{64})\s", text)
+    if found is None:
+        raise UserError(
+            f"{record}: found {text[:20]!r}, expected a SHA-256 sum and a name; delete it or make "
+            "it anew with sha256sum"
+        )
+    expected, digest = found[1].lower(), _digest_of(path)
+    if digest != expected:
+        raise UserError(
+            f"{path}: damaged or changed, SHA-256 is {digest[:12]}..., expected {expected[:12]}... "
+            f"as in {record.name}; delete it and run the workflow again, or fetch it again"
+        )
+
 
 def sha256_of(path: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of a local file in hexadecimal; raises `UserError` if it is unreadable."""
+    """Return the SHA-256 of a local file in hexadecimal.
+
+    Raises `UserError` if the file is unreadable or is not what the record beside it says.
+    """
+    check(path)
+    return _digest_of(path)
+
+
+def _digest_of(path: str | os.PathLike[str]) -> str:
     try:
-        with open(path, "rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
+        state = os.stat(path)
+        return _digest(os.fspath(path), state.st_ino, state.st_size, state.st_mtime_ns)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+
+
+@functools.lru_cache(maxsize=4096)
+def _digest(path: str, inode: int, size: int, time: int) -> str:
+    """Hash a file once, however often it is opened; the rest of the key tells that it changed."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def base_name(address: str) -> str:

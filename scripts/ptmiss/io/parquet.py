@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ptmiss.errors import UserError
+from ptmiss.io import manifest
 from ptmiss.io.atomic import replacing
 
 CORRUPT = (OSError, pa.ArrowException)
@@ -46,7 +47,8 @@ def write(path: str | os.PathLike[str], table: pa.Table, rows_per_group: int = 1
 
 @contextlib.contextmanager
 def reading(path: str | os.PathLike[str]) -> Iterator[pq.ParquetFile]:
-    """Yield an open file whose pages are verified; damage becomes a `UserError` naming the file."""
+    """Yield an open file whose sum and pages are verified; damage is a `UserError` naming it."""
+    manifest.check(path)
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             yield file

@@ -18,7 +18,7 @@ import tensorflow as tf
 from ptmiss.errors import UserError
 from ptmiss.estimators import onnx_file
 from ptmiss.estimators.network import RULES_KEY, NetworkEstimator
-from ptmiss.io import atomic
+from ptmiss.io import atomic, manifest
 from ptmiss.model import dataset, graph, parity, triton
 from ptmiss.model import features as ft
 from ptmiss.model.layers import EPSILON
@@ -170,6 +170,7 @@ def _events(path: str | os.PathLike[str]) -> Iterator[ft.Features]:
 
 def _record(path: str | os.PathLike[str], network: DeepMET) -> dict[str, object]:
     """Return what training.json says, after making sure that it is about this network."""
+    manifest.check(path)
     try:
         record = json.loads(Path(path).read_text(encoding="utf-8"))
         found, name = record["weights_sha256"], record["training"]

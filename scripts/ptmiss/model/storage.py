@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 from ptmiss.errors import UserError
+from ptmiss.io import manifest
 from ptmiss.io.atomic import replacing
 from ptmiss.model.network import DeepMET, NetworkSpec
 
@@ -37,6 +38,7 @@ def load_model(path: str | os.PathLike[str]) -> DeepMET:
     plain settings in it, so that a file made by somebody else cannot bring its own layers or
     code. Raises `UserError` for any other file.
     """
+    manifest.check(path)
     try:
         with zipfile.ZipFile(path) as file:
             config = json.loads(file.read("config.json"))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from ptmiss.errors import UserError
+from ptmiss.io import manifest
 
 LIMIT = "oracle"
 """The estimator that knows pile-up."""
@@ -46,6 +47,7 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> dict[str, list[Headline]]:
 
 def load_json(path: Path, remedy: str) -> object:
     """Return the value of a JSON file; `UserError` with the line where it is damaged."""
+    manifest.check(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ptmiss.errors import UserError
+from ptmiss.io import manifest
 
 COLUMNS = (
     "sample",
@@ -53,6 +54,7 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
 
 
 def _read_one(path: Path) -> pd.DataFrame:
+    manifest.check(path)
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except FileNotFoundError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from ptmiss.io.atomic import write_text
+from ptmiss.io.atomic import replacing
 from ptmiss.settings.config import Config
 
 
@@ -15,4 +15,5 @@ def schema_text() -> str:
 
 
 if __name__ == "__main__":
-    write_text(sys.argv[1], schema_text())
+    with replacing(sys.argv[1], recorded=False) as temporary:  # part of the repository
+        temporary.write_text(schema_text(), encoding="utf-8")
