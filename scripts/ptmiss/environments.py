@@ -6,7 +6,6 @@ import re
 import sys
 from pathlib import Path
 
-from ptmiss.io.atomic import write_text
 from ptmiss.sources import third_party
 
 # What a stage's environment is for, in its first line. A new stage gets a line here.
@@ -17,7 +16,9 @@ DESCRIPTIONS = {
     "train": "TensorFlow; for a GPU replace tensorflow-cpu by tensorflow[and-cuda]",
     "export": "Keras to ONNX",
     "evaluate": "ONNX Runtime, no TensorFlow",
+    "vary": "ONNX Runtime and FastJet",
     "performance": "numbers only",
+    "uncertainty": "numbers only",
     "gate": "verdicts",
     "report": "figures and the page",
 }
@@ -93,4 +94,5 @@ def _canonical(name: str) -> str:
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     for stage in packages(folder.parent / "scripts"):
-        write_text(folder / f"{stage}.yaml", environment(folder.parent, stage))
+        text = environment(folder.parent, stage)
+        (folder / f"{stage}.yaml").write_text(text, encoding="utf-8")
