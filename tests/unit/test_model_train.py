@@ -17,7 +17,7 @@ from ptmiss.model.network import NetworkSpec, new_model, weights_of
 from ptmiss.model.preprocess import preprocess
 from ptmiss.model.step import OptimiserSpec, Stepper, turn_candidates
 from ptmiss.model.storage import load_model
-from ptmiss.model.train import TrainInputs, TrainOutputs, learning_rate, train
+from ptmiss.model.train import TrainInputs, TrainOutputs, learning_rate, length, train
 from ptmiss.settings.folds import FoldSettings
 from ptmiss.settings.preprocess import PreprocessSettings
 from ptmiss.settings.train import TrainSettings
@@ -32,7 +32,7 @@ TRAINING = Training(samples={"zmumu": 1.0}, tune="response", bias="caption", see
 
 def settings(**changes):
     values = {
-        "features": "log", "epochs": 3, "patience": 3, "batch_events": 16,
+        "features": "log", "epochs": 3, "presentations": 1000000, "patience": 3, "batch_events": 16,
         "batch_candidates": 600, "learning_rate": 0.005, "warm_up": 0.2, "final_rate": 0.1,
         "weight_decay": 1e-4, "clip_norm": 1.0, "average": 0.9, "huber": 0.0, "response": 1.0,
         "response_recoil_edges": (15.0, 50.0), "response_met_edges": (30.0,),
@@ -281,3 +281,10 @@ def test_events_with_weight_zero_teach_nothing(inputs):
     assert stepper.train(batch, turns, 1e-3) == 0.0
     after = [variable.numpy() for variable in model.trainable_variables]
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("n_events", "epochs"), [(100, 8), (300, 3), (1000, 1), (10_000, 1), (10, 40)]
+)
+def test_a_larger_dataset_is_shown_fewer_times(n_events, epochs):
+    assert length(settings(epochs=40, presentations=800), n_events) == epochs

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from ptmiss.errors import UserError
-from ptmiss.io import atomic
+from ptmiss.io import atomic, manifest
 from ptmiss.model import checkpoint
 from ptmiss.model.batches import BatchShape, Store, ahead, in_order, pack, shuffled, turns
 from ptmiss.model.features import FeatureRules
@@ -81,7 +81,7 @@ def train(
     run = _Run(name, training.seed, settings, loss, stepper, data, held_out)
     run.resume(checkpoint.load(outputs.checkpoints, mark))
     board = Board(outputs.tensorboard)
-    progress = Progress(name, settings.epochs * data.n_events, run.epoch * data.n_events)
+    progress = Progress(name, run.epochs * data.n_events, run.epoch * data.n_events)
     while not run.finished:
         row = run.one_epoch(progress)
         board.write(row, run.epoch)
@@ -109,6 +109,11 @@ def loss_spec(training: Training, settings: TrainSettings) -> LossSpec:
     )
 
 
+def length(settings: TrainSettings, n_events: int) -> int:
+    """Return the number of epochs of the schedule for a dataset of `n_events`, at least one."""
+    return max(1, min(settings.epochs, round(settings.presentations / n_events)))
+
+
 def learning_rate(progress: float, settings: TrainSettings) -> float:
     """Return the rate at `progress` (0..1) of the schedule: a linear rise, then a cosine fall."""
     if progress < settings.warm_up:
@@ -133,6 +138,7 @@ class _Run:
     ) -> None:
         self.name, self.seed, self.settings, self.loss = name, seed, settings, loss
         self.stepper, self.data, self.held_out = stepper, data, held_out
+        self.epochs = length(settings, data.n_events)
         self.columns = [
             *("epoch", "learning_rate", "error", "val_loss", "val_error", "val_response_term"),
             *(f"val_response_{bin_name}" for bin_name in bin_names(loss)),
@@ -146,7 +152,7 @@ class _Run:
     def finished(self) -> bool:
         """Whether the schedule is at its end, or validation has not improved for long enough."""
         waited = self.epoch - self.best_epoch
-        return self.epoch >= self.settings.epochs or waited >= self.settings.patience
+        return self.epoch >= self.epochs or waited >= self.settings.patience
 
     def one_epoch(self, progress: Progress) -> dict[str, float]:
         """Train on every event once, validate; return the new row of the history."""
@@ -167,7 +173,7 @@ class _Run:
         _LOG.info(
             "%s epoch %d of %d: loss %.4f, validation %.4f (best: epoch %d), responses %s, %.0f"
             " events/s",
-            *(self.name, self.epoch, self.settings.epochs, error, row["val_loss"]),
+            *(self.name, self.epoch, self.epochs, error, row["val_loss"]),
             *(self.best_epoch, " ".join(f"{value:.2f}" for value in responses), progress.rate),
         )
         return row
@@ -202,7 +208,7 @@ class _Run:
         shape = self.stepper.shape
         total, done, rate = 0.0, 0, 0.0
         for batch in ahead(pack(shuffled(self.data, order), shape)):
-            part = (self.epoch + done / self.data.n_events) / self.settings.epochs
+            part = (self.epoch + done / self.data.n_events) / self.epochs
             rate = learning_rate(part, self.settings)
             error = self.stepper.train(batch, turns(augment, shape.events), rate)
             self._check_finite(error, f"after {done} events of")
@@ -230,6 +236,7 @@ class _Run:
 
 
 def _read_summary(path: Path, training: Training) -> dict[str, object]:
+    manifest.check(path)
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
         spec = summary["spec"]

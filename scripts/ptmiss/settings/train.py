@@ -18,7 +18,10 @@ class TrainSettings(Section):
     features: Annotated[
         Literal["faithful", "log"], Field(description="what the network does to features first")
     ]
-    epochs: Annotated[int, Field(ge=1, le=100_000, description="length of the schedule")]
+    epochs: Annotated[int, Field(ge=1, le=100_000, description="most passes over the dataset")]
+    presentations: Annotated[
+        int, Field(ge=1, description="events to show in all, repeats counted: sets the epochs")
+    ]
     patience: Annotated[
         int, Field(ge=1, le=100_000, description="epochs without improvement before stopping")
     ]
