@@ -16,6 +16,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/performance.smk"
+include: "workflow/rules/interpret.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/gate.smk"
 

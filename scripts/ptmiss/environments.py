@@ -19,6 +19,7 @@ DESCRIPTIONS = {
     "vary": "ONNX Runtime and FastJet",
     "performance": "numbers only",
     "uncertainty": "numbers only",
+    "interpret": "ONNX Runtime, no TensorFlow",
     "gate": "verdicts",
     "report": "figures and the page",
 }

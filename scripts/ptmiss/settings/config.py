@@ -12,6 +12,7 @@ from ptmiss.settings.evaluate import EvaluateSettings
 from ptmiss.settings.export import ExportSettings
 from ptmiss.settings.folds import FoldSettings
 from ptmiss.settings.gate import GateSettings
+from ptmiss.settings.interpret import InterpretSettings
 from ptmiss.settings.performance import PerformanceSettings
 from ptmiss.settings.preprocess import PreprocessSettings
 from ptmiss.settings.report import ReportSettings
@@ -35,6 +36,7 @@ class Config(Section):
     export: ExportSettings
     evaluate: EvaluateSettings
     performance: PerformanceSettings
+    interpret: InterpretSettings
     gate: GateSettings
     report: ReportSettings
 
@@ -44,6 +46,8 @@ class Config(Section):
             _known(f"samples.{name}.selection", sample.selection, self.skim.selections)
             if isinstance(sample, SimulatedSample):
                 _known(f"samples.{name}.setting", sample.setting, self.simulate.settings)
+        for name in self.interpret.samples:
+            _known("interpret.samples", name, self.samples)
         return self
 
     @model_validator(mode="after")

@@ -1,0 +1,44 @@
+"""Interpret: what a network does with the candidates, in tables and single events."""
+
+from __future__ import annotations
+
+import argparse
+
+from ptmiss.command import parser, run
+
+
+def build_parser() -> argparse.ArgumentParser:
+    p = parser("interpret.py", "Show a network's weights, importance of features and events.")
+    p.add_argument("--skims", required=True, nargs="+", metavar="IN.parquet", help="of samples")
+    p.add_argument("--model", required=True, metavar="IN.onnx", help="the training's network")
+    p.add_argument("--folds", required=True, metavar="JSON", help="section folds; test is used")
+    bootstrap = "section performance: its bootstrap and limits are used"
+    p.add_argument("--performance", required=True, metavar="JSON", help=bootstrap)
+    p.add_argument("--settings", required=True, metavar="JSON", help="section interpret")
+    p.add_argument("--threads", required=True, type=int, metavar="N", help="threads of the network")
+    p.add_argument("--weights", required=True, metavar="OUT.csv", help="mean weights in bins")
+    p.add_argument("--importance", required=True, metavar="OUT.csv", help="relative loss of each")
+    p.add_argument("--displays", required=True, metavar="OUT.json", help="single events, GeV")
+    return p
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = build_parser().parse_args(argv)
+    from ptmiss.estimators import onnx_file
+    from ptmiss.interpretation.run import Outputs, Settings, interpret
+    from ptmiss.settings.base import parse
+    from ptmiss.settings.folds import FoldSettings
+    from ptmiss.settings.interpret import InterpretSettings
+    from ptmiss.settings.performance import PerformanceSettings
+
+    settings = Settings(
+        folds=parse(FoldSettings, args.folds, "folds"),
+        performance=parse(PerformanceSettings, args.performance, "performance"),
+        interpret=parse(InterpretSettings, args.settings, "interpret"),
+    )
+    outputs = Outputs(args.weights, args.importance, args.displays)
+    interpret(args.skims, onnx_file.read(args.model), settings, args.threads, outputs)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,168 @@
+"""Which events of a sample are looked at, and reading them a few at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from ptmiss.columns import CANDIDATE_COLUMNS
+from ptmiss.errors import UserError
+from ptmiss.estimators.table import event_columns
+from ptmiss.folds import event_hash
+from ptmiss.io import parquet
+from ptmiss.ragged import Ragged, from_arrow
+
+CHUNK_EVENTS = 64
+"""Events in memory at a time: with 4500 candidates each and all permuted features, 100 MB."""
+
+_VECTORS = ("boson", "gen_met")
+_EVENT = ("run", "lumi", "event", *(f"{name}_p{axis}" for name in _VECTORS for axis in "xy"))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The skims of one sample and what they say of themselves; selection: see the skim."""
+
+    name: str
+    files: tuple[str, ...]
+    is_data: bool
+    has_truth: bool
+    selection: str
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Events of one row group. rows: their places in it, rising; hashes: of their identities."""
+
+    file: str
+    group: int
+    rows: np.ndarray
+    hashes: np.ndarray
+
+    def only(self, which: np.ndarray | slice) -> Chosen:
+        """Return some of these events."""
+        return Chosen(self.file, self.group, self.rows[which], self.hashes[which])
+
+
+@dataclass(frozen=True)
+class Events:
+    """A few events. boson, true_met: (2, n) in GeV, NaN where missing; hashes: uint64 (n,)."""
+
+    run: np.ndarray
+    lumi: np.ndarray
+    event: np.ndarray
+    hashes: np.ndarray
+    boson: np.ndarray
+    true_met: np.ndarray
+    candidates: Ragged
+
+    def keep(self, which: np.ndarray) -> Events:
+        """Return the events where `which`, bool (n,), is true."""
+        if which.all():
+            return self
+        arrays = {
+            name: getattr(self, name)[..., which]
+            for name in ("run", "lumi", "event", "hashes", "boson", "true_met")
+        }
+        return Events(**arrays, candidates=self.candidates.keep_events(which))
+
+
+def samples(files: Iterable[str | os.PathLike[str]]) -> list[Sample]:
+    """Return the samples that skims make up, by name.
+
+    Raises `UserError` for a file that is not a skim, a part given twice, and skims of one sample
+    of which only some have the truth.
+    """
+    found: dict[str, dict[str, tuple[str, Sample]]] = {}
+    for file in sorted(os.fspath(file) for file in files):
+        with parquet.reading(file) as opened:
+            schema = opened.schema_arrow
+        event_columns(schema, file)
+        said = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+        for key in ("sample", "part"):
+            if key not in said:
+                raise UserError(f"{file}: does not say its {key}; make the skim again")
+        sample = Sample(
+            name=said["sample"],
+            files=(file,),
+            is_data=said.get("is_data", "false") == "true",
+            has_truth="cand_truth" in schema.names,
+            selection=said.get("selection", ""),
+        )
+        parts = found.setdefault(sample.name, {})
+        if said["part"] in parts:
+            raise UserError(
+                f"{file}: holds part {said['part']!r} of sample {sample.name}, which"
+                f" {parts[said['part']][0]} holds too; give each part once"
+            )
+        for other, its in parts.values():
+            if its.has_truth != sample.has_truth:
+                raise UserError(
+                    f"{file}: cand_truth is in only one of this file and {other} of the same"
+                    " sample; make both skims again"
+                )
+        parts[said["part"]] = (file, sample)
+    if not found:
+        raise UserError("--skims: no file given; expected at least one skim")
+    return [
+        Sample(**{
+            **next(iter(parts.values()))[1].__dict__,
+            "files": tuple(file for _, (file, _) in sorted(parts.items())),
+        })
+        for _, parts in sorted(found.items())
+    ]  # fmt: skip
+
+
+def choose(sample: Sample, test_folds: Sequence[int], n_events: int) -> list[Chosen]:
+    """Return at most `n_events` events that may be used: of the test folds, of data any.
+
+    Those with the smallest hash of their identity, so that the choice is random and does not depend
+    on the order of files. Reads no candidates.
+    """
+    places = []
+    for file in sample.files:
+        for group, table in enumerate(parquet.row_groups(file, ["run", "lumi", "event", "fold"])):
+            identity = (table[name].to_numpy() for name in ("run", "lumi", "event"))
+            hashes, rows = event_hash(*identity), np.arange(table.num_rows)
+            if not sample.is_data:
+                usable = np.isin(table["fold"].to_numpy(), np.array(test_folds, dtype=np.uint8))
+                hashes, rows = hashes[usable], rows[usable]
+            places.append(Chosen(file, group, rows, hashes))
+    chosen = [place for place in places if len(place.rows)]
+    if not chosen:
+        return []
+    limit = largest_hash(chosen, n_events)
+    return [place.only(place.hashes <= limit) for place in chosen if (place.hashes <= limit).any()]
+
+
+def largest_hash(chosen: Sequence[Chosen], n_events: int) -> np.uint64:
+    """Return the hash up to which there are `n_events` of the events; the largest of fewer."""
+    every = np.sort(np.concatenate([place.hashes for place in chosen]))
+    return every[min(n_events, len(every)) - 1]
+
+
+def read(chosen: Iterable[Chosen], has_truth: bool, size: int = CHUNK_EVENTS) -> Iterator[Events]:
+    """Yield the chosen events, at most `size` at a time, one row group after the other."""
+    needed = [name for name in CANDIDATE_COLUMNS if has_truth or name != "cand_truth"]
+    for place in chosen:
+        with parquet.reading(place.file) as file:
+            group = file.read_row_group(place.group, columns=[*_EVENT, *needed], use_threads=False)
+        for first in range(0, len(place.rows), size):
+            rows = place.rows[first : first + size]
+            table = group.take(pa.array(rows))
+            yield Events(
+                **{name: table[name].to_numpy() for name in ("run", "lumi", "event")},
+                hashes=place.hashes[first : first + size],
+                boson=_vector(table, "boson"),
+                true_met=_vector(table, "gen_met"),
+                candidates=from_arrow(table, needed),
+            )
+
+
+def _vector(table: pa.Table, name: str) -> np.ndarray:
+    columns = [table[f"{name}_p{axis}"].combine_chunks().cast(pa.float64()) for axis in "xy"]
+    return np.stack([column.to_numpy(zero_copy_only=False) for column in columns])
