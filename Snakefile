@@ -15,7 +15,9 @@ include: "workflow/rules/preprocess.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/vary.smk"
 include: "workflow/rules/performance.smk"
+include: "workflow/rules/uncertainty.smk"
 include: "workflow/rules/interpret.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/gate.smk"
@@ -34,3 +36,7 @@ rule all:
         "results/report/report.html",
         "results/summary.json",
         "results/performance/accepted.json",
+        expand(
+            "results/performance/{training}.uncertainties.csv",
+            training=VARIED_TRAININGS,
+        ),

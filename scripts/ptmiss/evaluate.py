@@ -20,9 +20,7 @@ from ptmiss.model.features import COLUMNS as FEATURE_COLUMNS
 from ptmiss.ragged import Ragged, from_arrow
 from ptmiss.settings.base import from_mapping
 from ptmiss.settings.evaluate import EvaluateSettings
-
-VARIATIONS = ("nominal",)
-"""Variations of the candidates that can be evaluated."""
+from ptmiss.variations.names import NOMINAL
 
 DEEPMET = "deepmet"
 """Name of the estimator that a training's own model makes."""
@@ -85,15 +83,15 @@ def evaluate(
     number of events and, per estimator, of events whose result is not finite. Raises `UserError`
     for a file that is not a skim and for a model that is not accepted.
     """
-    if variation not in VARIATIONS:
-        raise UserError(f"variation {variation!r}: not known; allowed: {', '.join(VARIATIONS)}")
+    if variation != NOMINAL:
+        raise UserError(f"variation {variation!r}: expected {NOMINAL!r}; vary.py makes all others")
     networks = models.load(with_weights=weights is not None)
     with parquet.reading(skim) as file:
         schema = file.schema_arrow
-    fixed = _usable(settings.estimators, schema, skim)
+    fixed = usable(settings.estimators, schema, skim)
     names = [*fixed, *networks]
     events = table.event_columns(schema, skim)
-    needed = _candidate_columns(fixed, bool(networks))
+    needed = candidate_columns(fixed, bool(networks))
     out_schema = table.estimates_schema(schema, events, names, training, variation)
     counts = dict.fromkeys(("events", *names), 0)
     with contextlib.ExitStack() as stack:
@@ -106,7 +104,7 @@ def evaluate(
             weight_writer = stack.enter_context(parquet.writing(weights, weight_schema))
         for group in parquet.row_groups(skim, [*events, *needed]):
             candidates = from_arrow(group, needed)
-            results, per_candidate = _estimate(candidates, fixed, networks)
+            results, per_candidate = estimate_all(candidates, fixed, networks)
             counts["events"] += group.num_rows
             for name in names:
                 finite = np.isfinite(results[f"{name}_px"]) & np.isfinite(results[f"{name}_py"])
@@ -120,10 +118,11 @@ def evaluate(
     return counts
 
 
-def _usable(
-    estimators: Sequence[str], schema: pa.Schema, skim: str | os.PathLike[str]
-) -> list[str]:
-    """Return the estimators whose candidate columns exist; only the truth may be absent."""
+def usable(estimators: Sequence[str], schema: pa.Schema, skim: str | os.PathLike[str]) -> list[str]:
+    """Return the estimators whose candidate columns exist; only the truth may be absent.
+
+    estimators: wanted; schema: of the skim. Raises `UserError` if none is left.
+    """
     names = []
     for name in estimators:
         if name == "oracle" and "cand_truth" not in schema.names:
@@ -138,7 +137,8 @@ def _usable(
     return names
 
 
-def _candidate_columns(fixed: Sequence[str], has_networks: bool) -> list[str]:
+def candidate_columns(fixed: Sequence[str], has_networks: bool) -> list[str]:
+    """Return the candidate columns that these classical estimators, and networks, need."""
     wanted = {column for name in fixed for column in classical.COLUMNS[name]}
     wanted |= {*classical.MOMENTUM_COLUMNS, *(FEATURE_COLUMNS if has_networks else ())}
     return [column for column in CANDIDATE_COLUMNS if column in wanted]
@@ -151,7 +151,7 @@ def _with_weights(networks: Mapping[str, NetworkEstimator]) -> list[str]:
     return [name for name, network in networks.items() if network.has_weights]
 
 
-def _estimate(
+def estimate_all(
     candidates: Ragged, fixed: Sequence[str], networks: Mapping[str, NetworkEstimator]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return the result columns (n_events,) and the weights (n_candidates,) per estimator."""

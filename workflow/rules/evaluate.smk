@@ -32,6 +32,8 @@ rule evaluate:
         "results/logs/evaluate/{training}/{sample}/{variation}/{part}.log",
     benchmark:
         "results/benchmarks/evaluate/{training}/{sample}/{variation}/{part}.tsv"
+    wildcard_constraints:
+        variation="nominal",
     conda:
         "../../envs/evaluate.yaml"
     threads: 1

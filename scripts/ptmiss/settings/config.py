@@ -16,11 +16,13 @@ from ptmiss.settings.interpret import InterpretSettings
 from ptmiss.settings.performance import PerformanceSettings
 from ptmiss.settings.preprocess import PreprocessSettings
 from ptmiss.settings.report import ReportSettings
-from ptmiss.settings.samples import Name, Sample, SimulatedSample
+from ptmiss.settings.samples import FileSample, Name, Sample, SimulatedSample
 from ptmiss.settings.simulate import SimulateSettings
 from ptmiss.settings.skim import SkimSettings
 from ptmiss.settings.train import TrainSettings
 from ptmiss.settings.trainings import Training
+from ptmiss.settings.uncertainty import UncertaintySettings
+from ptmiss.settings.vary import VarySettings
 
 
 class Config(Section):
@@ -35,7 +37,9 @@ class Config(Section):
     train: TrainSettings
     export: ExportSettings
     evaluate: EvaluateSettings
+    vary: VarySettings
     performance: PerformanceSettings
+    uncertainty: UncertaintySettings
     interpret: InterpretSettings
     gate: GateSettings
     report: ReportSettings
@@ -48,6 +52,16 @@ class Config(Section):
                 _known(f"samples.{name}.setting", sample.setting, self.simulate.settings)
         for name in self.interpret.samples:
             _known("interpret.samples", name, self.samples)
+        return self
+
+    @model_validator(mode="after")
+    def _data_stays_as_it_is(self) -> Self:
+        for name in self.vary.samples:
+            sample = self.samples.get(name)
+            if isinstance(sample, FileSample) and sample.is_data:
+                raise ValueError(
+                    f"vary.samples has {name}, which is data; only simulation is varied"
+                )
         return self
 
     @model_validator(mode="after")

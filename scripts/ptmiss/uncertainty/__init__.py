@@ -1,0 +1,1 @@
+"""Uncertainties of response, resolution and mean pTmiss, from varied estimates."""

@@ -1,0 +1,126 @@
+"""The stage vary: from a skim to estimates of every variation, one row group at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from ptmiss.columns import CANDIDATE_COLUMNS
+from ptmiss.errors import UserError
+from ptmiss.estimators import table
+from ptmiss.evaluate import Models, candidate_columns, estimate_all, usable
+from ptmiss.folds import event_hash
+from ptmiss.io import parquet
+from ptmiss.ragged import Ragged, event_index, from_arrow, segment_sum
+from ptmiss.settings.evaluate import EvaluateSettings
+from ptmiss.settings.folds import FoldSettings
+from ptmiss.settings.vary import VarySettings
+from ptmiss.variations.estimate import Varied
+from ptmiss.variations.names import parse
+from ptmiss.variations.shift import COLUMNS, shifts
+
+BOSON_MUONS = {"zmumu": 2, "wmunu": 1}
+"""Kind of selection -> how many of the leading muons the boson is made of."""
+
+_LOG = logging.getLogger(__name__)
+
+
+def vary(
+    skim: str | os.PathLike[str],
+    training: str,
+    estimates: Mapping[str, str | os.PathLike[str]],
+    settings: VarySettings,
+    estimators: EvaluateSettings,
+    folds: FoldSettings,
+    models: Models,
+) -> int:
+    """Compute pTmiss with every estimator for every variation of the candidates of a skim.
+
+    estimates: variation -> file to write, in the format of the stage evaluate; by the settings with
+    the events of the test folds alone. Nothing but candidates moves, except that in the lepton
+    scale the boson moves with its muons, which leaves the recoil where it is. Events are not
+    selected anew. Returns the number of events. Raises `UserError` for an unknown variation, a file
+    that is not a skim, recorded events, and a model that is not accepted.
+    """
+    for variation in estimates:
+        parse(variation)
+    networks = models.load(with_weights=False)
+    with parquet.reading(skim) as file:
+        schema = file.schema_arrow
+    events = table.event_columns(schema, skim)
+    metadata = schema.metadata or {}
+    if metadata.get(b"is_data", b"false") == b"true":
+        raise UserError(
+            f"{skim}: recorded events are not varied; take this sample out of vary.samples"
+        )
+    fixed = usable(estimators.estimators, schema, skim)
+    wanted = {*candidate_columns(fixed, bool(networks)), *COLUMNS}
+    needed = [column for column in CANDIDATE_COLUMNS if column in wanted]
+    n_muons = BOSON_MUONS.get(metadata.get(b"selection", b"").decode(), 0)
+    n_events = 0
+    with contextlib.ExitStack() as stack:
+        writers = {}
+        for variation, path in estimates.items():
+            names = [*fixed, *networks]
+            out = table.estimates_schema(schema, events, names, training, variation)
+            writers[variation] = stack.enter_context(parquet.writing(path, out)), out
+        for group in parquet.row_groups(skim, [*events, *needed]):
+            if settings.folds == "test":
+                kept = np.isin(group["fold"].to_numpy(), np.asarray(folds.test, dtype=np.uint8))
+                group = group.filter(pa.array(kept))
+            if not group.num_rows:
+                continue
+            n_events += group.num_rows
+            candidates = from_arrow(group, needed)
+            identity = event_hash(*(group[name].to_numpy() for name in table.IDENTITY))
+            nominal, weights = estimate_all(candidates, fixed, networks)
+            varied = Varied(
+                candidates, shifts(candidates, identity, settings), nominal, weights, networks
+            )
+            for variation, (writer, out) in writers.items():
+                results, after, members = varied.estimate(variation)
+                shown = group
+                if parse(variation)[0] == "lepton_scale" and n_muons:
+                    shown = _with_boson(group, boson_shift(candidates, members, after, n_muons))
+                writer.write_table(table.estimates_table(out, shown, results))
+    _LOG.info("%s: %d events varied in %d ways", skim, n_events, len(estimates))
+    return n_events
+
+
+def boson_shift(candidates: Ragged, members: np.ndarray, after: Ragged, n_muons: int) -> np.ndarray:
+    """Return by how much the muons of the boson moved, GeV, shape (2, n_events).
+
+    members: which candidates became `after`; the boson is of the `n_muons` hardest muons of these.
+    """
+    old = candidates["cand_pt"][members].astype(np.float64)
+    step = after["cand_pt"].astype(np.float64) - old
+    owner = event_index(after.offsets)
+    is_muon = np.abs(after["cand_pdg_id"].astype(np.int64)) == 13
+    order = np.lexsort((-old, ~is_muon, owner))
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order)) - after.offsets[owner[order]]
+    step = np.where(is_muon & (place < n_muons), step, 0.0)
+    phi = after["cand_phi"].astype(np.float64)
+    return np.stack(
+        [
+            segment_sum(step * np.cos(phi), after.offsets),
+            segment_sum(step * np.sin(phi), after.offsets),
+        ]
+    )
+
+
+def _with_boson(group: pa.Table, shift: np.ndarray) -> pa.Table:
+    for axis, values in zip("xy", shift, strict=True):
+        name = f"boson_p{axis}"
+        place, field = group.schema.get_field_index(name), group.schema.field(name)
+        column = group[name].combine_chunks()
+        old = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        missing = column.is_null().to_numpy(zero_copy_only=False)
+        new = pa.array((old + values).astype(np.float32), type=field.type, mask=missing)
+        group = group.set_column(place, field, new)
+    return group

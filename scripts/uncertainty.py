@@ -1,0 +1,46 @@
+"""Uncertainty: shifts of response, resolution and mean pTmiss under systematic variations."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from ptmiss.command import parser, run
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the command line of the stage."""
+    p = parser("uncertainty", "Compare varied with nominal estimates; sum sources in quadrature.")
+    p.add_argument(
+        "--estimates", required=True, nargs="+", metavar="PARQUET",
+        help="nominal and varied estimates of one training",
+    )  # fmt: skip
+    table = "table of the stage performance: statistical intervals"
+    p.add_argument("--performance", required=True, metavar="IN.csv", help=table)
+    p.add_argument("--folds", required=True, metavar="JSON", help="section folds")
+    p.add_argument("--binning", required=True, metavar="JSON", help="section performance")
+    p.add_argument("--settings", required=True, metavar="JSON", help="section uncertainty")
+    p.add_argument("--table", required=True, metavar="OUT.csv", help="table to write, GeV")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = build_parser().parse_args(argv)
+    from ptmiss.settings.base import parse
+    from ptmiss.settings.folds import FoldSettings
+    from ptmiss.settings.performance import PerformanceSettings
+    from ptmiss.settings.uncertainty import UncertaintySettings
+    from ptmiss.uncertainty.run import uncertainty
+
+    uncertainty(
+        args.estimates,
+        args.performance,
+        parse(FoldSettings, args.folds, "folds"),
+        parse(PerformanceSettings, args.binning, "performance"),
+        parse(UncertaintySettings, args.settings, "uncertainty"),
+        args.table,
+    )
+
+
+if __name__ == "__main__":
+    run(main)
