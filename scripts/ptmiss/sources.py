@@ -7,6 +7,7 @@ as inputs of the rule. Nothing is imported or executed to find out.
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 PACKAGE = "ptmiss"
@@ -39,6 +40,7 @@ def third_party(script: Path) -> set[str]:
     return names - {PACKAGE}
 
 
+@functools.cache  # the commands share most modules, and every job of a cluster reads them
 def _imported(path: Path) -> set[str]:
     """Return dotted names that may be modules: for `from a.b import c` both a.b and a.b.c."""
     names = set()

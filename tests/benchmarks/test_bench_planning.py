@@ -1,0 +1,91 @@
+"""Planning ten thousand input files: this workflow against a bare Snakefile with two rules."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytestmark = [pytest.mark.benchmark_ratio, pytest.mark.workflow]
+
+N_FILES, PER_PART = 10_000, 100
+BARE = f"""
+from pathlib import Path
+
+FILES = sorted(map(str, Path("in").glob("*.root")))
+SIZE = {PER_PART}
+PARTS = {{f"{{i // SIZE:04d}}": FILES[i : i + SIZE] for i in range(0, len(FILES), SIZE)}}
+
+
+rule all:
+    input:
+        expand("out/second/{{part}}.txt", part=PARTS),
+
+
+rule first:
+    input:
+        lambda wildcards: PARTS[wildcards.part],
+    output:
+        "out/first/{{part}}.txt",
+    shell:
+        "cat {{input}} > {{output}}"
+
+
+rule second:
+    input:
+        "out/first/{{part}}.txt",
+    output:
+        "out/second/{{part}}.txt",
+    shell:
+        "cp {{input}} {{output}}"
+"""
+
+
+def plan(folder: Path, snakefile: Path, *arguments: str) -> tuple[float, float, str]:
+    """Return processor time in s, largest memory in MB and the output of a dry run."""
+    command = [
+        sys.executable, "-m", "snakemake", "all", "--snakefile", str(snakefile), "--cores", "2",
+        "--dry-run", "--quiet", "rules", *arguments,
+    ]  # fmt: skip
+    with open(folder / "output.txt", "w+") as output:
+        child = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        text = output.read()
+    assert child.returncode == 0, text
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000, text
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("planning")
+    (folder / "in").mkdir()
+    for i in range(N_FILES):
+        (folder / f"in/{i:05d}.root").touch()
+    sample = {
+        "source": "pfnano", "label": "many", "files": ["in/*.root"], "files_per_part": PER_PART,
+        "is_data": False, "cross_section": 1.0, "sum_of_weights": 1.0, "selection": "none",
+    }  # fmt: skip
+    values = {"samples": {"many": sample}, "trainings": {}}
+    (folder / "own.yaml").write_text(yaml.safe_dump(values))
+    (folder / "Snakefile").write_text(BARE)
+    return folder
+
+
+def test_ten_thousand_files_are_planned_quickly(repository, folder):
+    best, memory, bare = float("inf"), 0.0, float("inf")
+    for _ in range(2):
+        seconds, memory, text = plan(folder, repository / "Snakefile", "--configfile", "own.yaml")
+        assert re.search(rf"^skim +{N_FILES // PER_PART}$", text, re.MULTILINE), text
+        best = min(best, seconds)
+        bare = min(bare, plan(folder, folder / "Snakefile")[0])
+    print(f"planning: {best:.1f} s, {memory:.0f} MB; bare Snakefile {bare:.1f} s")
+    assert memory < 300
+    assert best < 10
+    assert best / bare < 1.5
