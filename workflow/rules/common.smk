@@ -27,14 +27,13 @@ os.environ["PATH"] = os.pathsep.join(
 CLASSICAL = "classical"
 """The training of a run without a network: only the classical estimators."""
 
-# Samples of an own configuration replace the default ones instead of joining them.
-config.update(
-    {
-        key: workflow.config_settings.overwrite_config[key]
-        for key in ("samples", "trainings")
-        if key in workflow.config_settings.overwrite_config
-    }
-)
+# Samples of an own configuration replace the default ones instead of joining them, and with them
+# the default trainings, which learn from the default samples.
+OWN = workflow.config_settings.overwrite_config
+if "samples" in OWN:
+    config.update({"samples": OWN["samples"], "trainings": {}})
+if "trainings" in OWN:
+    config["trainings"] = OWN["trainings"]
 
 try:
     CONFIG = load(config)
