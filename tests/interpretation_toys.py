@@ -17,7 +17,7 @@ from ptmiss.settings.folds import FoldSettings
 from ptmiss.settings.interpret import InterpretSettings
 from ptmiss.settings.performance import PerformanceSettings
 
-EVERY_FOLD = FoldSettings(train=(8,), validation=(9,), test=(0, 1, 2, 3, 4, 5, 6, 7))
+EVERY_FOLD = FoldSettings.model_construct(train=(), validation=(), test=tuple(range(10)))
 
 
 def settings(folds: FoldSettings = EVERY_FOLD, replicas: int = 40, **changes: object) -> Settings:

@@ -39,7 +39,7 @@ def pick(errors: np.ndarray, hashes: np.ndarray, typical: int, worst: int) -> li
     n = len(order)
     worst = min(worst, n)
     typical = min(typical, n - worst)
-    first = min((n - typical + 1) // 2, n - worst - typical)
+    first = min((n - typical) // 2, n - worst - typical)
     chosen = [(int(place), TYPICAL) for place in order[first : first + typical]]
     return chosen + [(int(place), WORST) for place in order[::-1][:worst]]
 
@@ -48,7 +48,7 @@ def entry(event: Shown, why: str, limit: int) -> dict[str, object]:
     """Return an event as plain values: the `limit` hardest candidates, hardest first.
 
     What is left out is counted under `left_out`: candidates, and the scalar sum of their pT with
-    and without weights in GeV. Numbers are rounded to what a figure can show.
+    and without weights in GeV. Numbers are rounded to what a figure can show; None: not finite.
     """
     order = np.argsort(-event.pt, kind="stable")
     kept, rest = order[:limit], order[limit:]
@@ -73,5 +73,5 @@ def entry(event: Shown, why: str, limit: int) -> dict[str, object]:
     }
 
 
-def _rounded(values: np.ndarray) -> list[float]:
-    return [round(float(value), 4) for value in values]
+def _rounded(values: np.ndarray) -> list[float | None]:
+    return [round(float(value), 4) if np.isfinite(value) else None for value in values]
