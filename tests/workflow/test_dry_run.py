@@ -31,7 +31,9 @@ def test_default_configuration_is_planned(repository, tmp_path):
 def test_samples_of_an_own_configuration_replace_the_default_ones(
     repository, tmp_path, toy_samples
 ):
-    jobs = jobs_planned(repository, tmp_path, own(tmp_path, toy_samples))
+    # and the default trainings go with the samples they learn from
+    del (values := dict(toy_samples))["trainings"]
+    jobs = jobs_planned(repository, tmp_path, own(tmp_path, values))
     assert jobs["simulate"] == jobs["skim"] == jobs["evaluate"] == 3
     assert "train" not in jobs
 
