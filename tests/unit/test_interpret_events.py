@@ -88,15 +88,16 @@ def test_typical_and_worst() -> None:
 
 
 def test_the_hardest_candidates_are_kept_and_the_others_counted() -> None:
+    estimates = {"pf": np.array([3.0, 4.0]), "chs": np.array([np.nan, 1.0])}
     shown = Shown(
-        "s", (1, 2, 3), np.array([1.0, 2.0]), {"pf": np.array([3.0, np.nan])},
+        "s", (1, 2, 3), np.array([1.0, 2.0]), estimates,
         pt=np.array([1.0, 4.0, 2.0, 0.5], np.float32), eta=np.arange(4.0), phi=np.zeros(4),
         weight=np.array([0.5, 1.0, 0.0, 0.25], np.float32), group=np.array([2, 0, -1, 3]),
     )  # fmt: skip
     found = entry(shown, "worst", 2)
     assert found == {
         "sample": "s", "event": "1:2:3", "why": "worst", "true": [1.0, 2.0],
-        "estimates": {"pf": [3.0, None]}, "pt": [4.0, 2.0], "eta": [1.0, 2.0], "phi": [0.0, 0.0],
+        "estimates": {"pf": [3.0, 4.0]}, "pt": [4.0, 2.0], "eta": [1.0, 2.0], "phi": [0.0, 0.0],
         "weight": [1.0, 0.0], "group": ["charged_pv", "other"],
         "left_out": {"candidates": 2, "pt": 1.5, "weighted_pt": 0.625},
     }  # fmt: skip

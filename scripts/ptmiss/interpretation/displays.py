@@ -59,7 +59,9 @@ def entry(event: Shown, why: str, limit: int) -> dict[str, object]:
         "event": ":".join(map(str, event.identity)),
         "why": why,
         "true": _rounded(event.true),
-        "estimates": {name: _rounded(met) for name, met in event.estimates.items()},
+        "estimates": {
+            name: _rounded(met) for name, met in event.estimates.items() if np.isfinite(met).all()
+        },
         "pt": _rounded(pt[kept]),
         "eta": _rounded(event.eta[kept]),
         "phi": _rounded(event.phi[kept]),
