@@ -14,6 +14,7 @@ from ptmiss.errors import UserError
 from ptmiss.ragged import Ragged, offsets_of
 from ptmiss.readers.batch import Candidates, EventBatch, Vector, vector_of
 from ptmiss.readers.branches import Expected, bind, expected, single
+from ptmiss.readers.remote import Remote
 from ptmiss.readers.rootfile import Branch, opened, tree_of
 
 MUON_MASS = 0.10566
@@ -133,17 +134,22 @@ class Columns:
 
 @contextlib.contextmanager
 def open_columns(
-    address: str, form: str, is_data: bool, look: Callable[[set[str], str], None] | None = None
+    address: str,
+    form: str,
+    is_data: bool,
+    remote: Remote,
+    look: Callable[[set[str], str], None] | None = None,
 ) -> Iterator[Columns]:
     """Yield the branches of a file in a format ("pfnano", "delphes").
 
+    remote: how patient to be with an address that is read over the network;
     look: called with the names of the branches and the address before they are compared with the
     expected ones, for a format that can say more about a file it cannot use.
 
     A file without events has no need of branches: it is accepted whatever it lacks.
     """
     want = expected(form)
-    with opened(address) as file:
+    with opened(address, remote) as file:
         tree = tree_of(file, address, want.tree)
         n_events = int(tree.num_entries)
         if n_events and look is not None:

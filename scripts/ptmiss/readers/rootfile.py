@@ -17,20 +17,26 @@ from uproot.interpretation.library import _regularize_library
 
 from ptmiss.errors import UserError
 from ptmiss.inputs import is_remote
+from ptmiss.readers.remote import Remote, source_of
 
 _NUMPY = _regularize_library("np")
 _LARGE = 1_000_000  # ROOT adds this to the version of a file whose addresses have 64 bits
 
 
 @contextlib.contextmanager
-def opened(address: str) -> Iterator[Any]:
-    """Yield an open ROOT file; what cannot be one is refused with the reason."""
-    if not is_remote(address):
+def opened(address: str, remote: Remote) -> Iterator[Any]:
+    """Yield an open ROOT file; what cannot be one is refused with the reason.
+
+    remote: how patient to be with an address that is read over the network.
+    """
+    if is_remote(address):
+        options = source_of(address, remote)
+    else:
         _look_at_header(address)
-    # a local file is mapped into memory: the default opens it anew for every basket
-    options = {} if is_remote(address) else {"handler": uproot.source.file.MemmapSource}
+        # a local file is mapped into memory: the default opens it anew for every basket
+        options = {"handler": uproot.source.file.MemmapSource}
     try:
-        file = uproot.open(address, **options)
+        file = uproot.open({address: None}, **options)
     except Exception as error:  # uproot has no common class for what damaged bytes cause
         raise _unreadable(address, error) from error
     with file:

@@ -82,6 +82,16 @@ class SkimSettings(Section):
         float, Field(gt=0, le=10, description="largest |dz| of a track near the vertex, cm")
     ]
 
+    remote_attempts: Annotated[
+        int, Field(ge=1, le=100, description="how often a remote file is asked before giving up")
+    ]
+    remote_wait: Annotated[
+        float, Field(ge=0, le=3600, description="pause before the second attempt, s; then doubled")
+    ]
+    remote_timeout: Annotated[
+        int, Field(ge=1, le=86_400, description="longest silence of a server, s")
+    ]
+
     @model_validator(mode="after")
     def _loose_beyond_tight(self) -> Self:
         if self.from_pv_loose < self.from_pv_tight:

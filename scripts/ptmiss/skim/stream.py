@@ -23,6 +23,7 @@ from ptmiss.ragged import Ragged
 from ptmiss.readers.batch import Candidates, EventBatch
 from ptmiss.readers.formats import open_reader
 from ptmiss.readers.reader import Reader
+from ptmiss.readers.remote import Remote
 from ptmiss.settings.samples import FileSample, SimulatedSample
 from ptmiss.settings.skim import SkimSettings
 from ptmiss.skim import derive, repair
@@ -78,6 +79,9 @@ class Skim:
             )
         self.selection = self.settings.selections[self.spec.selection]
         self.is_data = isinstance(self.spec, FileSample) and self.spec.is_data
+        self.remote = Remote(
+            self.settings.remote_attempts, self.settings.remote_wait, self.settings.remote_timeout
+        )
         self.seen = Seen()
         self.ledger = Ledger(
             sample=self.sample,
@@ -130,6 +134,7 @@ class Skim:
                 self.is_data,
                 self.settings.puppi_flavour,
                 sha256 or address,
+                self.remote,
             ) as reader:
                 self.ledger.add_input(base_name(address), sha256, reader.n_events)
                 LOG.info("%s: %d events", base_name(address), reader.n_events)
