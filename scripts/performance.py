@@ -17,20 +17,25 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--folds", required=True, help="section folds, JSON; its test folds are used")
     p.add_argument("--settings", required=True, help="section performance, JSON")
     p.add_argument("--table", required=True, help="tidy table to write, CSV")
+    p.add_argument("--gains", required=True, help="gains and shares of the limit to write, CSV")
+    p.add_argument("--spectra", required=True, help="pTmiss and transverse mass to write, CSV")
+    p.add_argument("--roc", required=True, help="efficiencies of |pTmiss| > threshold, CSV")
+    p.add_argument("--slices", required=True, help="tidy table of the slices to write, CSV")
     p.add_argument("--headline", required=True, help="gains with 95%% intervals to write, JSON")
     return p
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
-    from ptmiss.performance.run import performance
+    from ptmiss.performance.run import Outputs, performance
     from ptmiss.settings.base import parse
     from ptmiss.settings.folds import FoldSettings
     from ptmiss.settings.performance import PerformanceSettings
 
     folds = parse(FoldSettings, args.folds, "folds")
     settings = parse(PerformanceSettings, args.settings, "performance")
-    performance(args.estimates, folds, settings, args.table, args.headline)
+    outputs = Outputs(args.table, args.gains, args.spectra, args.roc, args.slices, args.headline)
+    performance(args.estimates, folds, settings, outputs)
 
 
 if __name__ == "__main__":

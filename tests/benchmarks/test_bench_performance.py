@@ -60,7 +60,7 @@ def _pandas(whole: Chunk, replicas: int) -> int:
     }
     wanted, numbers = names(has_boson=True, has_truth=True), 0
     for e in range(len(ESTIMATORS)):
-        for x in observe(whole, e, wanted, SETTINGS.response_gen_met):
+        for x in observe(whole, e, wanted, SETTINGS):
             order = np.argsort(x, kind="stable")
             for codes in axes.values():
                 frame = pd.DataFrame({"bin": codes.codes[order], "x": x[order]})

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import performance_toys as toys
@@ -21,12 +23,22 @@ def _main(estimates, folder: Path, settings: str = SETTINGS) -> tuple[Path, Path
     spec = importlib.util.spec_from_file_location("command_performance", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    table, headline = folder / "classical.csv", folder / "classical.headline.json"
-    module.main([
-        "--estimates", *map(str, estimates), "--folds", FOLDS, "--settings", settings,
-        "--table", str(table), "--headline", str(headline),
-    ])  # fmt: skip
-    return table, headline
+    outputs = _outputs(folder)
+    arguments = [text for flag, path in outputs.items() for text in (f"--{flag}", str(path))]
+    module.main(
+        ["--estimates", *map(str, estimates), "--folds", FOLDS, "--settings", settings, *arguments]
+    )
+    return outputs["table"], outputs["headline"]
+
+
+def _outputs(folder: Path) -> dict[str, Path]:
+    names = {
+        flag: folder / f"classical.{flag}.csv" for flag in ("gains", "spectra", "roc", "slices")
+    }
+    return {
+        "table": folder / "classical.csv", **names,
+        "headline": folder / "classical.headline.json",
+    }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +65,87 @@ def test_table_and_headline(estimates, tmp_path):
     assert [one["sample"] for one in found["samples"]] == ["wmunu", "zmumu"]
 
 
+def test_the_other_tables(estimates, tmp_path):
+    _, headline = _main(estimates, tmp_path)
+    frames = {name: pd.read_csv(path) for name, path in _outputs(tmp_path).items()
+              if path.suffix == ".csv"}  # fmt: skip
+    assert list(frames["gains"].columns[:5]) == [
+        "sample", "variation", "estimator", "over", "axis"
+    ]  # fmt: skip
+    assert set(frames["gains"]["over"]) == {"pf", "puppi", "limit"}
+    spectra = frames["spectra"]
+    assert set(spectra["spectrum"]) == {"met", "gen_met", "mt"}
+    assert set(spectra[spectra["spectrum"] == "mt"]["sample"]) == {"wmunu"}
+    area = ((spectra["bin_high"] - spectra["bin_low"]) * spectra["value"]).groupby(
+        [spectra["sample"], spectra["estimator"], spectra["spectrum"]]
+    )
+    np.testing.assert_allclose(area.sum(), 1.0)
+    roc = frames["roc"]
+    assert set(zip(roc["signal"], roc["background"], strict=True)) == {("wmunu", "zmumu")}
+    assert (roc[roc["threshold"] == 0.0][["signal_efficiency", "background_efficiency"]] == 1).all(
+        axis=None
+    )
+    assert {"mt_width", "mt_edge"} <= set(frames["table"]["quantity"])
+    samples = {one["sample"]: one for one in json.loads(headline.read_text())["samples"]}
+    areas = {one["estimator"]: one for one in samples["wmunu"]["roc"]}
+    assert set(areas) == {"pf", "puppi", "oracle"}
+    assert 0.5 < areas["pf"]["low"] < areas["pf"]["value"] < areas["oracle"]["value"] < 1.0
+    assert samples["zmumu"]["roc"] == []
+
+
+def test_slices_are_what_a_sample_of_their_events_gives(estimates, tmp_path):
+    everything = to_json(toys.settings(replicas=30, slices={"all": "n_pv >= 0", "low": "n_pv<20"}))
+    _main(estimates, tmp_path, everything)
+    table, slices = (pd.read_csv(tmp_path / name) for name in
+                     ("classical.csv", "classical.slices.csv"))  # fmt: skip
+    assert list(slices.columns) == ["slice", *table.columns]
+    same = slices[slices["slice"] == "all"].drop(columns="slice").reset_index(drop=True)
+    kept = table[table["axis"].isin(["all", "qt", "n_pv", "gen_ht", "gen_met"])]
+    kept = kept[~kept["quantity"].str.startswith("mt_")].reset_index(drop=True)
+    pd.testing.assert_frame_equal(same, kept)
+    low = slices[(slices["slice"] == "low") & (slices["axis"] == "n_pv")]
+    assert (low[low["bin_low"] >= 21.5]["n_events"] == 0).all()
+    assert low[low["bin_low"] == 13.5]["value"].notna().any()
+
+
+def test_stored_estimates_are_measured_masked_and_counted(tmp_path, caplog):
+    columns = toys.toy(2000)
+    for axis in ("px", "py"):
+        columns[f"stored_deepmet_response_{axis}"] = columns[f"pf_{axis}"].astype("float32")
+    columns["stored_deepmet_response_px"][::40] = np.nan
+    path = toys.write(tmp_path / "a.parquet", columns)
+    table, headline = _main([path], tmp_path)
+    frame = pd.read_csv(table)
+    assert set(frame["estimator"]) == {"pf", "puppi", "oracle", "stored_deepmet_response"}
+    bad = int((columns["fold"][::40] >= 6).sum())
+    found = json.loads(headline.read_text())["samples"][0]["estimators"]
+    assert found["stored_deepmet_response"]["non_finite"] == bad > 0
+    assert f"zmumu, nominal: {bad} of " in caplog.text
+    assert "stored_pf" not in found
+
+
+def test_recorded_events_skip_what_needs_the_truth_and_say_so(tmp_path, caplog):
+    columns = toys.toy(1500)
+    for name in ("gen_met_px", "gen_met_py", "gen_ht"):
+        del columns[name]
+    path = toys.write(tmp_path / "a.parquet", columns, is_data="true")
+    table, _ = _main([path], tmp_path)
+    assert "zmumu, nominal: no true pTmiss, so what needs it is left out" in caplog.text
+    frame = pd.read_csv(table)
+    assert set(frame["axis"]) == {"all", "qt", "n_pv", "n_pv_low_qt", "n_pv_high_qt"}
+    assert frame[frame["axis"] == "all"]["n_events"].max() == 1500  # recorded: all folds
+    spectra = pd.read_csv(tmp_path / "classical.spectra.csv")
+    assert set(spectra["spectrum"]) == {"met"}
+
+
 def test_order_of_the_files_and_cores_do_not_matter(estimates, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     one = _main(estimates, tmp_path / "a")
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     two = _main(estimates[::-1], tmp_path / "b")
-    for first, second in zip(one, two, strict=True):
-        assert first.read_bytes() == second.read_bytes()
+    assert one[0].parent != two[0].parent
+    for first in _outputs(one[0].parent).values():
+        assert first.read_bytes() == (two[0].parent / first.name).read_bytes(), first.name
 
 
 def test_a_users_mistake_is_one_line_and_leaves_no_file(estimates, tmp_path):
@@ -68,7 +154,9 @@ def test_a_users_mistake_is_one_line_and_leaves_no_file(estimates, tmp_path):
     table = tmp_path / "out.csv"
     done = subprocess.run(
         [sys.executable, SCRIPT, "--estimates", estimates[1], broken, "--folds", FOLDS,
-         "--settings", SETTINGS, "--table", table, "--headline", tmp_path / "out.json"],
+         "--settings", SETTINGS, "--table", table,
+         *(text for flag in ("gains", "spectra", "roc", "slices", "headline")
+           for text in (f"--{flag}", tmp_path / f"out.{flag}"))],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
@@ -85,6 +173,9 @@ def test_a_users_mistake_is_one_line_and_leaves_no_file(estimates, tmp_path):
         ("plateau_low", 2000.0, "plateau_low must be below"),
         ("stored", ["magic"], "magic: not known, allowed: raw_pf"),
         ("replicas", 3, "greater than or equal to 20"),
+        ("met_edges", [5, 10, 20], "the first edge must be 0"),
+        ("slices", {"two": "n_jets => 2"}, "position 8: found '=', expected a comparison"),
+        ("slices", {"Two": "n_jets >= 2"}, "allowed pattern"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(estimates, tmp_path, key, value, text):

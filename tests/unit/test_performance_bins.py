@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import performance_toys as toys
-from ptmiss.performance.bins import AXES, make_grid, plateau
+from ptmiss.performance.bins import AXES, cut_range, make_grid, plateau
 
 
 def _variables(n=4000, seed=3):
@@ -69,7 +69,7 @@ def test_bin_edges_belong_to_the_bin_above():
 
 def test_groups_are_few():
     grid = make_grid(toys.settings(), has_boson=True, has_truth=True)
-    assert len(grid.offsets) - 1 <= 9
+    assert len(grid.offsets) - 1 <= 11
     assert grid.offsets[-1] == len(grid.bins)
 
 
@@ -81,3 +81,21 @@ def test_plateau_and_unknown_bins():
     assert grid.bins[plateau(grid, "plateau_gen_met")].high == math.inf
     with pytest.raises(KeyError):
         grid.find("qt", 1.0, 2.0)
+
+
+def test_only_the_axes_that_are_wanted():
+    grid = make_grid(toys.settings(), True, True, axes=("all", "gen_ht"))
+    assert {item.axis for item in grid.bins if not item.hidden} == {"all", "gen_ht"}
+    assert plateau(grid, "plateau_qt") >= 0
+
+
+def test_a_range_is_made_of_bins_and_their_parts():
+    settings = toys.settings(correction_edges=[0, 20, 60, 150], qt_ranges=[[0, 50], [0, 150]])
+    assert cut_range(settings, 0.0, 50.0) == [((0, 20), (0, 20)), ((20, 50.0), (20, 60))]
+    assert len(cut_range(settings, 0.0, 150.0)) == 3
+    assert cut_range(settings, 0.0, 151.0) == []
+    grid = make_grid(settings, has_boson=True, has_truth=False)
+    for low, high in ((0, 20), (20, 50), (20, 60), (60, 150)):
+        assert grid.bins[grid.find_qt(low, high)].high == high
+    with pytest.raises(KeyError):
+        grid.find_qt(0, 21)

@@ -30,7 +30,11 @@ def sample(request):
 
 def _frame(sample) -> pd.DataFrame:
     _, source, parts, measured = sample
-    return pd.read_csv(io.StringIO(tables.to_csv(list(tables.rows(source, parts, measured)))))
+    return pd.read_csv(io.StringIO(_text(source, parts, measured)))
+
+
+def _text(source, parts, measured) -> str:
+    return tables.to_csv(tables.rows(tables.items(source, parts, measured)))
 
 
 def test_columns_are_the_contract():
@@ -66,7 +70,7 @@ def test_values_lie_within_their_intervals_and_empty_bins_are_listed(sample):
 
 def test_text_has_no_nan_and_gives_the_same_numbers_back(sample):
     _, source, parts, measured = sample
-    text = tables.to_csv(list(tables.rows(source, parts, measured)))
+    text = _text(source, parts, measured)
     assert "nan" not in text.lower()
     number = parts.grid.find("all", -math.inf, math.inf)
     value = measured[1].quantities(number)["sigma_met"].values[0]
@@ -117,5 +121,42 @@ def test_headline_of_a_sample_without_events():
 
 
 def test_a_value_without_interval_has_empty_bounds():
-    assert tables._numbers(Value(None, 3)) == ("", "", "")
-    assert tables._numbers(Value(np.array([1.5, np.nan, np.nan]), 3)) == ("1.5", "", "")
+    head, n = ("zmumu",), 3
+    values = [None, np.array([1.5, np.nan, np.nan]), np.array([0.1, 1.0, 3.0])]
+    rows = list(tables.rows((head, Value(one, n)) for one in values))
+    assert rows[0] == ("zmumu", "", "", "", "3")
+    assert rows[1] == ("zmumu", "1.5", "", "", "3")
+    assert rows[2][:2] == ("zmumu", "0.1")
+    assert [float(text) for text in rows[2][2:4]] == pytest.approx([1.32, 2.68])
+
+
+def test_gains_have_rows_of_their_own(sample):
+    _, source, parts, measured = sample
+    found = list(tables.gain_items(source, parts, measured))
+    keys = [head for head, _ in found]
+    assert len(set(keys)) == len(keys)
+    assert {len(key) for key in keys} == {len(tables.GAIN_COLUMNS) - 4}
+    assert {key[3] for key in keys} == {"pf", "puppi", "limit"}
+    assert not {key[4] for key in keys} & {"plateau_qt", "piece_qt", "plateau_gen_met"}
+
+
+def test_headline_says_shares_corrections_and_empty_bins(sample):
+    kind, source, parts, measured = sample
+    found = tables.headline(source, parts, measured, SETTINGS)
+    assert {one["over"] for one in found["limit"]} == {"limit"}
+    assert {one["estimator"] for one in found["limit"]} == {"pf"}
+    assert {one["quantity"] for one in found["limit"]} == {g["quantity"] for g in found["gains"]}
+    corrected = {one["quantity"] for one in found["gains_bincorr"]}
+    assert corrected == (set() if kind == "none" else {"sigma_par_bincorr", "sigma_perp_bincorr"})
+    if kind == "dilepton":  # the response is the same in all bins
+        pf = found["estimators"]["pf"]
+        assert pf["sigma_perp_bincorr"]["value"] == pytest.approx(
+            pf["sigma_perp"]["value"], rel=0.03
+        )
+    listed = {(one["axis"], one["bin_low"], one["bin_high"]) for one in found["empty_bins"]}
+    assert ("n_pv", 35.5, 40.6) in listed
+    assert all(one["effective_events"] < SETTINGS.min_events for one in found["empty_bins"])
+    assert found["empty_bins"][0]["estimators"] == list(toys.ESTIMATORS)
+    for number, item in enumerate(parts.grid.bins):
+        if not item.hidden and (item.axis, item.low, item.high) not in listed:
+            assert measured[0].effective(number) >= SETTINGS.min_events

@@ -10,6 +10,10 @@ rule performance:
         ),
     output:
         table="results/performance/{training}.csv",
+        gains="results/performance/{training}.gains.csv",
+        spectra="results/performance/{training}.spectra.csv",
+        roc="results/performance/{training}.roc.csv",
+        slices="results/performance/{training}.slices.csv",
         headline="results/performance/{training}.headline.json",
     log:
         "results/logs/performance/{training}.log",
@@ -30,5 +34,9 @@ rule performance:
         " --folds {params.folds:q}"
         " --settings {params.settings:q}"
         " --table {output.table:q}"
+        " --gains {output.gains:q}"
+        " --spectra {output.spectra:q}"
+        " --roc {output.roc:q}"
+        " --slices {output.slices:q}"
         " --headline {output.headline:q}"
         " > {log:q} 2>&1"

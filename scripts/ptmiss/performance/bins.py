@@ -77,9 +77,29 @@ class Grid:
                 return number
         raise KeyError((axis, low, high))
 
+    def find_qt(self, low: float, high: float) -> int:
+        """Return the number of a bin of q_t, shown or not."""
+        for number, item in enumerate(self.bins):
+            if item.axis in ("qt", "piece_qt") and (item.low, item.high) == (low, high):
+                return number
+        raise KeyError(("qt", low, high))
 
-def make_grid(settings: PerformanceSettings, has_boson: bool, has_truth: bool) -> Grid:
-    """Return the bins that a sample can fill: q_t needs a boson, gen_ht and gen_met the truth."""
+    def shows(self, group: int, axes: Sequence[str]) -> bool:
+        """Return whether a group has a bin of one of the axes."""
+        first, last = self.offsets[group : group + 2]
+        return any(item.axis in axes for item in self.bins[first:last])
+
+
+def make_grid(
+    settings: PerformanceSettings,
+    has_boson: bool,
+    has_truth: bool,
+    axes: Sequence[str] = AXES,
+) -> Grid:
+    """Return the bins that a sample can fill: q_t needs a boson, gen_ht and gen_met the truth.
+
+    axes: those that are wanted; hidden bins are always there.
+    """
     low_qt, high_qt = (-math.inf, settings.qt_split), (settings.qt_split, math.inf)
     bins = [Bin("all", *_ALL, "n_pv")]
     if has_boson:
@@ -87,6 +107,11 @@ def make_grid(settings: PerformanceSettings, has_boson: bool, has_truth: bool) -
         bins += [Bin("qt", low, high, "qt") for low, high in _unique(ranges)]
         plateau = (settings.plateau_low, settings.plateau_high)
         bins.append(Bin("plateau_qt", *plateau, "qt", hidden=True))
+        cut = [pair for wide in settings.qt_ranges for pair in cut_range(settings, *wide)]
+        known = {(item.low, item.high) for item in bins if item.axis == "qt"}
+        bins += [Bin("piece_qt", *piece, "qt", hidden=True)
+                 for piece in _unique([*itertools.chain.from_iterable(cut)])
+                 if piece not in known]  # fmt: skip
     bins += _axis("n_pv", "n_pv", settings.n_pv_edges)
     if has_boson:
         bins += _axis("n_pv_low_qt", "n_pv", settings.n_pv_edges, low_qt)
@@ -96,7 +121,23 @@ def make_grid(settings: PerformanceSettings, has_boson: bool, has_truth: bool) -
         bins += _axis("gen_met", "gen_met", settings.gen_met_edges)
         plateau = (settings.plateau_gen_met, math.inf)
         bins.append(Bin("plateau_gen_met", *plateau, "gen_met", hidden=True))
-    return _pack(bins)
+    return _pack([item for item in bins if item.hidden or item.axis in axes])
+
+
+def cut_range(
+    settings: PerformanceSettings, low: float, high: float
+) -> list[tuple[Interval, Interval]]:
+    """Return the bins of the response correction that make up a range of q_t: each one's part in
+    it, and the whole bin. Empty where the range reaches beyond these bins.
+    """
+    edges = settings.correction_edges
+    if low < edges[0] or high > edges[-1]:
+        return []
+    return [
+        ((max(left, low), min(right, high)), (left, right))
+        for left, right in itertools.pairwise(edges)
+        if left < high and low < right
+    ]
 
 
 def plateau(grid: Grid, axis: str) -> int:

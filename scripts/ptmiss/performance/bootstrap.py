@@ -71,18 +71,34 @@ def copies(state: np.ndarray, replicas: int) -> np.ndarray:
     return out
 
 
-def interval(values: np.ndarray, coverage: float = 0.68) -> tuple[float, float]:
-    """Return the central bootstrap interval of `values` (measurement first, then replicas).
+def intervals(values: np.ndarray, coverage: float = 0.68) -> np.ndarray:
+    """Return the central bootstrap interval of each row, shape (n, 2).
 
-    Replicas without a value (a bin that a replica happens to empty) are left out; with fewer than
-    half of them left there is no interval and both bounds are NaN.
+    values (n, 1 + replicas): measurement first, then replicas. Replicas without a value (a bin that
+    a replica happens to empty) are left out; with fewer than half of them left there is no interval
+    and both bounds are NaN.
     """
-    replicas = values[1:]
-    good = replicas[np.isfinite(replicas)]
-    if good.size == 0 or good.size < replicas.size / 2:
-        return math.nan, math.nan
-    tail = 50.0 * (1.0 - coverage)
-    low, high = np.percentile(good, [tail, 100.0 - tail])
+    replicas = values[:, 1:]
+    n_replicas = replicas.shape[1]
+    out = np.full((values.shape[0], 2), np.nan)
+    if n_replicas == 0:
+        return out
+    ordered = np.sort(np.where(np.isfinite(replicas), replicas, np.nan), axis=1)  # NaN comes last
+    good = n_replicas - np.count_nonzero(np.isnan(ordered), axis=1)
+    rows = np.flatnonzero((good > 0) & (good >= n_replicas / 2))
+    tail = 0.5 * (1.0 - coverage)
+    for side, level in enumerate((tail, 1.0 - tail)):
+        place = level * (good[rows] - 1)
+        below = np.floor(place).astype(np.int64)
+        above = np.minimum(below + 1, good[rows] - 1)
+        low, high = ordered[rows, below], ordered[rows, above]
+        out[rows, side] = low + (high - low) * (place - below)
+    return out
+
+
+def interval(values: np.ndarray, coverage: float = 0.68) -> tuple[float, float]:
+    """Return the central bootstrap interval of one quantity, see `intervals`."""
+    low, high = intervals(values[None, :], coverage)[0]
     return float(low), float(high)
 
 
@@ -94,3 +110,17 @@ def gain(sigma: np.ndarray, over: np.ndarray) -> np.ndarray:
     """
     good = np.isfinite(over) & (over > 0.0)
     return np.where(good, 1.0 - sigma / np.where(good, over, 1.0), np.nan)
+
+
+def share(start: np.ndarray, sigma: np.ndarray, end: np.ndarray) -> np.ndarray | None:
+    """Return which share of the way from `start` to `end` a resolution has covered (paired).
+
+    All of shape (1 + replicas,). None where the way is not longer than nothing at 95 %: a share of
+    nothing says nothing. Replicas without a way are NaN.
+    """
+    way = start - end
+    low, _ = interval(way, 0.95)
+    if not (way[0] > 0.0 and low > 0.0):
+        return None
+    good = np.isfinite(way) & (way > 0.0)
+    return np.where(good, (start - sigma) / np.where(good, way, 1.0), np.nan)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ptmiss.performance.recoil import along_and_across, recoil
 from ptmiss.performance.stream import Chunk
+from ptmiss.settings.performance import PerformanceSettings
 
 RECOIL = ("par", "perp")
 """u_par - q_t and u_perp: need a boson."""
@@ -13,13 +16,34 @@ RECOIL = ("par", "perp")
 TRUTH = ("x", "y", "met", "along")
 """pTmiss minus the true one: components, magnitude, and along the true one: need the truth."""
 
+REAL = ("phi", "ratio", "scaled")
+"""Angle to the true pTmiss, |pTmiss| over the true one, and |pTmiss| divided by the median of that
+ratio, minus the true one: need true pTmiss that is not zero by selection."""
+
 LEVERS = {"par": "qt", "along": "gen_met"}
 """Observables that give a response, and the variable that it is relative to."""
 
+UNITS = {"phi": 40.0, "ratio": 50.0}
+"""Factors that bring radians and ratios to the size of GeV, for which the histograms are made."""
 
-def names(has_boson: bool, has_truth: bool) -> tuple[str, ...]:
+LEVELS = {"ratio": (0.5,)}
+"""Quantiles that are wanted, where they are not those of a width."""
+
+_MAGNITUDE_AXES = ("all", "gen_ht", "gen_met")
+AXES_OF = {"ratio": _MAGNITUDE_AXES, "scaled": _MAGNITUDE_AXES}
+"""Axes of observables that are not of all axes."""
+
+
+def names(has_boson: bool, has_truth: bool, boson_has_neutrino: bool = False) -> tuple[str, ...]:
     """Return the observables that a sample has."""
-    return (RECOIL if has_boson else ()) + (TRUTH if has_truth else ())
+    real = has_truth and (boson_has_neutrino or not has_boson)
+    recoil_names = RECOIL if has_boson else ()
+    return recoil_names + (TRUTH if has_truth else ()) + (REAL if real else ())
+
+
+def limit(name: str, settings: PerformanceSettings) -> float:
+    """Return the range +- within which the RMS of an observable is taken."""
+    return math.pi * UNITS["phi"] + 1.0 if name == "phi" else settings.rms_range
 
 
 def variables(chunk: Chunk) -> dict[str, np.ndarray]:
@@ -32,13 +56,34 @@ def variables(chunk: Chunk) -> dict[str, np.ndarray]:
     }
 
 
-def observe(
-    chunk: Chunk, estimator: int, wanted: tuple[str, ...], response_gen_met: float
-) -> np.ndarray:
-    """Return the observables of one estimator in GeV, shape (len(wanted), n).
+def magnitude(chunk: Chunk, estimator: int) -> np.ndarray:
+    """Return |pTmiss| of an estimator in GeV, shape (n,); NaN where it is not finite."""
+    with np.errstate(invalid="ignore"):
+        size = np.hypot(*chunk.met[estimator])
+    return np.where(np.isfinite(chunk.met[estimator]).all(axis=0), size, np.nan)
 
-    NaN where the estimate is not finite or the event lacks what the observable needs; `along` also
-    where the true pTmiss is not above `response_gen_met`.
+
+def ratio(chunk: Chunk, estimator: int, settings: PerformanceSettings) -> np.ndarray:
+    """Return (|pTmiss| / true - 1) in units of 1 / UNITS["ratio"], within `median_range`.
+
+    NaN outside of it and where the true pTmiss is not above `response_gen_met`, shape (n,).
+    """
+    gen_met = np.hypot(*chunk.true_met)
+    good = gen_met > settings.response_gen_met
+    value = magnitude(chunk, estimator) / np.where(good, gen_met, np.nan)
+    low, high = settings.median_range
+    inside = (value >= low) & (value < high)
+    return np.where(inside, UNITS["ratio"] * (value - 1.0), np.nan)
+
+
+def observe(
+    chunk: Chunk, estimator: int, wanted: tuple[str, ...], settings: PerformanceSettings
+) -> np.ndarray:
+    """Return the observables of one estimator, shape (len(wanted), n), in GeV but for `UNITS`.
+
+    NaN where the estimate is not finite or the event lacks what the observable needs; `along` and
+    `phi` also where the true pTmiss is not above `response_gen_met`. `scaled` is the bare
+    |pTmiss|, because the factor depends on the bin.
     """
     good = np.isfinite(chunk.met[estimator]).all(axis=0)
     x, y = np.where(good, chunk.met[estimator], np.nan)
@@ -50,8 +95,14 @@ def observe(
     if "x" in wanted:
         true_x, true_y = chunk.true_met
         gen_met = np.hypot(true_x, true_y)
-        along, _ = along_and_across(x, y, true_x, true_y)
+        real = gen_met > settings.response_gen_met
+        size = np.hypot(x, y)
+        along, across = along_and_across(x, y, true_x, true_y)
         out["x"], out["y"] = x - true_x, y - true_y
-        out["met"] = np.hypot(x, y) - gen_met
-        out["along"] = np.where(gen_met > response_gen_met, along - gen_met, np.nan)
+        out["met"] = size - gen_met
+        out["along"] = np.where(real, along - gen_met, np.nan)
+        if "phi" in wanted:
+            out["phi"] = np.where(real, UNITS["phi"] * np.arctan2(across, along), np.nan)
+            out["ratio"] = ratio(chunk, estimator, settings)
+            out["scaled"] = size
     return np.array([out[name] for name in wanted]).reshape(len(wanted), x.size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow as pa
 from ptmiss.errors import UserError
 from ptmiss.io import parquet
 from ptmiss.performance.bootstrap import streams
+from ptmiss.performance.where import COLUMNS, Condition
 
 CHUNK_EVENTS = 8192
 """Events in memory at a time: their bootstrap copies (4 MB for 500 replicas) stay in the cache."""
@@ -19,6 +20,7 @@ CHUNK_EVENTS = 8192
 _TRUTH = ("gen_met_px", "gen_met_py", "gen_ht")
 _BOSON = ("boson_px", "boson_py")
 _EVENT = ("run", "lumi", "event", "fold", "weight", "n_pv", *_TRUTH, *_BOSON)
+_DERIVED = {"q_t": _BOSON, "gen_met": _TRUTH[:2]}
 _REMEDY = "make it again with the stage evaluate"
 
 
@@ -54,25 +56,38 @@ class Source:
     files: tuple[str, ...]
 
     def chunks(
-        self, test_folds: Sequence[int], seed: int, size: int = CHUNK_EVENTS
+        self,
+        test_folds: Sequence[int],
+        seed: int,
+        size: int = CHUNK_EVENTS,
+        where: Condition | None = None,
     ) -> Iterator[Chunk]:
-        """Yield the events that may be used: those of the test folds, of data all."""
+        """Yield the events that may be used: those of the test folds, of data all.
+
+        where: a further condition on them.
+        """
         columns = [*_EVENT, *(f"{name}_p{axis}" for name in self.estimators for axis in "xy")]
+        columns += [name for name in COLUMNS if where and name in where.columns - set(_DERIVED)
+                    and name not in columns]  # fmt: skip
         waiting: list[pa.Table] = []
         for file in self.files:
             for table in parquet.row_groups(file, columns):
                 waiting.append(_check(table, file))
                 while sum(part.num_rows for part in waiting) >= size:
                     joined = pa.concat_tables(waiting)
-                    yield self._chunk(joined.slice(0, size), test_folds, seed)
+                    yield self._chunk(joined.slice(0, size), test_folds, seed, where)
                     waiting = [joined.slice(size)]
         if sum(part.num_rows for part in waiting):
-            yield self._chunk(pa.concat_tables(waiting), test_folds, seed)
+            yield self._chunk(pa.concat_tables(waiting), test_folds, seed, where)
 
-    def _chunk(self, table: pa.Table, test_folds: Sequence[int], seed: int) -> Chunk:
+    def _chunk(
+        self, table: pa.Table, test_folds: Sequence[int], seed: int, where: Condition | None
+    ) -> Chunk:
         if not self.is_data:
             kept = np.isin(table["fold"].to_numpy(), np.asarray(test_folds, dtype=np.uint8))
             table = table.filter(pa.array(kept))
+        if where is not None:
+            table = table.filter(pa.array(where.holds(_columns(table, where))))
         number = {name: _float64(table, name) for name in table.column_names if name != "event"}
         met = [[number[f"{name}_p{axis}"] for axis in "xy"] for name in self.estimators]
         return Chunk(
@@ -85,6 +100,38 @@ class Source:
             met=np.array(met).reshape(len(self.estimators), 2, table.num_rows),
             boson_has_neutrino=self.boson_has_neutrino,
         )
+
+
+def _columns(table: pa.Table, where: Condition) -> dict[str, np.ndarray]:
+    """Return the columns of a condition, and one that tells how many events there are."""
+    found = {"weight": _float64(table, "weight")}
+    for name in where.columns:
+        parts = [_float64(table, part) for part in _DERIVED.get(name, (name,))]
+        found[name] = parts[0] if len(parts) == 1 else np.hypot(*parts)
+    return found
+
+
+class Replay:
+    """Gives the same events again with every call; those of a small sample are read only once.
+
+    make: reads the events; most: chunks that are kept in memory, so that this stays bounded.
+    """
+
+    def __init__(self, make: Callable[[], Iterable[Chunk]], most: int = 8) -> None:
+        self._make, self._most = make, most
+        self._kept: list[Chunk] | None = None
+
+    def __call__(self) -> Iterator[Chunk]:
+        """Yield the events."""
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept: list[Chunk] | None = []
+        for chunk in self._make():
+            if kept is not None:
+                kept = [*kept, chunk] if len(kept) < self._most else None
+            yield chunk
+        self._kept = kept
 
 
 def _float64(table: pa.Table, name: str) -> np.ndarray:

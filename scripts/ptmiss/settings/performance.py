@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from ptmiss.columns import STORED_METS
+from ptmiss.errors import UserError
+from ptmiss.performance.where import parse as parse_condition
 from ptmiss.settings.base import Section
 
 
@@ -24,7 +26,23 @@ def _stored(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _from_zero(edges: tuple[float, ...]) -> tuple[float, ...]:
+    if edges[0] != 0.0:
+        raise ValueError("the first edge must be 0")
+    return _rising(edges)
+
+
+def _condition(text: str) -> str:
+    try:
+        parse_condition(text)
+    except UserError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
 Edges = Annotated[tuple[float, ...], Field(min_length=2), AfterValidator(_rising)]
+EdgesFromZero = Annotated[tuple[float, ...], Field(min_length=3), AfterValidator(_from_zero)]
+SliceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Range = Annotated[tuple[float, float], AfterValidator(_rising)]
 Positive = Annotated[float, Field(gt=0.0, le=10_000.0)]
 
@@ -36,6 +54,7 @@ class PerformanceSettings(Section):
     seed: Annotated[int, Field(ge=0, le=900_000_000, description="of the bootstrap")]
     qt_edges: Edges
     qt_ranges: Annotated[tuple[Range, ...], Field(description="wider bins of the axis qt")]
+    correction_edges: Edges
     qt_split: Annotated[Positive, Field(description="between n_pv_low_qt and n_pv_high_qt")]
     n_pv_edges: Edges
     gen_ht_edges: Edges
@@ -49,6 +68,20 @@ class PerformanceSettings(Section):
         Positive, Field(description="response to true pTmiss is of events above this true pTmiss")
     ]
     headline_qt: Annotated[Range, Field(description="the one of qt_ranges that headlines use")]
+    median_range: Annotated[
+        Range, Field(description="response_median is of |pTmiss| / true within this")
+    ]
+    met_edges: Annotated[EdgesFromZero, Field(description="spectra of pTmiss, thresholds of ROC")]
+    mt_edges: Annotated[EdgesFromZero, Field(description="spectra of the transverse mass")]
+    roc_share: Annotated[
+        float,
+        Field(ge=0, le=1, description="share of events with true pTmiss above response_gen_met"
+              " that makes a sample a signal"),
+    ]  # fmt: skip
+    slices: Annotated[
+        dict[SliceName, Annotated[str, AfterValidator(_condition)]],
+        Field(description="name -> condition on events, each makes rows of the table of slices"),
+    ]
     rms_range: Annotated[
         float, Field(ge=10.0, le=500.0, description="RMS is of values within +- this, GeV")
     ]

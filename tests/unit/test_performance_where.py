@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ptmiss.errors import UserError
+from ptmiss.performance.where import COLUMNS, parse
+
+EVENTS = {name: np.array([0.0, 1.0, 2.0, 30.0, np.nan]) for name in COLUMNS}
+EVENTS["q_t"] = np.array([5.0, 25.0, 45.0, 65.0, 85.0])
+EVENTS["weight"] = np.array([1.0, -1.0, 0.5, 1.0, 1.0])
+
+
+def _holds(text: str) -> list[int]:
+    return np.flatnonzero(parse(text).holds(EVENTS)).tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("n_jets >= 2", [2, 3]),
+        ("n_jets>=2", [2, 3]),
+        ("2 <= n_jets", [2, 3]),
+        ("n_jets == 1 or n_jets == 2", [1, 2]),
+        ("20 <= q_t < 50", [1, 2]),
+        ("10 < q_t <= 65 != n_jets", [1, 2, 3]),
+        ("not q_t > 20", [0]),
+        ("not not q_t > 20", [1, 2, 3, 4]),
+        ("weight < 0", [1]),
+        ("weight == -1", [1]),
+        ("weight > -.6e0 and weight < +1.", [2]),
+        # and binds more closely than or, parentheses more than both
+        ("q_t < 10 or q_t < 30 and n_jets > 5", [0]),
+        ("(q_t < 10 or q_t < 30) and n_jets < 5", [0, 1]),
+        # a missing value is in no comparison, so in each denied one
+        ("n_jets != 7", [0, 1, 2, 3]),
+        ("not n_jets == 7", [0, 1, 2, 3, 4]),
+        ("1 < 2", [0, 1, 2, 3, 4]),
+    ],
+)
+def test_conditions(text, expected):
+    assert _holds(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "position 1: found the end, expected a number or one of n_jets, n_pv"),
+        ("n_jets", "position 7: found the end, expected a comparison"),
+        ("n_jet > 2", "position 1: found 'n_jet', expected a number or one of"),
+        ("n_jets > 2 3", "position 12: found '3', expected 'and', 'or' or the end"),
+        ("n_jets > 2 and", "position 15: found the end"),
+        ("(n_jets > 2", "position 12: found the end, expected '\\)'"),
+        ("n_jets > 2)", "position 11: found '\\)', expected 'and', 'or' or the end"),
+        ("n_jets = 2", "position 8: found '=', expected a comparison"),
+        ("n_jets > 2x", "position 10: found '2'"),
+        ("n_jets > --2", "position 11: found '-', expected a number"),
+        ("n_jets > 2 AND rho > 1", "position 12: found 'AND'"),
+        ("__import__('os')", "position 1: found '__import__'"),
+        ("rho > (1)", "position 7: found '\\('"),
+        ("(" * 30 + "rho > 1" + ")" * 30, "at most 20 levels"),
+        ("not " * 30 + "rho > 1", "at most 20 levels"),
+        ("rho > 1 or " * 200 + "rho > 1", "expected at most 1000"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(text, problem):
+    with pytest.raises(UserError, match=problem) as caught:
+        parse(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_columns_that_a_condition_needs():
+    assert parse("1 < rho < 2 and not (q_t > 5 or rho > 7)").columns == {"rho", "q_t"}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="nqt_jes ()<>=!-.019andortrho\n", max_size=40))
+def test_any_text_is_a_condition_or_a_mistake_of_the_user(text):
+    try:
+        found = parse(text)
+    except UserError:
+        return
+    assert found.holds(EVENTS).dtype == bool
