@@ -11,13 +11,34 @@ from ptmiss.command import parser, run
 TEMPLATES = Path(__file__).resolve().parents[1] / "resources" / "report"
 
 
+OPTIONAL = {
+    "parity": "parity of exported networks, JSON",
+    "gains": "gains and ways to the limit in bins, CSV",
+    "spectra": "distributions, CSV",
+    "roc": "signal against background, CSV",
+    "slices": "tables of subsets of events, CSV",
+    "verdicts": "verdicts of the gate, JSON",
+    "histories": "training curves, CSV",
+    "records": "records of trainings, JSON",
+    "weights": "mean weights of candidates, CSV",
+    "importance": "importance of features, CSV",
+    "displays": "single events, JSON",
+    "uncertainties": "systematic uncertainties, CSV",
+    "calibration": "tables of the calibration, CSV",
+    "closures": "closure of the calibration, JSON",
+}
+"""Inputs that a run may not have."""
+
+
 def build_parser() -> argparse.ArgumentParser:
     p = parser("report", __doc__)
     p.add_argument("--tables", nargs="+", required=True, help="performance tables, CSV")
     p.add_argument("--headlines", nargs="*", required=True, help="headline numbers, JSON")
     p.add_argument("--ledgers", nargs="*", required=True, help="event ledgers of the skim, JSON")
     p.add_argument("--benchmarks", nargs="*", required=True, help="Snakemake's benchmarks, TSV")
-    p.add_argument("--parity", nargs="*", default=[], help="parity of exported networks, JSON")
+    for name, what in OPTIONAL.items():
+        p.add_argument(f"--{name}", nargs="*", default=[], help=what)
+    p.add_argument("--threads", type=int, default=1, help="processes that draw figures")
     p.add_argument("--config", required=True, help="the whole configuration as JSON")
     p.add_argument("--revision", default="", help="of the source, such as a git commit")
     p.add_argument("--report", required=True, help="the page to write, HTML")
@@ -31,9 +52,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     from ptmiss.settings.base import parse
     from ptmiss.settings.config import Config
 
-    inputs = Inputs(args.tables, args.headlines, args.ledgers, args.benchmarks, args.parity)
+    given = {name: getattr(args, name) for name in OPTIONAL}
+    inputs = Inputs(args.tables, args.headlines, args.ledgers, args.benchmarks, **given)
     config = parse(Config, args.config, "config")
-    build(inputs, config, args.revision, TEMPLATES, args.report, args.summary)
+    build(inputs, config, args.revision, TEMPLATES, args.report, args.summary, args.threads)
 
 
 if __name__ == "__main__":

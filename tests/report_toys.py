@@ -12,6 +12,7 @@ import numpy as np
 import yaml
 
 from ptmiss.io.ledger import Ledger
+from ptmiss.report import tables
 
 CLASSICAL = ("pf", "chs", "puppi", "oracle")
 _BASE = {"pf": 24.0, "chs": 21.0, "puppi": 17.0, "deepmet": 13.5, "calibrated": 13.7, "oracle": 8.0}
@@ -171,3 +172,180 @@ def config(samples: dict[str, str], **report) -> dict:
     values["samples"] = old | {name: {**first, "label": text} for name, text in samples.items()}
     values["report"] |= report
     return values
+
+
+def everything(folder: Path, trainings, samples: dict[str, bool], axes=("qt", "gen_met")) -> dict:
+    """Write every file that a page may be drawn from; return `build.Inputs` as a dictionary.
+
+    samples: name -> whether it has a boson.
+    """
+    found: dict[str, list[Path]] = {}
+    for i, training in enumerate(trainings):
+        names = (*CLASSICAL, "deepmet")
+        table = [
+            (*row[:7], row[7] and row[7] * (1 + i / 20), *row[8:]) if row[2] == "deepmet" else row
+            for k, (name, boson) in enumerate(samples.items())
+            for row in rows(name, boson, names, seed=k + 1)
+            if row[3] in ("all", *axes)
+        ]
+        performance = folder / "performance"
+        written = {"tables": write_csv(performance / f"{training}.csv", table)}
+        written["headlines"] = _json(
+            performance / f"{training}.headline.json", headline(training, table)
+        )
+        written["verdicts"] = _json(
+            performance / f"{training}.gate.json",
+            {"training": training, "gate": "quality", "judged": True, "passed": i == 0, "tests": [
+                {"sample": "hh", "quantity": "response_met", "value": 0.95 - i, "low": 0.8,
+                 "high": 1.2, "passed": i == 0}]},
+        )  # fmt: skip
+        for kind, (columns, lines) in _tables(training, samples).items():
+            where = "interpretation" if kind in ("weights", "importance") else "performance"
+            written[kind] = _csv(folder / where / f"{training}.{kind}.csv", columns, lines)
+        written["displays"] = _json(
+            folder / f"interpretation/{training}.displays.json", {"displays": [_event(samples)]}
+        )
+        model, calibration = folder / "models" / training, folder / "calibration" / training
+        history = [[epoch, 0.9 / epoch, 1 / epoch, 0.1, 0.9, 1.0] for epoch in (1, 2, 3)]
+        columns = ["epoch", "error", "val_error", "val_response_term", "val_response_met_50",
+                   "val_response_recoil_30"]  # fmt: skip
+        written["histories"] = _csv(model / "history.csv", columns, history)
+        written["records"] = _json(
+            model / "training.json",
+            {"best_epoch": 2, "epochs": 3, "seed": 7, "parameters": 5387,
+             "events": {"train": 1000, "validation": 100}},
+        )  # fmt: skip
+        written["parity"] = _json(
+            model / "onnx/parity.json",
+            {"events": 10, "limit_gev": 0.001, "largest_difference_gev": {"batch": 2e-5}},
+        )
+        written["calibration"] = _csv(calibration / "tables.csv", *_calibration())
+        written["closures"] = _json(
+            calibration / "closure.json",
+            {"passed": False, "tests": [
+                {"name": "phi_flat", "estimator": "deepmet", "what": "p-value", "value": 0.001,
+                 "limit": 0.01, "bound": "least", "passed": False, "sample": "zmumu",
+                 "region": "all"}]},
+        )  # fmt: skip
+        for kind, path in written.items():
+            found.setdefault(kind, []).append(path)
+    return found
+
+
+def _json(path: Path, value) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return path
+
+
+def _csv(path: Path, columns, lines) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(lines)
+    return path
+
+
+def _event(samples) -> dict:
+    rng = np.random.default_rng(3)
+    n = 30
+    return {
+        "sample": next(iter(samples)), "event": "1:2:3", "why": "typical", "true": [30.0, 10.0],
+        "estimates": {"pf": [20.0, 20.0], "puppi": [35.0, 5.0], "deepmet": [31.0, 11.0]},
+        "pt": rng.exponential(8, n).tolist(), "eta": rng.normal(0, 2, n).tolist(),
+        "phi": rng.uniform(-3, 3, n).tolist(), "weight": rng.uniform(0, 1, n).tolist(),
+        "group": ["photon", "charged_pv", "strange"] * (n // 3),
+        "left_out": {"candidates": 3, "pt": 1.0, "weighted_pt": 0.5},
+    }  # fmt: skip
+
+
+def _tables(training: str, samples: dict[str, bool]) -> dict:
+    """Return kind -> columns and lines of the tables beside the main one."""
+    contract = tables.PERFORMANCE.columns
+    boson = [name for name, has in samples.items() if has]
+    signal = [name for name, has in samples.items() if not has]
+    networks = ("puppi", "deepmet")
+    edges = list(itertools.pairwise([0.0, 20.0, 40.0, 80.0]))
+    worse = 1 + len(training) % 3 / 20  # so that trainings differ
+
+    def per_bin(value, n=100):
+        return (value, value * 0.9, value * 1.1, n)
+
+    gains = [
+        (name, "nominal", "deepmet", over, axis, *edge, quantity, *per_bin(0.2 * worse + i / 20))
+        for name in boson
+        for over in ("puppi", "pf", "limit")
+        for quantity, axis in (("sigma_par", "qt"), ("sigma_perp", "qt"))
+        for i, edge in enumerate(edges)
+    ]
+    spectra = [
+        (name, "nominal", estimator, spectrum, *edge, *per_bin(10.0 ** -(i + 1) * worse))
+        for name in samples
+        for spectrum, estimators in (("met", networks), ("gen_met", ("truth",)), ("mt", networks))
+        for estimator in estimators
+        for i, edge in enumerate(edges)
+    ]
+    roc = [
+        (s, b, e, t, 1 / t, 0.9 / t, 1.1 / t, 0.5 * worse / t**2, 0.4 / t**2, 0.6 / t**2)
+        for s in signal
+        for b in boson
+        for e in networks
+        for t in (1, 2, 3)
+    ]
+    slices = [
+        ("n_jets >= 2 & <b>", *row)
+        for name in boson
+        for row in rows(name, True, networks)
+        if row[3] == "qt" and row[6] == "sigma_par"
+    ]
+    weights = [
+        (name, estimator, group, axis, *edge, *per_bin(0.5 + i / 10, 5000))
+        for name in boson
+        for estimator in networks
+        for group in ("photon", "charged_pv", "all")
+        for axis in ("all", "pt")
+        for i, edge in enumerate(edges if axis == "pt" else [(-math.inf, math.inf)])
+    ]
+    importance = [
+        (name, feature, "sigma_par", *per_bin(0.1 * k))
+        for name in boson
+        for k, feature in enumerate(("dz", "puppi", "momentum"))
+    ]
+    uncertainties = [
+        (name, estimator, "qt", *edge, "sigma_par", 20.0, 19.0, 21.0, source, size, -size)
+        for name in boson
+        for estimator in networks
+        for edge in edges
+        for source, size in (("jes", 1.0), ("unclustered", 2.0), ("systematic", 2.2), ("total", 3))
+    ]
+    layouts = {
+        "gains": tables.GAINS, "spectra": tables.SPECTRA, "roc": tables.ROC,
+        "slices": tables.SLICES, "weights": tables.WEIGHTS, "importance": tables.IMPORTANCE,
+        "uncertainties": tables.UNCERTAINTIES,
+    }  # fmt: skip
+    assert set(tables.SLICES.columns) == {"slice", *contract}
+    lines = (gains, spectra, roc, slices, weights, importance, uncertainties)
+    return {
+        kind: (layout.columns, found)
+        for (kind, layout), found in zip(layouts.items(), lines, strict=True)
+    }
+
+
+def _calibration():
+    edges = list(itertools.pairwise([0.0, 10.0, 20.0, 30.0]))
+    groups = [
+        ("xy", ("data", "data_fit", "simulation", "simulation_fit"), "n_pv", "mean_x"),
+        ("xy", ("data", "data_corrected"), "phi", "density"),
+        ("response", ("data", "simulation", "simulation_fit"), "qt", "response"),
+        ("map", tuple(f"qt_{i}" for i in range(9)), "u_par", "shift_0_jets"),
+        ("before", ("data", "simulation"), "u_par", "density_qt_0_50"),
+        ("after", ("data", "simulation_corrected"), "u_par", "density_qt_0_50"),
+    ]
+    lines = [
+        (table, "deepmet", dataset, axis, *edge, quantity, 1.0 + i, 0.9 + i, 1.1 + i)
+        for table, datasets, axis, quantity in groups
+        for dataset in datasets
+        for i, edge in enumerate(edges)
+    ]
+    return tables.CALIBRATION.columns, lines

@@ -1,5 +1,6 @@
 "use strict";
-// The page reads without this script: it adds the filter over the figures and the large view.
+// The page reads without this script: it adds the filter over the figures, the large view, the choice
+// of a training and of light or dark.
 (() => {
   const figures = [...document.querySelectorAll("figure[data-words]")];
   const filter = document.querySelector(".filter");
@@ -14,13 +15,15 @@
         words.some((word) => !figure.dataset.words.includes(word));
     }
     const narrowed = words.length > 0 || wanted.some(([, value]) => value);
-    for (const box of document.querySelectorAll("details.forms, details.sample")) {
+    for (const box of document.querySelectorAll("details.forms, details.sample, section.drawn")) {
       const any = box.querySelector("figure:not([hidden])") !== null;
       box.hidden = narrowed && !any;
       if (box.classList.contains("forms")) box.open = narrowed && any;
     }
     filter.querySelector("output").textContent = `${shown().length} of ${figures.length} figures`;
   }
+
+  for (const part of document.querySelectorAll(".scripted")) part.hidden = false;
 
   if (filter && figures.length) {
     filter.hidden = false;
@@ -39,11 +42,14 @@
     large.src = image.src;
     large.alt = image.alt;
     dialog.querySelector("p").textContent = figure.querySelector("figcaption .text").textContent;
-    const [png, csv] = dialog.querySelectorAll("a");
+    const [png, pdf, csv] = dialog.querySelectorAll("a");
+    const files = figure.querySelectorAll("figcaption a[download]");
     png.href = image.src;
     png.download = `${figure.id}.png`;
-    csv.href = figure.querySelector("figcaption a[download]").href;
-    csv.download = `${figure.id}.csv`;
+    pdf.href = files[0].href;
+    pdf.download = files[0].download;
+    csv.href = files[1].href;
+    csv.download = files[1].download;
     if (!dialog.open) dialog.showModal();
   }
   function step(by) {
@@ -77,6 +83,32 @@
     });
     dialog.addEventListener("close", () => at && at.querySelector("img").focus());
   }
+
+  const choice = document.getElementById("training");
+  function choose_training() {
+    for (const table of document.querySelectorAll(".overview")) {
+      table.hidden = table.dataset.table !== choice.value;
+      table.querySelector("h3").hidden = true;
+    }
+  }
+  if (choice) {
+    choice.addEventListener("change", choose_training);
+    choose_training();
+  }
+
+  const theme = document.getElementById("theme");
+  const system = window.matchMedia("(prefers-color-scheme: dark)");
+  const dark = () => (document.documentElement.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark";
+  function name_theme() {
+    theme.textContent = dark() ? "Light" : "Dark";
+    theme.setAttribute("aria-pressed", String(dark()));
+  }
+  theme.addEventListener("click", () => {
+    document.documentElement.dataset.theme = dark() ? "light" : "dark";
+    name_theme();
+  });
+  system.addEventListener("change", name_theme);
+  name_theme();
 
   const links = new Map([...document.querySelectorAll("nav a")].map((a) => [a.hash.slice(1), a]));
   if ("IntersectionObserver" in window) {

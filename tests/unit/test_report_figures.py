@@ -1,25 +1,32 @@
+"""Drawing: the same chart gives the same bytes, everything in it is seen."""
+
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import report_toys
-from ptmiss.report import figures, plan, tables
+from ptmiss.report import draw, samples, tables
+from ptmiss.report.chart import Chart, Series, empty_bins
+from ptmiss.report.plots import resolution, shared
 
 
 @pytest.fixture(scope="module")
-def specs(tmp_path_factory):
+def figures(tmp_path_factory):
     table, _ = report_toys.write_run(tmp_path_factory.mktemp("t"), {"zmumu": True})
-    found = plan.plan(tables.read([table]), 50.0)
-    return {(spec.quantity, spec.axis, spec.form): spec for spec in found}
+    kinds = samples.kinds({"zmumu": {"source": "simulated", "label": "Z"}}, ["zmumu"])
+    context = shared.Context(kinds, 50.0, frozenset(["zmumu"]))
+    found = resolution.figures(tables.read([table]), context)
+    return {(f.quantity[0], f.axis[0], f.form): f for f in found}
 
 
 @pytest.fixture(scope="module")
 def painter():
-    return figures.Painter(90)
+    return draw.Painter(60)
 
 
 def picture(drawn):
@@ -31,76 +38,107 @@ def near(image, colour):
     return (np.abs(image - wanted).max(axis=-1) < 24).sum()
 
 
-def test_the_same_figure_gives_the_same_bytes_whatever_came_before(specs, painter):
-    spec = specs["sigma_par", "qt", "width"]
-    first = figures.Painter(90).draw(spec, "Parametric simulation", "Z")
-    painter.draw(specs["response", "qt", "plain"], "Recorded collisions", "other")
-    painter.draw(specs["sigma_perp", "n_pv_low_qt", "rms"], "Recorded collisions", "other")
-    again = painter.draw(spec, "Parametric simulation", "Z")
+def series(label="a", **changed):
+    edges = np.arange(4.0)
+    value = np.array([1.0, 2.0, 3.0])
+    one = Series(label, "#0072B2", edges[:-1], edges[1:], value, value - 0.1, value + 0.1)
+    return replace(one, **changed)
+
+
+def test_the_same_chart_gives_the_same_bytes_whatever_came_before(figures, painter):
+    chart = figures["sigma_par", "qt", "width"].chart
+    first = draw.Painter(60).draw(chart)
+    for other in (
+        figures["response", "qt", "plain"].chart,
+        figures["sigma_perp", "n_pv_low_qt", "width"].chart,
+        Chart([series()], "x", "y", "w", x_log=True, x_range=(0.1, 3.0), y_log=True, ratio=0),
+    ):
+        painter.draw(other)
+    again = painter.draw(chart)
     assert again.png == first.png
-    other = painter.draw(spec, "Parametric simulation", "W")
-    assert other.png != first.png
+    assert again.pdf == first.pdf
+    assert painter.draw(replace(chart, what="W")).png != first.png
 
 
-def test_a_figure_is_small_and_holds_no_metadata(specs, painter):
-    drawn = painter.draw(specs["sigma_par", "qt", "width"], "Parametric simulation", "Z")
+def test_processes_draw_what_one_process_draws(figures):
+    charts = [figure.chart for figure in figures.values()][:2] * 6
+    assert draw.draw_all(charts, 50, 2) == draw.draw_all(charts, 50, 1)
+
+
+def test_a_figure_is_small_and_holds_no_metadata(figures, painter):
+    drawn = painter.draw(figures["sigma_par", "qt", "width"].chart)
     assert len(drawn.png) < 60_000
     image = Image.open(io.BytesIO(drawn.png))
-    assert image.size == (drawn.width, drawn.height) == (540, 468)
+    assert image.size == (drawn.width, drawn.height) == (360, 312)
     assert not image.info
+    assert drawn.pdf.startswith(b"%PDF-")
+    assert b"CreationDate" not in drawn.pdf
+    assert len(drawn.pdf) < 60_000
 
 
-def test_every_estimator_is_seen_in_its_colour(specs, painter):
-    image = picture(painter.draw(specs["sigma_par", "n_pv", "width"], "Parametric simulation", "Z"))
+def test_every_estimator_is_seen_in_its_colour(figures, painter):
+    image = picture(painter.draw(figures["sigma_par", "n_pv", "width"].chart))
     for colour in ("#0072B2", "#56B4E9", "#E69F00", "#000000"):
-        assert near(image, colour) > 50, colour
+        assert near(image, colour) > 20, colour
     assert near(image, "#D55E00") == 0  # DeepMET is not among them
 
 
-def test_empty_bins_stay_empty_and_are_told(specs, painter):
-    spec = specs["sigma_par", "qt", "width"]
-    drawn = painter.draw(spec, "Parametric simulation", "Z")
-    assert drawn.empty_bins == ((230.0, 260.0), (260.0, 290.0), (290.0, 350.0))
-    assert (drawn.low, drawn.high) == (0.0, 350.0)
+def test_empty_bins_stay_empty_and_are_told(figures, painter):
+    figure = figures["sigma_par", "qt", "width"]
+    assert figure.empty_bins == ((230.0, 260.0), (260.0, 290.0), (290.0, 350.0))
+    assert "3 bins without a value for lack of events" in figure.caption
+    drawn = painter.draw(figure.chart)
     image = picture(drawn)
     # the right end of the upper panel, below the legend, shows nothing at all
-    inside = image[140:300, int(drawn.width * (0.13 + 0.845 * 0.72)) : int(drawn.width * 0.96)]
-    assert (inside > 240).all()
+    left, right = (int(drawn.width * x) for x in (0.13 + 0.845 * 0.72, 0.95))
+    assert (image[95:195, left:right] > 240).all()
 
 
-def test_the_number_of_events_is_that_of_the_drawn_bins(specs, painter):
-    spec = specs["sigma_par", "n_pv", "width"]
-    drawn = painter.draw(spec, "Parametric simulation", "Z")
-    pf = spec.rows[spec.rows["estimator"] == "pf"]
-    assert drawn.n_events == pf["n_events"].sum()
+def test_the_number_of_events_is_that_of_the_drawn_bins(figures):
+    figure = figures["sigma_par", "n_pv", "width"]
+    said = "".join(c for c in figure.chart.what if c.isdigit())
+    rows = [
+        r for r in report_toys.rows("zmumu", True, ("pf",)) if (r[3], r[6]) == ("n_pv", "bias_x")
+    ]
+    assert int(said) == sum(row[-1] for row in rows)
 
 
-def test_labels_are_drawn_as_they_stand(specs, painter):
+def test_labels_are_drawn_as_they_stand(painter):
     for label in ("$\\frac{", "a_b^c $x$", "\u4e2d\u6587", "<script>", "%s {0}", "x" * 300):
-        drawn = painter.draw(specs["response", "qt", "plain"], "Origin $ unknown", label)
-        assert drawn.png
+        assert painter.draw(Chart([series(label)], "x", "y", label)).png
 
 
-def test_values_beyond_the_drawn_range_are_counted(specs, painter):
-    spec = specs["response", "qt", "plain"]
-    rows = spec.rows.copy()
-    rows.loc[rows.index[:2], ["value", "err_low", "err_high"]] = 40.0
-    strange = plan.Spec(*spec.name.split("-")[:3], "response", "qt", "plain", rows, 50.0)
-    assert painter.draw(strange, "Parametric simulation", "Z").outside == 2
+def test_values_beyond_the_drawn_range_are_counted(painter):
+    strange = series(value=np.array([1.0, 40.0, 50.0]))
+    assert painter.draw(Chart([strange], "x", "y", "w", y_range="response")).outside == 2
 
 
-def test_a_single_estimator_or_no_reference_needs_no_ratio(specs, painter):
-    spec = specs["sigma_par", "qt", "width"]
-    for names in (["pf"], ["puppi"], ["pf", "chs"]):
-        rows = spec.rows[spec.rows["estimator"].isin(names)]
-        few = plan.Spec("t", "s", "nominal", "sigma_par", "qt", "width", rows, 50.0)
-        assert painter.draw(few, "Parametric simulation", "Z").png
+@pytest.mark.parametrize(
+    "chart",
+    [
+        Chart([], "x", "y", "nothing"),
+        Chart([series(value=np.full(3, np.nan))], "x", "y", "no value", ratio=0),
+        Chart(
+            [series(style="steps"), series(style="line", dashed=True)], "x", "y", "w", y_log=True
+        ),
+        Chart([series(left=np.arange(3.0))], "x", "", "w", rows=("a", "b", "c"), guide=0.0),
+        Chart([series()], "", "y", "w", ticks=((0.5, "one"), (1.5, "two"))),
+        Chart([series()], "x", "y", "w", y_range=(0.0, 1.0), diagonal=True),
+    ],
+    ids=["nothing", "empty", "lines", "rows", "ticks", "diagonal"],
+)
+def test_every_kind_of_chart_is_drawn(painter, chart):
+    assert len(picture(painter.draw(chart)))
 
 
-def test_description_names_quantity_axis_and_estimators(specs, painter):
-    spec = specs["sigma_perp", "n_pv_low_qt", "rms"]
-    drawn = painter.draw(spec, "Parametric simulation", "Z")
-    assert figures.describe(spec, drawn) == (
-        "resolution across the boson (root mean square) against number of reconstructed vertices, "
-        "q_T < 50 GeV, for PF, CHS, PUPPI, oracle (limit)"
-    )
+def test_empty_bins_are_those_without_a_value_for_some_series():
+    other = series(value=np.array([1.0, np.nan, 1.0]))
+    assert empty_bins([series(), other]) == ((1.0, 2.0),)
+
+
+def test_a_ratio_is_taken_bin_by_bin():
+    other = series(left=np.array([1.0]), right=np.array([2.0]), value=np.array([4.0]),
+                   low=np.array([3.0]), high=np.array([5.0]))  # fmt: skip
+    ratio = other.over(series())
+    assert (ratio.value, ratio.low, ratio.high) == (2.0, 1.5, 2.5)
+    assert np.isnan(series().over(other).value).tolist() == [True, False, True]

@@ -8,7 +8,8 @@ import pytest
 
 import report_toys
 from ptmiss.errors import UserError
-from ptmiss.report import plan, tables
+from ptmiss.report import samples, tables
+from ptmiss.report.plots import resolution, shared
 from ptmiss.report.style import looks
 
 ROW = ("zmumu", "nominal", "pf", "qt", 0.0, 5.0, "sigma_par", 20.0, 19.0, 21.0, 100)
@@ -20,6 +21,11 @@ def one(path, *table):
 
 def changed(**values):
     return tuple(values.get(name, old) for name, old in zip(report_toys.HEADER, ROW, strict=True))
+
+
+def planned(frame):
+    kinds = samples.kinds({}, ["zmumu", "hh"])
+    return list(resolution.figures(frame, shared.Context(kinds, 50.0, frozenset(["zmumu"]))))
 
 
 def test_read_names_the_training_after_the_file(tmp_path):
@@ -85,26 +91,27 @@ def test_plan_leaves_out_wide_bins_and_empty_quantities(tmp_path):
         changed(bin_high=10.0),
         changed(quantity="sigma_perp", value=""),
     ]
-    specs = list(plan.plan(tables.read([one(tmp_path / "t.csv", *rows)]), 50.0))
-    assert [spec.name for spec in specs] == ["t-zmumu-nominal-sigma_par-qt"]
-    assert specs[0].rows[["bin_low", "bin_high"]].to_numpy().tolist() == [[0, 5], [5, 10]]
+    found = planned(tables.read([one(tmp_path / "t.csv", *rows)]))
+    assert [figure.parts for figure in found] == [("t", "zmumu", "nominal", "sigma_par", "qt")]
+    assert found[0].chart.series[0].edges() == [(0, 5), (5, 10)]
 
 
 def test_plan_draws_every_figure_of_a_boson_and_of_a_signal(tmp_path):
     table, _ = report_toys.write_run(tmp_path, {"zmumu": True, "hh": False})
-    specs = list(plan.plan(tables.read([table]), 50.0))
-    names = {spec.name.removeprefix("classical-") for spec in specs}
-    assert len(names) == len(specs)
+    found = planned(tables.read([table]))
+    names = {"-".join(figure.parts[1:]) for figure in found}
+    assert len(names) == len(found)
     assert {f"zmumu-nominal-sigma_perp-{a}" for a in ("qt", "n_pv", "n_pv_low_qt")} <= names
     assert {"hh-nominal-sigma_met-gen_ht", "hh-nominal-sigma_met-gen_ht-rms"} <= names
+    assert {figure.section for figure in found} == {"performance", "final-states"}
     assert not any(name.startswith("hh") and "sigma_p" in name for name in names)
-    assert next(s.subset for s in specs if s.axis == "n_pv_high_qt") == "q_T \u2265 50 GeV"
+    assert "q_T \u2265 50 GeV" in next(f.axis[1] for f in found if f.axis[0] == "n_pv_high_qt")
 
 
 def test_only_nominal_is_drawn_where_it_exists(tmp_path):
     frame = tables.read([one(tmp_path / "t.csv", ROW, changed(variation="jes_up"))])
-    assert plan.drawn_variations(frame) == ["nominal"]
-    assert plan.drawn_variations(frame[frame["variation"] == "jes_up"]) == ["jes_up"]
+    assert shared.drawn_variations(frame) == ["nominal"]
+    assert shared.drawn_variations(frame[frame["variation"] == "jes_up"]) == ["jes_up"]
 
 
 def test_known_estimators_look_the_same_in_every_company():

@@ -12,6 +12,7 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from ptmiss.errors import UserError
 from ptmiss.parts import events_of_part, file_parts, n_simulated_parts, part_name
+from ptmiss.report import closing
 from ptmiss.settings.base import to_json
 from ptmiss.settings.config import load
 from ptmiss.settings.samples import SimulatedSample

@@ -4,9 +4,10 @@ SIMULATED = [name for name in CONFIG.samples if name not in FILES]
 STAGE_BENCHMARKS = (
     expand(
         "results/benchmarks/{stage}/{training}.tsv",
-        stage=["preprocess", "train", "export"],
+        stage=["preprocess", "train", "export", "interpret"],
         training=CONFIG.trainings,
     )
+    + expand("results/benchmarks/uncertainty/{training}.tsv", training=VARIED_TRAININGS)
     + per_part("results/benchmarks/skim/{sample}/{part}.tsv")
     + [
         path
@@ -28,6 +29,13 @@ STAGE_BENCHMARKS = (
 )
 
 
+def made_by_performance(kind):
+    """Tables of the stage performance beside the main one."""
+    pattern = f"results/performance/{{training}}.{kind}.csv"
+    found = pattern in map(str, rules.performance.output)
+    return expand(pattern, training=TRAININGS) if found else []
+
+
 rule report:
     """Render the page and the machine-readable summary from the tables."""
     input:
@@ -39,32 +47,85 @@ rule report:
         headlines=expand(
             "results/performance/{training}.headline.json", training=TRAININGS
         ),
+        gains=made_by_performance("gains"),
+        spectra=made_by_performance("spectra"),
+        roc=made_by_performance("roc"),
+        slices=made_by_performance("slices"),
+        verdicts=expand("results/performance/{training}.gate.json", training=TRAININGS),
         ledgers=per_part("results/skim/{sample}/{part}.ledger.json"),
         benchmarks=STAGE_BENCHMARKS,
         parity=expand(
             "results/models/{training}/onnx/parity.json", training=CONFIG.trainings
         ),
+        histories=expand(
+            "results/models/{training}/history.csv", training=CONFIG.trainings
+        ),
+        records=expand(
+            "results/models/{training}/training.json", training=CONFIG.trainings
+        ),
+        weights=expand(
+            "results/interpretation/{training}.weights.csv", training=CONFIG.trainings
+        ),
+        importance=expand(
+            "results/interpretation/{training}.importance.csv",
+            training=CONFIG.trainings,
+        ),
+        displays=expand(
+            "results/interpretation/{training}.displays.json",
+            training=CONFIG.trainings,
+        ),
+        uncertainties=expand(
+            "results/performance/{training}.uncertainties.csv",
+            training=VARIED_TRAININGS,
+        ),
     output:
-        report="results/report/report.html",
-        summary="results/summary.json",
+        report=report(
+            "results/report/report.html",
+            caption="../report/page.rst",
+            category="Results",
+            labels={"what": "page", "format": "HTML"},
+        ),
+        summary=report(
+            "results/summary.json",
+            caption="../report/summary.rst",
+            category="Results",
+            labels={"what": "headline numbers", "format": "JSON"},
+        ),
     log:
         "results/logs/report/report.log",
     conda:
         "../../envs/report.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=3000,
         runtime=30,
     params:
-        config=to_json(CONFIG),
+        # samples in their order, which sorted JSON would lose
+        config=CONFIG.model_dump_json(),
+        source=here("."),
+        state="describe --always --dirty",
     shell:
         "python {input.script:q}"
         " --tables {input.tables:q}"
         " --headlines {input.headlines:q}"
+        " --gains {input.gains:q}"
+        " --spectra {input.spectra:q}"
+        " --roc {input.roc:q}"
+        " --slices {input.slices:q}"
+        " --verdicts {input.verdicts:q}"
         " --ledgers {input.ledgers:q}"
         " --benchmarks {input.benchmarks:q}"
         " --parity {input.parity:q}"
+        " --histories {input.histories:q}"
+        " --records {input.records:q}"
+        " --weights {input.weights:q}"
+        " --importance {input.importance:q}"
+        " --displays {input.displays:q}"
+        " --uncertainties {input.uncertainties:q}"
         " --config {params.config:q}"
+        # the state of the source is no input: a commit alone makes no page anew
+        ' --revision "$(git -C {params.source:q} {params.state} 2>/dev/null)"'
+        " --threads {threads}"
         " --report {output.report:q}"
         " --summary {output.summary:q}"
         " > {log:q} 2>&1"

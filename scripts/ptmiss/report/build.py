@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,24 +13,41 @@ import pandas as pd
 from ptmiss.io.atomic import replacing, write_json
 from ptmiss.report import (
     content,
-    figures,
     headlines,
     ledgers,
     page,
     parity,
-    plan,
     provenance,
     rows,
+    samples,
     stages,
     tables,
+    verdicts,
 )
 from ptmiss.report import summary as summaries
+from ptmiss.report.chart import Figure
+from ptmiss.report.draw import draw_all
+from ptmiss.report.plots import (
+    calibration,
+    gains,
+    interpretation,
+    resolution,
+    roc,
+    shared,
+    spectra,
+    training,
+    uncertainties,
+)
 from ptmiss.report.text import script_json
 from ptmiss.settings.config import Config
 
 _LOG = logging.getLogger(__name__)
 
-_RESOLUTIONS = [f"{quantity}{form}" for quantity in plan.QUANTITIES for form in ("", "_rms")]
+_RESOLUTIONS = [
+    f"{quantity}{form}"
+    for quantity in ("sigma_par", "sigma_perp", "sigma_xy", "sigma_met")
+    for form in ("", "_rms")
+]
 
 Paths = Sequence[str | os.PathLike[str]]
 
@@ -40,10 +57,43 @@ class Inputs:
     """Files a report is drawn from; all but the tables may be absent, and the page says so."""
 
     tables: Paths
-    headlines: Paths
-    ledgers: Paths
-    benchmarks: Paths
+    headlines: Paths = ()
+    ledgers: Paths = ()
+    benchmarks: Paths = ()
     parity: Paths = ()
+    gains: Paths = ()
+    spectra: Paths = ()
+    roc: Paths = ()
+    slices: Paths = ()
+    verdicts: Paths = ()
+    histories: Paths = ()
+    records: Paths = ()
+    weights: Paths = ()
+    importance: Paths = ()
+    displays: Paths = ()
+    uncertainties: Paths = ()
+    calibration: Paths = ()
+    closures: Paths = ()
+
+    def hashed(self) -> list[str | os.PathLike[str]]:
+        """Return the files whose hashes stand on the page: all that hold results."""
+        named = {"tables": self.tables, **self.__dict__}
+        return [
+            path
+            for name, paths in named.items()
+            if name not in ("ledgers", "benchmarks")
+            for path in paths
+        ]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The content of the inputs."""
+
+    frame: pd.DataFrame
+    heads: Mapping[str, list[headlines.Headline]]
+    books: Sequence[ledgers.Ledger]
+    times: Sequence[stages.Stage]
 
 
 def build(
@@ -53,119 +103,176 @@ def build(
     templates: Path,
     report: str | os.PathLike[str],
     summary: str | os.PathLike[str],
+    threads: int = 1,
 ) -> None:
     """Write the page `report` (HTML) and `summary` (JSON).
 
     revision: of the source, such as a git commit, or empty; templates: folder of the page's
-    template. Equal inputs give equal bytes. Raises `UserError` for an input that cannot be used;
-    then neither file is written.
+    templates; threads: processes that draw. Equal inputs give equal bytes. Raises `UserError` for
+    an input that cannot be used; then neither file is written.
     """
-    frame = tables.read(inputs.tables)
     heads = headlines.read(inputs.headlines)
-    numbers = headlines.index(frame, _RESOLUTIONS)
+    found = _Found(
+        tables.read(inputs.tables), heads, ledgers.read(inputs.ledgers),
+        stages.read(inputs.benchmarks),
+    )  # fmt: skip
+    numbers = headlines.index(found.frame, _RESOLUTIONS)
     headlines.compare(numbers, heads)
-    books = ledgers.read(inputs.ledgers)
-    times = stages.read(inputs.benchmarks)
     settings = config.model_dump(mode="json")
-    made_with = {
-        "revision": revision,
-        "versions": provenance.versions(),
-        "seeds": provenance.seeds(settings),
-        "files": provenance.files([*inputs.tables, *inputs.headlines]),
+    result = summaries.build(
+        heads,
+        numbers,
+        found.books,
+        found.times,
+        {
+            "revision": revision,
+            "versions": provenance.versions(),
+            "seeds": provenance.seeds(settings),
+            "files": provenance.files(inputs.hashed()),
+        },
+        {
+            "parity": parity.read(inputs.parity),
+            "closure": verdicts.closures(inputs.closures),
+            "gate": verdicts.gates(inputs.verdicts),
+            "training": verdicts.records(inputs.records),
+        },
+    )
+    names = [*dict.fromkeys(found.frame["sample"]), *(one.sample for one in found.books)]
+    names += [one["sample"] for several in heads.values() for one in several]
+    shown = _Shown(inputs, found.frame, result, settings["samples"], names)
+    figures = list(shown.figures(config.performance.qt_split))
+    pictures = draw_all([figure.chart for figure in figures], config.report.dpi, threads)
+    drawn = list(zip(figures, pictures, strict=True))
+    values = _values(config, settings, found, result, shown.kinds)
+    values |= {
+        "figure_count": len(drawn),
+        "sections": content.sections(drawn, shown.kinds),
+        "selects": content.selects(figures, shown.kinds),
     }
-    verdicts = {"parity": parity.read(inputs.parity)}
-    result = summaries.build(heads, numbers, books, times, made_with, verdicts)
-    values = _values(config, settings, frame, heads, books, times, result)
+    groups = [group for section in values["sections"] for group in section["groups"]]
+    values["drawn_ids"] = {group["id"] for group in groups}
     html = page.render(templates, values, script_json(result))
     with replacing(report) as temporary:
         temporary.write_text(html, encoding="utf-8")
         write_json(summary, result)
-    _LOG.info("%s: %d figures, %.1f MB", Path(report).name, values["figure_count"], len(html) / 1e6)
+    _LOG.info("%s: %d figures, %.1f MB", Path(report).name, len(drawn), len(html) / 1e6)
+
+
+class _Shown:
+    """Everything that gives figures, read from the inputs."""
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        frame: pd.DataFrame,
+        summary: Mapping[str, object],
+        config_samples: Mapping[str, Mapping[str, object]],
+        names: Sequence[str],
+    ) -> None:
+        self._summary, self._frame = summary, frame
+        self._read = {
+            name: tables.read(getattr(inputs, name), layout)
+            for name, layout in (
+                ("gains", tables.GAINS),
+                ("spectra", tables.SPECTRA),
+                ("roc", tables.ROC),
+                ("slices", tables.SLICES),
+                ("weights", tables.WEIGHTS),
+                ("importance", tables.IMPORTANCE),
+                ("uncertainties", tables.UNCERTAINTIES),
+                ("calibration", tables.CALIBRATION),
+            )
+        }
+        self._displays = verdicts.displays(inputs.displays)
+        self._histories = verdicts.histories(inputs.histories)
+        more = [
+            sample for one in self._read.values() if "sample" in one for sample in one["sample"]
+        ]
+        roc_ = self._read["roc"]
+        more += [*roc_["signal"], *roc_["background"]]
+        more += [event["sample"] for events in self._displays.values() for event in events]
+        self.kinds = samples.kinds(config_samples, [*names, *dict.fromkeys(more)])
+
+    def figures(self, qt_split: float) -> Iterator[Figure]:
+        """Yield every figure of the page."""
+        frame, read = self._frame, self._read
+        bosons = frozenset(frame.loc[frame["axis"] == "qt", "sample"])
+        context = shared.Context(self.kinds, qt_split, bosons)
+        yield from training.figures(self._histories, self._summary["training"])
+        yield from gains.overview(self._summary, context)
+        yield from resolution.figures(tables.together(frame), context)
+        yield from gains.binned(tables.together(read["gains"], tables.GAINS), context)
+        yield from spectra.figures(tables.together(read["spectra"], tables.SPECTRA), context)
+        yield from roc.figures(tables.together(read["roc"], tables.ROC), context)
+        yield from resolution.slices(tables.together(read["slices"], tables.SLICES), context)
+        yield from interpretation.weights(read["weights"], context)
+        yield from interpretation.importance(read["importance"], context)
+        yield from interpretation.displays(self._displays, context)
+        yield from calibration.figures(read["calibration"], context)
+        yield from uncertainties.figures(read["uncertainties"], context)
 
 
 def _values(
     config: Config,
     settings: Mapping[str, object],
-    frame: pd.DataFrame,
-    heads: Mapping[str, list[headlines.Headline]],
-    books: Sequence[ledgers.Ledger],
-    times: Sequence[stages.Stage],
+    found: _Found,
     result: Mapping[str, object],
+    kinds: Mapping[str, samples.Kind],
 ) -> dict[str, object]:
-    names = [*dict.fromkeys(frame["sample"]), *(one.sample for one in books)]
-    names += [sample["sample"] for samples in heads.values() for sample in samples]
-    order = [*(name for name in settings["samples"] if name in names), *dict.fromkeys(names)]
-    kinds = content.kinds(settings["samples"], dict.fromkeys(order))
-    trainings = sorted({*frame["training"], *heads})
+    trainings = sorted({*found.frame["training"], *found.heads})
     many = len(trainings) > 1
-    specs = list(plan.plan(tables.together(frame), config.performance.qt_split))
-    specs.sort(key=lambda spec: list(kinds).index(spec.sample))
-    painter = figures.Painter(config.report.dpi)
-    drawn = []
-    for spec in specs:
-        kind = kinds[spec.sample]
-        drawn.append((spec, painter.draw(spec, kind.origin, kind.label)))
-    groups = content.groups(drawn, kinds, many)
-    overview = rows.overview(result, kinds)
-    leaders = {row["estimator"] for row in overview}
     return {
         "title": config.report.title,
         "nature": _nature(list(kinds.values())),
-        "missing": _missing(frame, heads, books, times),
+        "missing": _missing(found),
         "many_trainings": many,
-        "overview": overview,
-        "has_network": any(row["network"] for row in overview),
-        "leader": leaders.pop() if len(leaders) == 1 else "",
+        "verdicts": rows.verdicts(result),
+        "tests": rows.tests(result),
+        "overviews": rows.overviews(result, kinds),
+        "lead_training": rows.lead_training(result),
         "overview_note": _overview_note(result),
         "matrices": rows.matrices(result, kinds) if many else [],
+        "generalisation": rows.generalisation(result) if many else [],
         "everything": rows.everything(result, kinds),
-        "variation_note": _variation_note(frame),
-        "figure_count": len(drawn),
-        "groups": groups,
-        "drawn_ids": {group["id"] for group in groups},
-        "selects": content.selects(groups),
-        "ledger": rows.ledger(books, kinds),
-        "stages": rows.stages(times),
+        "trainings": rows.trainings(result),
+        "variation_note": _variation_note(found.frame),
+        "ledger": rows.ledger(found.books, kinds),
+        "stages": rows.stages(found.times),
         "parity": rows.parity(result["parity"]),
         "revision": result["revision"],
         "versions": sorted(result["versions"].items()),
         "seeds": sorted(result["seeds"].items()),
         "files": sorted(result["files"].items()),
-        "inputs": rows.inputs(books, kinds),
+        "inputs": rows.inputs(found.books, kinds),
         "config": provenance.config_text(settings),
     }
 
 
-def _nature(kinds: Sequence[content.Kind]) -> str:
+def _nature(kinds: Sequence[samples.Kind]) -> str:
     """Say in one sentence what the page's events are."""
-    simulated = [kind for kind in kinds if kind.sentence == content.SIMULATED]
+    simulated = [kind for kind in kinds if kind.sentence == samples.SIMULATED]
     if not kinds or len(simulated) == len(kinds):
-        return content.SIMULATED
+        return samples.SIMULATED
     if not simulated:
         return "The events of this page were read from files; each sample says what it is."
     others = ", ".join(f"{kind.label} ({kind.origin})" for kind in kinds if kind not in simulated)
-    return f"{content.SIMULATED} Except: {others}."
+    return f"{samples.SIMULATED} Except: {others}."
 
 
-def _missing(
-    frame: pd.DataFrame,
-    heads: Mapping[str, object],
-    books: Sequence[ledgers.Ledger],
-    times: Sequence[stages.Stage],
-) -> list[str]:
+def _missing(found: _Found) -> list[str]:
     """Say what this report was not given, so that an absence is not taken for a result."""
     lines = []
-    if frame.empty:
+    if found.frame.empty:
         lines.append("No performance numbers: the tables are empty.")
-    without = sorted(set(frame["training"]) - set(heads))
+    without = sorted(set(found.frame["training"]) - set(found.heads))
     if without:
         lines.append(
             f"No headline numbers for {', '.join(without)}: gains and their intervals are missing."
         )
     empty = [
         sample["label"]
-        for samples in heads.values()
-        for sample in samples
+        for several in found.heads.values()
+        for sample in several
         if not any(
             bounds["value"] is not None
             for values in sample["estimators"].values()
@@ -176,19 +283,19 @@ def _missing(
     if empty:
         labels = ", ".join(dict.fromkeys(empty))
         lines.append(f"Too few events for a response-corrected resolution: {labels}.")
-    if not books:
+    if not found.books:
         lines.append("No event ledgers: how many events were rejected or repaired is not known.")
-    broken = [one.sample for one in books if not one.balanced]
+    broken = [one.sample for one in found.books if not one.balanced]
     if broken:
         lines.append(f"The event ledger does not add up for {', '.join(broken)}: events were lost.")
-    if not times:
+    if not found.times:
         lines.append("No benchmark files: run time and memory are not known.")
     return lines
 
 
 def _overview_note(result: Mapping[str, object]) -> str:
     trainings = result["trainings"].values()
-    names = {name for samples in trainings for one in samples for name in one["estimators"]}
+    names = {name for several in trainings for one in several for name in one["estimators"]}
     notes = []
     if "deepmet" not in names:
         notes.append(
@@ -200,7 +307,7 @@ def _overview_note(result: Mapping[str, object]) -> str:
 
 
 def _variation_note(frame: pd.DataFrame) -> str:
-    drawn = plan.drawn_variations(frame)
+    drawn = shared.drawn_variations(frame)
     others = sorted(set(frame["variation"]) - set(drawn))
     if not others:
         return ""

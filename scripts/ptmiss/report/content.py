@@ -1,50 +1,32 @@
-"""What the performance part of the page shows: figures with their captions, by sample."""
+"""What the page shows of the figures: by section and group, with captions and files."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup
 
-from ptmiss.report.figures import Drawn, describe
+from ptmiss.report.chart import Figure, Picture
 from ptmiss.report.page import data_address
-from ptmiss.report.plan import AXES, FORMS, QUANTITIES, Spec
-from ptmiss.report.tables import TOGETHER, as_csv
-from ptmiss.report.text import count
+from ptmiss.report.plots.gains import ALL
+from ptmiss.report.plots.resolution import FORMS
+from ptmiss.report.samples import Kind
+from ptmiss.report.tables import TOGETHER
 
-SIMULATED = (
-    "Parametric simulation: generated collisions in a simplified detector, kinder than a real one. "
-    "Not a result of any experiment."
-)
+SECTIONS = {
+    "training": "Training curves",
+    "performance": "Performance: recoil of the boson",
+    "final-states": "Final states",
+    "slices": "Slices",
+    "interpretation": "Interpretation",
+    "calibration": "Calibration",
+    "uncertainties": "Uncertainties",
+}
+"""Sections that hold figures, in the order of the page."""
 
-
-@dataclass(frozen=True)
-class Kind:
-    """What a sample is. `origin` is printed on its figures, `sentence` stands in its text."""
-
-    label: str
-    origin: str
-    sentence: str
-
-
-def kinds(samples: Mapping[str, Mapping[str, object]], names: Iterable[str]) -> dict[str, Kind]:
-    """Return what each of the named samples is, according to the configuration's `samples`."""
-    return {name: _kind(name, samples.get(name)) for name in names}
-
-
-def _kind(name: str, sample: Mapping[str, object] | None) -> Kind:
-    if sample is None:
-        text = "Not in the configuration: what these events are is not known."
-        return Kind(name, "Origin unknown", text)
-    label = str(sample.get("label", name))
-    if sample.get("source") == "simulated":
-        return Kind(label, "Parametric simulation", SIMULATED)
-    if sample.get("is_data"):
-        return Kind(label, "Recorded collisions", "Recorded collisions, read from files.")
-    text = "Simulated collisions, read from files; the simulation is not ours."
-    return Kind(label, "Simulation from files", text)
+_BY_TRAINING = ("training", "interpretation", "calibration", "uncertainties")
+_GROUPS = {ALL: "All final states", "all": "All trainings"}
 
 
 def identifier(*parts: str) -> str:
@@ -58,95 +40,118 @@ def identifier(*parts: str) -> str:
     )
 
 
-def figure(spec: Spec, drawn: Drawn, kind: Kind, many_trainings: bool) -> dict[str, object]:
+def entry(figure: Figure, picture: Picture) -> dict[str, object]:
     """Return what the template needs of one figure."""
-    quantity, axis = QUANTITIES[spec.quantity], AXES[spec.axis]
-    form = f", {FORMS[spec.form]}" if FORMS[spec.form] else ""
-    definition = quantity.definition
-    if spec.quantity == "response" and spec.axis != "qt":
-        # without a boson, the response is the one to the true pTmiss
-        definition = QUANTITIES["response_met"].definition
-    alt = f"{kind.label}: {describe(spec, drawn)}. {kind.origin}."
-    whose = f" Training {spec.training}." if many_trainings and spec.training != TOGETHER else ""
-    subset = f", {spec.subset}" if spec.subset else ""
-    heading = f"{quantity.words.capitalize()} against {axis.words}{subset}{form}"
+    n = picture.outside
+    outside = (
+        f" {n} point{'s lie' if n > 1 else ' lies'} outside the drawn range; the table has "
+        f"{'them' if n > 1 else 'it'}."
+        if n
+        else ""
+    )
+    pair = [part for part in figure.parts if part != figure.training]
     return {
-        "id": identifier("figure", *spec.parts),
-        "sample": spec.sample,
-        "training": spec.training,
-        "quantity": spec.quantity,
-        "axis": spec.axis,
-        "form": spec.form,
-        "against": axis.words + subset,
-        "words": f"{spec.name} {alt} {heading}".lower(),
-        "image": Markup(data_address("image/png", drawn.png)),
-        "table": Markup(data_address("text/csv", as_csv(spec.rows))),
-        "alt": alt,
-        "width": drawn.width,
-        "height": drawn.height,
-        "heading": heading,
-        "caption": f"{kind.label}.{whose} {definition} {_numbers(spec, drawn)}",
+        "id": identifier("figure", *figure.parts),
+        "sample": figure.sample,
+        "training": figure.training,
+        "quantity": figure.quantity[0],
+        "axis": figure.axis[0],
+        "form": figure.form,
+        "section": figure.section,
+        "pair": identifier(*pair) if figure.training not in ("", TOGETHER) else "",
+        "words": " ".join([*figure.parts, figure.alt, figure.heading]).lower(),
+        "image": Markup(data_address("image/png", picture.png)),
+        "pdf": Markup(data_address("application/pdf", picture.pdf)),
+        "table": Markup(data_address("text/csv", figure.table)),
+        "alt": figure.alt,
+        "width": picture.width,
+        "height": picture.height,
+        "heading": figure.heading,
+        "caption": figure.caption + outside,
     }
 
 
-def _numbers(spec: Spec, drawn: Drawn) -> str:
-    text = (
-        f"{count(drawn.n_events)} test events between {drawn.low:g} and "
-        f"{drawn.high:g}{' GeV' if '[GeV]' in AXES[spec.axis].symbol else ''}."
-    )
-    if drawn.empty_bins:
-        n = len(drawn.empty_bins)
-        text += f" {n} bin{'s' if n > 1 else ''} without a value for lack of events."
-    if drawn.outside:
-        text += f" {drawn.outside} points lie outside the drawn range; the table has them."
-    return text
-
-
-def groups(
-    drawn: Iterable[tuple[Spec, Drawn]], kinds_of: Mapping[str, Kind], many_trainings: bool
+def sections(
+    drawn: Iterable[tuple[Figure, Picture]], kinds: Mapping[str, Kind]
 ) -> list[dict[str, object]]:
-    """Return the figures by sample; within one, equal figures of several trainings side by side."""
-    found: dict[str, dict[str, object]] = {}
-    ranked: dict[str, list[tuple[tuple[int, str], str, dict[str, object]]]] = {}
-    place: dict[tuple[str, str, str], int] = {}
-    for spec, result in drawn:
-        kind = kinds_of[spec.sample]
-        group = found.setdefault(
-            spec.sample,
+    """Return the sections that have figures, each with its groups.
+
+    Within a group equal figures of several trainings stand side by side; samples are in the order
+    of `kinds`, what holds all of them first.
+    """
+    found: dict[str, dict[str, list[tuple[Figure, Picture]]]] = {}
+    for figure, picture in drawn:
+        found.setdefault(figure.section, {}).setdefault(figure.group, []).append((figure, picture))
+    order = [*_GROUPS, *kinds]
+    return [
+        {
+            "id": section,
+            "label": SECTIONS[section],
+            "groups": [
+                _group(section, name, groups[name], kinds)
+                for name in sorted(groups, key=_place(order))
+            ],
+        }
+        for section in SECTIONS
+        if (groups := found.get(section))
+    ]
+
+
+def _place(order: Sequence[str]):
+    return lambda name: (order.index(name) if name in order else len(order), name)
+
+
+def _group(
+    section: str,
+    name: str,
+    members: list[tuple[Figure, Picture]],
+    kinds: Mapping[str, Kind],
+) -> dict[str, object]:
+    ranks: dict[tuple[str, ...], int] = {}
+    for figure, _ in members:
+        pair = tuple(part for part in figure.parts if part != figure.training)
+        ranks.setdefault(pair, len(ranks))
+
+    def rank(member: tuple[Figure, Picture]) -> tuple[int, str]:
+        figure = member[0]
+        pair = tuple(part for part in figure.parts if part != figure.training)
+        return ranks[pair], figure.training
+
+    ordered = [(figure, entry(figure, picture)) for figure, picture in sorted(members, key=rank)]
+    label = _GROUPS.get(name) or (kinds[name].label if name in kinds else name)
+    if section in _BY_TRAINING and name not in _GROUPS:
+        label = f"Training {name}"
+    return {
+        "id": identifier("sample" if section in ("performance", "final-states") else section, name),
+        "label": label,
+        "text": members[0][0].group_text,
+        "figures": [one for figure, one in ordered if not figure.further],
+        "further": [one for figure, one in ordered if figure.further],
+        "empty_bins": [
             {
-                "id": identifier("sample", spec.sample),
-                "label": kind.label,
-                "text": kind.sentence,
-                "empty_bins": [],
-            },
-        )
-        rank = place.setdefault((spec.quantity, spec.axis, spec.form), len(place))
-        entry = figure(spec, result, kind, many_trainings)
-        ranked.setdefault(spec.sample, []).append(((rank, spec.training), spec.form, entry))
-        if result.empty_bins and spec.form != "rms":
-            ranges = ", ".join(f"{low:g}\u2013{high:g}" for low, high in result.empty_bins)
-            group["empty_bins"].append(f"{entry['heading']}: {ranges}")
-    for sample, group in found.items():
-        ordered = sorted(ranked[sample], key=lambda item: item[0])
-        group["figures"] = [entry for _, form, entry in ordered if form != "rms"]
-        group["further"] = [entry for _, form, entry in ordered if form == "rms"]
-    return list(found.values())
+                "heading": figure.heading,
+                "bins": ", ".join(f"{low:g}\u2013{high:g}" for low, high in figure.empty_bins),
+            }
+            for figure, _ in ordered
+            if figure.empty_bins
+        ],
+    }
 
 
-def selects(groups_: Iterable[Mapping[str, object]]) -> list[dict[str, object]]:
+def selects(figures: Sequence[Figure], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
     """Return the choices of the filter: only those with more than one option."""
-    entries = [e for group in groups_ for e in (*group["figures"], *group["further"])]
-    samples = {group["figures"][0]["sample"]: group["label"] for group in groups_}
-    quantities = {e["quantity"]: QUANTITIES[e["quantity"]].words for e in entries}
-    axes = {e["axis"]: e["against"] for e in entries}
-    trainings = {e["training"]: e["training"] for e in entries}
-    forms = {e["form"]: FORMS[e["form"]] for e in entries if FORMS[e["form"]]}
+    found = {figure.sample for figure in figures if figure.sample}
     choices = (
-        ("sample", "Sample", samples),
-        ("training", "Training", trainings),
-        ("quantity", "Quantity", quantities),
-        ("axis", "Against", axes),
-        ("form", "Form", forms),
+        ("section", "Section", {f.section: SECTIONS[f.section] for f in figures}),
+        ("sample", "Sample", {name: kind.label for name, kind in kinds.items() if name in found}),
+        (
+            "training",
+            "Training",
+            {f.training: _GROUPS.get(f.training, f.training) for f in figures if f.training},
+        ),
+        ("quantity", "Quantity", dict(f.quantity for f in figures if f.quantity[0])),
+        ("axis", "Against", dict(f.axis for f in figures if f.axis[0])),
+        ("form", "Form", {f.form: FORMS[f.form] for f in figures if FORMS[f.form]}),
     )
     return [
         {

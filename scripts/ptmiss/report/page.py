@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
 from ptmiss.report.text import clean, clean_lines
+
+STYLES = ("page.css", "figures.css")
+SCRIPTS = ("page.js", "compare.js")
 
 
 def data_address(kind: str, content: bytes | str) -> str:
@@ -36,12 +39,12 @@ def _digest(text: str) -> str:
 def render(templates: Path, values: Mapping[str, object], summary_json: str) -> str:
     """Return the page as text.
 
-    templates: folder of page.html.j2, page.css and page.js. values: what the template shows; every
-    string among them is cleaned (`text.clean`) and escaped. summary_json: JSON already made safe
-    for a script element (`text.script_json`). A name that the template misses is an error.
+    templates: folder of page.html.j2 and its parts, style sheets and scripts. values: what the
+    template shows; every string among them is cleaned (`text.clean`) and escaped. summary_json:
+    JSON already made safe for a script element (`text.script_json`). A name that the template
+    misses is an error.
     """
-    style = (templates / "page.css").read_text(encoding="utf-8")
-    script = (templates / "page.js").read_text(encoding="utf-8")
+    style, script = (_joined(templates, names) for names in (STYLES, SCRIPTS))
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
         autoescape=True,
@@ -60,6 +63,10 @@ def render(templates: Path, values: Mapping[str, object], summary_json: str) -> 
         summary_json=Markup(summary_json),
         policy=policy(style, script),
     )
+
+
+def _joined(templates: Path, names: Sequence[str]) -> str:
+    return "\n".join((templates / name).read_text(encoding="utf-8") for name in names)
 
 
 class _Lines(str):

@@ -82,8 +82,18 @@ def digest_of(hashes: Iterable[str]) -> str:
 
 
 def files(paths: Iterable[str | os.PathLike[str]]) -> dict[str, str]:
-    """Return name -> SHA-256 of the files a page was drawn from; names, never folders."""
-    return {Path(path).name: sha256(path) for path in sorted(map(str, paths))}
+    """Return name -> SHA-256 of the files a page was drawn from.
+
+    The name is the end of the path that tells a file from the others; never an absolute path.
+    """
+    every = sorted({Path(path).absolute() for path in paths})
+    found = {}
+    for path in every:
+        depth = 1
+        while any(other != path and other.parts[-depth:] == path.parts[-depth:] for other in every):
+            depth += 1
+        found["/".join(path.parts[-depth:])] = sha256(path)
+    return found
 
 
 def config_text(config: Mapping[str, object]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
-from ptmiss.report.content import Kind, identifier
+from ptmiss.report.content import identifier
 from ptmiss.report.ledgers import Ledger
+from ptmiss.report.samples import Kind
 from ptmiss.report.stages import Stage
 from ptmiss.report.style import looks
 from ptmiss.report.text import DASH, count, number
@@ -28,31 +29,203 @@ QUANTITY_NAMES = {
 }
 
 
-def overview(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
-    """Return the rows of the first screen: each sample's leading estimator."""
-    return [row for row in _all_rows(summary, kinds) if row["leads"]]
+def overviews(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
+    """Return the tables of the first screen: one a training, a row for each final state."""
+    rows = [row for row in _all_rows(summary, kinds) if row["leads"]]
+    tables = []
+    for training in summary["trainings"]:
+        own = [row for row in rows if row["training"] == training]
+        leaders = {row["estimator"] for row in own}
+        tables.append(
+            {
+                "training": training,
+                "id": identifier("gains", training),
+                "leader": leaders.pop() if len(leaders) == 1 else "",
+                "network": any(row["network"] for row in own),
+                "rows": own,
+            }
+        )
+    return [table for table in tables if table["rows"]]
 
 
 def matrices(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
-    """Return gains over PUPPI, over PF and responses: tables of final states against trainings."""
-    leading = overview(summary, kinds)
+    """Return gains over PUPPI, over PF, responses and ways to the oracle: tables of final states
+    against trainings, the best of each row marked."""
+    leading = [row for row in _all_rows(summary, kinds) if row["leads"]]
     trainings = list(summary["trainings"])
+    general = summary["generalisation"]
     tables = []
     for over, name, heading in (
         ("over_puppi", "gains-puppi", "Gain over PUPPI [%]"),
         ("over_pf", "gains-pf", "Gain over PF [%]"),
         ("plateau", "responses", "Response on the plateau"),
+        ("to_oracle", "ways", "Way from PUPPI to the oracle [%]"),
     ):
         lines: dict[tuple[str, str], dict[str, object]] = {}
         for row in leading:
             line = lines.setdefault((row["label"], row["quantity"]), {**row, "gains": {}})
             line["gains"][row["training"]] = row[over]
         filled = [
-            {**line, "gains": [line["gains"].get(training, _gain(None)) for training in trainings]}
+            {**line, "gains": _marked([line["gains"].get(t, _gain(None)) for t in trainings], over)}
             for line in lines.values()
         ]
-        tables.append({"name": name, "heading": heading, "trainings": trainings, "rows": filled})
+        key = f"mean_gain_{over}"
+        means = [_points(general.get(t, {}).get(key)) for t in trainings]
+        best = [general.get(t, {}).get(over.replace("over", "best_over")) for t in trainings]
+        tables.append(
+            {
+                "name": name,
+                "heading": heading,
+                "trainings": trainings,
+                "rows": filled,
+                "means": means if any(mean != DASH for mean in means) else [],
+                "best": [DASH if n is None else str(n) for n in best],
+            }
+        )
     return tables
+
+
+def _marked(cells: list[dict[str, object]], over: str) -> list[dict[str, object]]:
+    """Return the cells with `best` at the largest gain and `heat`, 0 to 5 for good, -1 for bad."""
+    values = [cell.get("number") for cell in cells]
+    known = [value for value in values if value is not None]
+    gains = over != "plateau"
+    return [
+        {
+            **cell,
+            "best": gains and len(known) > 1 and value is not None and value == max(known),
+            "heat": "" if value is None or not gains else _heat(value),
+        }
+        for cell, value in zip(cells, values, strict=True)
+    ]
+
+
+def _heat(value: float) -> str:
+    """Return a class of the page's style: how large a gain is."""
+    return "loss" if value < 0 else f"heat{min(int(value * 10), 5)}"
+
+
+def generalisation(summary: Mapping[str, object]) -> list[dict[str, str]]:
+    """Return one row a training: mean gains and in how many final states it is the best."""
+    return [
+        {
+            "training": training,
+            "puppi": _points(one.get("mean_gain_over_puppi")),
+            "pf": _points(one.get("mean_gain_over_pf")),
+            "best": f"{one.get('best_over_puppi', 0)} of {one['final_states']}",
+        }
+        for training, one in summary["generalisation"].items()
+    ]
+
+
+def lead_training(summary: Mapping[str, object]) -> str:
+    """Return the training that the first screen shows: the one of the largest mean gain."""
+    general = summary["generalisation"]
+    found = {name: one.get("mean_gain_over_puppi") for name, one in general.items()}
+    known = {name: value for name, value in found.items() if value is not None}
+    return max(known, key=known.get) if known else next(iter(summary["trainings"]), "")
+
+
+def verdicts(summary: Mapping[str, object]) -> list[dict[str, object]]:
+    """Return what the first screen says of gates, closures, parity and ledgers.
+
+    state: "good", "bad" or "none" where nothing was judged; lines: what failed.
+    """
+    found = []
+    for training, one in summary["gate"].items():
+        if one["judged"] or not one["passed"]:
+            said = "accepted" if one["passed"] else "refused"
+            found.append(_verdict(f"gate {training}: {said}", one, "verdicts"))
+    for training, one in summary["closure"].items():
+        tests = one["tests"]
+        passed = sum(bool(test.get("passed")) for test in tests)
+        said = f"closure {training}: {passed} of {len(tests)} tests hold"
+        found.append(_verdict(said, one, "verdicts"))
+    for training, one in summary["parity"].items():
+        worst, limit = max(one["largest_difference_gev"].values()), one["limit_gev"]
+        found.append(
+            {
+                "text": f"ONNX {training}: within {worst:.1g} GeV",
+                "state": "good" if worst <= limit else "bad",
+                "link": "parity",
+            }
+        )
+    ledgers_ = summary["ledger"].values()
+    if ledgers_:
+        held = all(one["balanced"] for one in ledgers_)
+        events = sum(one["in"] for one in ledgers_)
+        said = "adds up" if held else "is broken"
+        text = f"ledger of {count(events)} events {said}"
+        found.append({"text": text, "state": "good" if held else "bad", "link": "ledger"})
+    return found
+
+
+def _verdict(text: str, one: Mapping[str, object], link: str) -> dict[str, object]:
+    return {"text": text, "state": "good" if one["passed"] else "bad", "link": link}
+
+
+def tests(summary: Mapping[str, object]) -> list[dict[str, object]]:
+    """Return one row for each test of gates and closures, failed ones first."""
+    rows = []
+    for stage in ("gate", "closure"):
+        for training, one in summary[stage].items():
+            for test in one["tests"]:
+                rows.append(
+                    {
+                        "stage": stage,
+                        "training": training,
+                        "name": str(test.get("name") or test.get("quantity") or ""),
+                        "what": " ".join(
+                            str(test[key])
+                            for key in ("what", "estimator", "sample", "region")
+                            if test.get(key)
+                        ),
+                        "value": _any_number(test.get("value")),
+                        "limit": _limit(test),
+                        "passed": bool(test.get("passed")),
+                    }
+                )
+            if not one["tests"] and not one["passed"]:
+                rows.append(
+                    {
+                        "stage": stage, "training": training, "name": "nothing to judge by",
+                        "what": "", "value": DASH, "limit": DASH, "passed": False,
+                    }
+                )  # fmt: skip
+    return sorted(rows, key=lambda row: row["passed"])
+
+
+def _limit(test: Mapping[str, object]) -> str:
+    if "limit" in test:
+        bound = f"at {test['bound']} " if test.get("bound") else ""
+        return bound + _any_number(test["limit"])
+    low, high = test.get("low"), test.get("high")
+    if low is None and high is None:
+        return DASH
+    if high is None:
+        return f"at least {low:g}"
+    return f"{'' if low is None else f'{low:g}'}\u2013{high:g}"
+
+
+def _any_number(value: object) -> str:
+    return (
+        number(value) if isinstance(value, int | float) else DASH if value is None else str(value)
+    )
+
+
+def trainings(summary: Mapping[str, object]) -> list[dict[str, str]]:
+    """Return one row for each trained network."""
+    return [
+        {
+            "training": training,
+            "epochs": f"{one['best_epoch']} of {one['epochs']}",
+            "train": count((one.get("events") or {}).get("train") or 0),
+            "validation": count((one.get("events") or {}).get("validation") or 0),
+            "parameters": count(one.get("parameters") or 0),
+            "seed": str(one["seed"]),
+        }
+        for training, one in summary["training"].items()
+    ]
 
 
 def everything(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
@@ -94,6 +267,7 @@ def _sample_rows(
             continue
         response = estimator["plateau_response"]
         gains = values["gain_over"]
+        way = _points(values["way_to_oracle"]) if name != "puppi" else DASH
         label = kinds[sample["sample"]].label
         if sample["variation"] != "nominal":
             label += f" ({sample['variation']})"
@@ -119,7 +293,12 @@ def _sample_rows(
                     "text": number(response["value"]) if response else DASH,
                     "interval": "",
                 },
-                "way": _points(values["way_to_oracle"]) if name != "puppi" else DASH,
+                "way": way,
+                "to_oracle": {
+                    "text": way,
+                    "interval": "",
+                    "number": values["way_to_oracle"],
+                },
                 "events": count(sample["n_events"]),
             }
         )
@@ -131,13 +310,13 @@ def _value(sample: Mapping[str, object], name: str, quantity: str) -> str:
     return number(None if values is None else values["value"])
 
 
-def _gain(gain: Mapping[str, object] | None) -> dict[str, str]:
+def _gain(gain: Mapping[str, object] | None) -> dict[str, object]:
     if gain is None or gain["value"] is None:
         return {"text": DASH, "interval": ""}
     interval = ""
     if gain["low"] is not None and gain["high"] is not None:
         interval = f"[{_points(gain['low'])}, {_points(gain['high'])}]"
-    return {"text": _points(gain["value"]), "interval": interval}
+    return {"text": _points(gain["value"]), "interval": interval, "number": gain["value"]}
 
 
 def _points(value: float | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mplhep import style as hep
@@ -43,7 +43,9 @@ _STORED = {
     "deepmet_resolution": "DeepMET resolution",
     "deepmet_response": "DeepMET response",
 }
-_TRAINED = ("deepmet", "calibrated")
+TRAINED = ("calibrated", "deepmet")
+"""Estimators that a training makes, the one that counts first."""
+
 # several trainings in one figure: filled markers, the first in the colour of DeepMET
 _TRAINED_LOOKS = (
     ("#D55E00", "D"),
@@ -57,6 +59,11 @@ _TRAINED_LOOKS = (
 )
 _FURTHER_COLOURS = ("#009E73", "#882255", "#332288", "#999933", "#661100", "#6699CC")
 _FURTHER_MARKERS = ("^", "X", "<", ">", "p", "h")
+
+_CYCLE = (
+    *(("#0072B2", "s"), ("#D55E00", "D"), ("#009E73", "^"), ("#E69F00", "o"), ("#CC79A7", "P")),
+    *(("#56B4E9", "v"), ("#332288", "X"), ("#882255", "<"), ("#999933", ">"), ("#661100", "p")),
+)
 
 FIGURE_SIZE = (6.0, 5.2)
 """Inches; with the page's half column of about 470 pixels a letter is about 12 pixels high."""
@@ -97,7 +104,7 @@ def looks(estimators: Iterable[str]) -> dict[str, Look]:
     names = set(estimators)
     chosen = {name: _KNOWN[name] for name in names if name in _KNOWN}
     further = sorted(names - set(_KNOWN))
-    trained = [name for name in further if name.split(":")[0] in _TRAINED]
+    trained = [name for name in further if name.split(":")[0] in TRAINED]
     for i, name in enumerate(trained):
         known, _, training = name.partition(":")
         colour, marker = _TRAINED_LOOKS[i % len(_TRAINED_LOOKS)]
@@ -114,3 +121,20 @@ def looks(estimators: Iterable[str]) -> dict[str, Look]:
             50 + i,
         )
     return dict(sorted(chosen.items(), key=lambda item: (item[1].order, item[0])))
+
+
+def training_looks(names: Iterable[str]) -> dict[str, Look]:
+    """Return the look of each training, the same as that of its DeepMET among others."""
+    chosen = sorted(set(names))
+    return {
+        name: Look(shorten(name, 26), *_TRAINED_LOOKS[i % len(_TRAINED_LOOKS)], True, i)
+        for i, name in enumerate(chosen)
+    }
+
+
+def cycle(names: Iterable[str], words: Mapping[str, str] | None = None) -> dict[str, Look]:
+    """Return looks for things that are no estimators, in their order; words: what to call them."""
+    return {
+        name: Look(shorten((words or {}).get(name, name), 30), *_CYCLE[i % len(_CYCLE)], True, i)
+        for i, name in enumerate(dict.fromkeys(names))
+    }

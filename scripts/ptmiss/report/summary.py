@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 from ptmiss.report import headlines as heads
@@ -9,9 +10,13 @@ from ptmiss.report.headlines import Headline, Key
 from ptmiss.report.ledgers import Ledger
 from ptmiss.report.provenance import digest_of
 from ptmiss.report.stages import Stage
+from ptmiss.report.style import TRAINED
 
 FORMAT = 1
 """Number of the layout of summary.json; it grows when a reader would have to change."""
+
+VERDICTS = ("parity", "closure", "gate", "training")
+"""What summary.json says of each training besides its numbers."""
 
 
 def build(
@@ -24,8 +29,8 @@ def build(
 ) -> dict[str, object]:
     """Return the content of summary.json.
 
-    numbers: `headlines.index` of the tables, for the RMS forms; verdicts: "parity" and "closure"
-    -> training -> what the stages export and closure wrote, empty where they did not run.
+    numbers: `headlines.index` of the tables, for the RMS forms; verdicts: one of `VERDICTS` ->
+    training -> what the stages export, closure, gate and train wrote, empty where they did not run.
     """
     return {
         "format": FORMAT,
@@ -33,12 +38,39 @@ def build(
             training: [_sample(training, sample, numbers) for sample in samples]
             for training, samples in headlines.items()
         },
-        "parity": dict(verdicts.get("parity", {})),
-        "closure": dict(verdicts.get("closure", {})),
+        "generalisation": _generalisation(headlines),
+        **{name: dict(verdicts.get(name, {})) for name in VERDICTS},
         "ledger": {ledger.sample: _ledger(ledger) for ledger in ledgers},
         "stages": {stage.stage: stage.as_dict() for stage in stages},
         **provenance,
     }
+
+
+def _generalisation(headlines: Mapping[str, list[Headline]]) -> dict[str, dict[str, object]]:
+    """Return, for each training with a network, its mean gain over PUPPI and PF in all final states
+    and in how many it is the best."""
+    gains: dict[str, dict[tuple[str, str], dict[str, float]]] = {"puppi": {}, "pf": {}}
+    for training, samples in headlines.items():
+        for sample in samples:
+            name = next((one for one in TRAINED if one in sample["estimators"]), None)
+            if name is None or sample["variation"] != "nominal":
+                continue
+            for quantity in heads.quantities(sample):
+                for over, found in gains.items():
+                    gain = heads.gain(sample, name, over, quantity)
+                    if gain is not None and gain["value"] is not None:
+                        cell = found.setdefault((sample["sample"], quantity), {})
+                        cell[training] = gain["value"]
+    result: dict[str, dict[str, object]] = {}
+    for over, found in gains.items():
+        for training in sorted({name for cell in found.values() for name in cell}):
+            own = [cell[training] for cell in found.values() if training in cell]
+            entry = result.setdefault(training, {"final_states": len(own)})
+            entry[f"mean_gain_over_{over}"] = math.fsum(own) / len(own)
+            entry[f"best_over_{over}"] = sum(
+                cell.get(training) == max(cell.values()) for cell in found.values()
+            )
+    return result
 
 
 def _sample(training: str, sample: Headline, numbers: Mapping[Key, float]) -> dict[str, object]:

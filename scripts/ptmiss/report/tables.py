@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,48 +28,139 @@ COLUMNS = (
 )
 """Columns of performance/{training}.csv: tidy, one number a row."""
 
-_TEXT = ("sample", "variation", "estimator", "axis", "quantity")
-_NUMBERS = tuple(name for name in COLUMNS if name not in _TEXT)
 _REMEDY = "delete it and run the workflow again"
 
 
-def read(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
-    """Read performance tables into one frame with the further first column `training`.
+@dataclass(frozen=True)
+class Layout:
+    """A kind of table: its columns, those that hold words, those that may be infinite, and which
+    rows must not be repeated. suffix: what follows the training in the file's name, or empty where
+    the training is the folder."""
 
-    The training is the file's stem. An empty number becomes NaN and is drawn as an empty bin.
-    Rows keep the order of the files (sorted by training) and within a file. Raises `UserError`
-    for a file that cannot be read, misses a column, holds a word in place of a number, or names
-    the same number twice.
+    stage: str
+    columns: tuple[str, ...]
+    words: tuple[str, ...]
+    edges: tuple[str, ...] = ("bin_low", "bin_high")
+    suffix: str = ""
+    once: bool = True
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The columns that hold numbers."""
+        return tuple(name for name in self.columns if name not in self.words)
+
+    @property
+    def key(self) -> list[str]:
+        """The columns that say what a number is of."""
+        return [name for name in self.columns if name in (*self.words, *self.edges)]
+
+
+_VALUE = ("value", "err_low", "err_high")
+_BIN = ("bin_low", "bin_high")
+
+PERFORMANCE = Layout(
+    "performance", COLUMNS, ("sample", "variation", "estimator", "axis", "quantity"), suffix=".csv"
+)
+SLICES = Layout(
+    "performance", ("slice", *COLUMNS), ("slice", *PERFORMANCE.words), suffix=".slices.csv"
+)
+GAINS = Layout(
+    "performance",
+    ("sample", "variation", "estimator", "over", "axis", *_BIN, "quantity", *_VALUE, "n_events"),
+    ("sample", "variation", "estimator", "over", "axis", "quantity"),
+    suffix=".gains.csv",
+)
+SPECTRA = Layout(
+    "performance",
+    ("sample", "variation", "estimator", "spectrum", *_BIN, *_VALUE, "n_events"),
+    ("sample", "variation", "estimator", "spectrum"),
+    suffix=".spectra.csv",
+)
+ROC = Layout(
+    "performance",
+    (
+        "signal", "background", "estimator", "threshold",
+        "signal_efficiency", "signal_low", "signal_high",
+        "background_efficiency", "background_low", "background_high",
+    ),
+    ("signal", "background", "estimator"),
+    ("threshold",),
+    ".roc.csv",
+)  # fmt: skip
+UNCERTAINTIES = Layout(
+    "performance",
+    (
+        "sample", "estimator", "axis", *_BIN, "quantity",
+        "nominal", "stat_low", "stat_high", "source", "up", "down",
+    ),
+    ("sample", "estimator", "axis", "quantity", "source"),
+    suffix=".uncertainties.csv",
+)  # fmt: skip
+WEIGHTS = Layout(
+    "interpret",
+    ("sample", "estimator", "group", "axis", *_BIN, *_VALUE, "n_candidates"),
+    ("sample", "estimator", "group", "axis"),
+    suffix=".weights.csv",
+)
+IMPORTANCE = Layout(
+    "interpret",
+    ("sample", "feature", "quantity", *_VALUE, "n_events"),
+    ("sample", "feature", "quantity"),
+    (),
+    ".importance.csv",
+)
+CALIBRATION = Layout(
+    "calibrate",
+    ("table", "estimator", "dataset", "axis", *_BIN, "quantity", *_VALUE),
+    ("table", "estimator", "dataset", "axis", "quantity"),
+    once=False,
+)
+
+
+def read(paths: Iterable[str | os.PathLike[str]], layout: Layout = PERFORMANCE) -> pd.DataFrame:
+    """Read tables of a kind into one frame with the further first column `training`.
+
+    The training is what stands before the suffix in the file's name. An empty number becomes NaN
+    and is drawn as an empty bin. Rows keep the order of the files (sorted by training) and within
+    a file. Raises `UserError` for a file that cannot be read, misses a column, holds a word in
+    place of a number, or names the same number twice.
     """
-    frames = [_read_one(Path(path)) for path in paths]
+    frames = [_read_one(Path(path), layout) for path in paths]
     names = [frame.attrs["training"] for frame in frames]
     for name in names:
         if names.count(name) > 1:
-            raise UserError(f"--tables: two files are named {name}.csv; a training has one table")
+            raise UserError(
+                f"--tables: two files are named {name}{layout.suffix}; a training has one table"
+            )
     frames.sort(key=lambda frame: frame.attrs["training"])
     for frame in frames:
         frame.insert(0, "training", frame.attrs.pop("training"))
     if not frames:
-        return pd.DataFrame(columns=["training", *COLUMNS])
+        return pd.DataFrame(columns=["training", *layout.columns])
     return pd.concat(frames, ignore_index=True)
 
 
-def _read_one(path: Path) -> pd.DataFrame:
+def training_of(path: Path, suffix: str) -> str:
+    """Return the training a file belongs to."""
+    return path.name.removesuffix(suffix) if suffix else path.absolute().parent.name
+
+
+def _read_one(path: Path, layout: Layout) -> pd.DataFrame:
     manifest.check(path)
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run the stage performance") from None
+        raise UserError(f"{path}: no such file; run the stage {layout.stage}") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
         raise UserError(f"{path}: not a readable table ({error}); {_REMEDY}") from None
-    missing = [name for name in COLUMNS if name not in frame.columns]
+    missing = [name for name in layout.columns if name not in frame.columns]
     if missing:
         raise UserError(
             f"{path}: found the columns {', '.join(map(str, frame.columns[:12]))}; missing "
             f"{', '.join(missing)}; {_REMEDY}"
         )
-    frame = frame[list(COLUMNS)].copy()
-    for name in _NUMBERS:
+    frame = frame[list(layout.columns)].copy()
+    for name in layout.numbers:
         values = pd.to_numeric(frame[name].replace("", "nan"), errors="coerce")
         words = values.isna() & ~frame[name].str.strip().str.lower().isin(["", "nan"])
         if words.any():
@@ -78,22 +170,25 @@ def _read_one(path: Path) -> pd.DataFrame:
                 f"expected a number; {_REMEDY}"
             )
         # an infinite value is no more drawable than a missing one; bin edges may be infinite
-        drawable = values if name.startswith("bin") else values.where(np.isfinite(values))
+        drawable = values if name in layout.edges else values.where(np.isfinite(values))
         frame[name] = drawable.astype(np.float64)
-    twice = frame.duplicated([*_TEXT, "bin_low", "bin_high"])
-    if twice.any():
+    twice = frame.duplicated(layout.key)
+    if layout.once and twice.any():
         row = int(np.flatnonzero(twice.to_numpy())[0])
         raise UserError(
-            f"{path}: line {row + 2}: the second row of the same sample, variation, estimator, "
-            f"axis, bin and quantity; {_REMEDY}"
+            f"{path}: line {row + 2}: the second row of the same "
+            f"{', '.join(name for name in layout.key if name not in _BIN)} and bin; {_REMEDY}"
         )
-    frame.attrs["training"] = path.stem
+    frame.attrs["training"] = training_of(path, layout.suffix)
     return frame
 
 
 def as_csv(frame: pd.DataFrame) -> str:
-    """Return rows as CSV text with the contract's columns, numbers in their shortest exact form."""
-    return frame[list(COLUMNS)].to_csv(index=False, lineterminator="\n")
+    """Return rows as CSV text, numbers in their shortest exact form, without the training where
+    all rows are of the same."""
+    if "training" in frame and frame["training"].nunique() <= 1:
+        frame = frame.drop(columns="training")
+    return frame.to_csv(index=False, lineterminator="\n")
 
 
 TOGETHER = "all"
@@ -103,7 +198,7 @@ MOST_TOGETHER = 4
 """More trainings than this are not drawn into one figure."""
 
 
-def together(frame: pd.DataFrame) -> pd.DataFrame:
+def together(frame: pd.DataFrame, layout: Layout = PERFORMANCE) -> pd.DataFrame:
     """Return the tables of several trainings as one, so that a figure compares them.
 
     Estimators whose numbers agree in all tables (those that nothing trains) are kept once; of the
@@ -112,9 +207,8 @@ def together(frame: pd.DataFrame) -> pd.DataFrame:
     """
     if not 1 < frame["training"].nunique() <= MOST_TOGETHER:
         return frame
-    key = [name for name in COLUMNS if name not in ("value", "err_low", "err_high", "n_events")]
-    once = frame.drop_duplicates(list(COLUMNS))
-    trained = frame["estimator"].isin(set(once.loc[once.duplicated(key), "estimator"]))
+    once = frame.drop_duplicates(list(layout.columns))
+    trained = frame["estimator"].isin(set(once.loc[once.duplicated(layout.key), "estimator"]))
     own = frame[trained].copy()
     own["estimator"] = own["estimator"].str.cat(own["training"], sep=":")
     joined = pd.concat([once[~trained.loc[once.index]], own], ignore_index=True)

@@ -1,0 +1,155 @@
+"""What a figure shows, as plain numbers and words: made without drawing, drawn in any process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+SIMULATION = "Parametric simulation"
+"""Printed on every figure of simulated events of our own."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """The numbers of one estimator, training or group, each of shape (n,); NaN: no value.
+
+    left and right are the edges of bins, or equal where the numbers belong to points. low and high
+    bound the interval that is drawn as a band. style: "points" (a marker in each bin), "line"
+    (through points), "steps" (a histogram).
+    """
+
+    label: str
+    colour: str
+    left: np.ndarray
+    right: np.ndarray
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    marker: str = "o"
+    filled: bool = True
+    style: str = "points"
+    dashed: bool = False
+
+    def over(self, divisor: Series) -> Series:
+        """Return value and interval divided by another series' value in the same bin."""
+        below = dict(zip(divisor.edges(), divisor.value.tolist(), strict=True))
+        by = np.array([below.get(edges, math.nan) for edges in self.edges()], dtype=np.float64)
+        by[~(by > 0.0)] = math.nan
+        return replace(self, value=self.value / by, low=self.low / by, high=self.high / by)
+
+    def edges(self) -> list[tuple[float, float]]:
+        """Return the bins."""
+        return list(zip(self.left.tolist(), self.right.tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure of series over a common axis.
+
+    x, y: axis titles with units, mathtext allowed. what: sample and number of events, printed above
+    the frame on the right. title: of the legend. y_range: "zero" (from zero up), "data" (around the
+    values), "response", "centred" (around zero), or two numbers; x_range: two numbers, or what the
+    series cover. guide: height of a dashed line. ratio: index of the series that the lower panel
+    divides by, and ratio_label its axis title; None for no panel. diagonal: draw y = x.
+    rows: names of the rows of a chart of horizontal intervals, where `value` is horizontal and
+    `left` the index of the row; empty for a usual chart.
+    """
+
+    series: Sequence[Series]
+    x: str
+    y: str
+    what: str
+    origin: str = SIMULATION
+    title: str = ""
+    y_range: str | tuple[float, float] = "zero"
+    x_range: tuple[float, float] | None = None
+    x_log: bool = False
+    y_log: bool = False
+    guide: float | None = None
+    ratio: int | None = None
+    ratio_label: str = ""
+    diagonal: bool = False
+    rows: tuple[str, ...] = ()
+    ticks: tuple[tuple[float, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Display:
+    """One event: candidates in eta and phi before and after weighting, and the pTmiss vectors.
+
+    pt in GeV, eta, phi, weight and group of shape (n,); arrows: label -> (colour, px, py) in GeV.
+    groups: name of a group -> (label, colour), in the order of the legend.
+    """
+
+    what: str
+    pt: np.ndarray
+    eta: np.ndarray
+    phi: np.ndarray
+    weight: np.ndarray
+    group: np.ndarray
+    groups: dict[str, tuple[str, str]]
+    arrows: dict[str, tuple[str, float, float]] = field(default_factory=dict)
+    origin: str = SIMULATION
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn figure. png, pdf: the files; width, height: pixels; outside: points beyond the
+    drawn vertical range."""
+
+    png: bytes
+    pdf: bytes
+    width: int
+    height: int
+    outside: int
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure with all that the page says of it.
+
+    section: of the page; group: heading it stands under, with its sentence `group_text`; parts:
+    what it is called by, unique within a page; sample, training, quantity, axis, form: what the
+    filter chooses by, quantity and axis with their words; further: shown folded below the others;
+    empty_bins: bins without a value for some estimator. table: the numbers as CSV.
+    """
+
+    section: str
+    group: str
+    parts: tuple[str, ...]
+    heading: str
+    caption: str
+    alt: str
+    chart: Chart | Display
+    table: str
+    sample: str = ""
+    training: str = ""
+    quantity: tuple[str, str] = ("", "")
+    axis: tuple[str, str] = ("", "")
+    form: str = "plain"
+    further: bool = False
+    empty_bins: tuple[tuple[float, float], ...] = ()
+    group_text: str = ""
+
+
+def empty_bins(series: Sequence[Series]) -> tuple[tuple[float, float], ...]:
+    """Return the bins in which some series has no value."""
+    found = {
+        edges
+        for one in series
+        for edges, value in zip(one.edges(), one.value.tolist(), strict=True)
+        if math.isnan(value)
+    }
+    return tuple(sorted(found))
+
+
+def span(series: Sequence[Series]) -> tuple[float, float]:
+    """Return the range that finite edges of all series cover; (0, 1) where there is none."""
+    edges = np.concatenate([np.concatenate([one.left, one.right]) for one in series] or [[]])
+    edges = edges[np.isfinite(edges)]
+    if not len(edges) or edges.min() == edges.max():
+        return 0.0, 1.0
+    return float(edges.min()), float(edges.max())

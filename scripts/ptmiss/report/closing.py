@@ -1,0 +1,35 @@
+"""What is said at the end of a run: what was made, and where to look."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+
+def words(results: str | os.PathLike[str]) -> list[str]:
+    """Return the lines; none where the run has not come to the page.
+
+    results: the folder of the results.
+    """
+    page, summary = Path(results, "report", "report.html"), Path(results, "summary.json")
+    if not page.is_file() or not summary.is_file():
+        return []
+    try:
+        found = json.loads(summary.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return []
+    lines = [
+        f"{page}  the page: open it in a browser ({page.stat().st_size / 1e6:.1f} MB)",
+        f"{summary}  its numbers, machine readable",
+    ]
+    for training, one in found.get("generalisation", {}).items():
+        gain = one.get("mean_gain_over_puppi")
+        if gain is not None:
+            model = Path(results, "models", training, "onnx", "model.onnx")
+            lines.append(f"{model}  mean gain over PUPPI {100 * gain:.1f} %")
+    for stage in ("gate", "closure"):
+        refused = [name for name, one in found.get(stage, {}).items() if not one["passed"]]
+        if refused:
+            lines.append(f"{stage} refused {', '.join(refused)}: see the verdicts on the page")
+    return lines

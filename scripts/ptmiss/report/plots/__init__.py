@@ -1,0 +1,1 @@
+"""Which figures each kind of table gives, and what they say."""
