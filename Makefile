@@ -10,10 +10,10 @@ RUN_READY := .venv/.run-$(shell cksum < requirements/run.txt | cut -d' ' -f1)
 TEST_READY := .venv/.test-$(shell cksum < requirements/test.txt | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lock schema envs clean benchmark
+.PHONY: help run test test-slurm test-conda lint lock schema envs clean benchmark
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 $(BIN)/uv:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
@@ -35,12 +35,18 @@ run: $(RUN_READY)  ## everything in config.yaml, to results/report/report.html
 
 # Speed ratios run alone, after the others: two processes side by side would measure each other.
 test: $(TEST_READY) lint  ## the whole test suite
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests -m "not benchmark_ratio" \
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests -m "not benchmark_ratio and not slurm and not conda" \
 	  --numprocesses 2 --dist loadfile --durations 15
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/benchmarks -m benchmark_ratio -s
 
 benchmark: $(TEST_READY)  ## only the speed ratios
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/benchmarks -m benchmark_ratio
+
+test-slurm: $(TEST_READY)  ## a real Slurm on this machine: needs root, may install Debian's packages
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/slurm -m slurm --durations 3
+
+test-conda: $(TEST_READY)  ## environments of rules from a local channel, with a stand-in for conda
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/conda -m conda --durations 3
 
 lint: $(TEST_READY)  ## style and static checks
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ REMOVED, COMPLETED, HELD = "3", "4", "5"
 
 
 def query(command: str, job: str) -> list[str]:
-    """Return JobStatus and ExitCode of a job as condor_q or condor_history know them, or nothing."""
+    """Return JobStatus and ExitCode as condor_q or condor_history know them, or nothing."""
     done = subprocess.run(
         [command, job, "-limit", "1", "-autoformat", "JobStatus", "ExitCode"],
         capture_output=True,

@@ -16,8 +16,8 @@ getenv = True
 batch_name = {name}
 request_cpus = {threads}
 request_memory = {mem_mb}MB
-+MaxRuntimeMinutes = {runtime}
-periodic_remove = JobStatus == 2 && time() - EnteredCurrentStatus > {runtime} * 60
++MaxRuntime = {seconds}
+periodic_remove = JobStatus == 2 && time() - EnteredCurrentStatus > {seconds}
 on_exit_remove = True
 output = {logs}/$(Cluster).out
 error = {logs}/$(Cluster).err
@@ -47,7 +47,7 @@ def description(script: Path, logs: Path) -> str:
         name=job.get("rule") or job["groupid"],
         threads=job.get("threads", 1),
         mem_mb=resources["mem_mb"],
-        runtime=resources["runtime"],
+        seconds=60 * resources["runtime"],
         logs=logs,
         more="".join(f"{line}\n" for line in more),
     )
