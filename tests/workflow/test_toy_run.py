@@ -31,6 +31,7 @@ TOY = {
     "simulate": {"events_per_part": 80, "minbias": {"events": 600, "parts": 1}},
     "train": {"epochs": 1, "compile": False},
     "performance": {"replicas": 50},
+    "vary": {"samples": ["ttbar"]},
     # an epoch of 50 events learns nothing that a gate should judge
     "gate": {"require": False},
 }  # fmt: skip
@@ -62,6 +63,8 @@ def test_everything_promised_is_there(toy):
         "models/tiny/onnx/parity.json",
         "estimates/tiny/zmumu/nominal/0000.parquet",
         "performance/tiny.csv",
+        "estimates/tiny/ttbar/jes_up/0001.parquet",
+        "performance/tiny.uncertainties.csv",
         "performance/accepted.json",
         "report/report.html",
         "summary.json",
