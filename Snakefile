@@ -19,6 +19,8 @@ include: "workflow/rules/vary.smk"
 include: "workflow/rules/performance.smk"
 include: "workflow/rules/uncertainty.smk"
 include: "workflow/rules/interpret.smk"
+include: "workflow/rules/calibrate.smk"
+include: "workflow/rules/closure.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/gate.smk"
 
@@ -27,6 +29,7 @@ localrules:
     all,
     gate,
     accept,
+    confirm,
 
 
 rule all:
@@ -40,3 +43,4 @@ rule all:
             "results/performance/{training}.uncertainties.csv",
             training=VARIED_TRAININGS,
         ),
+        ["results/calibration/confirmed.json"] if CALIBRATED_TRAININGS else [],

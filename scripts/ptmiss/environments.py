@@ -20,11 +20,13 @@ DESCRIPTIONS = {
     "performance": "numbers only",
     "uncertainty": "numbers only",
     "interpret": "ONNX Runtime, no TensorFlow",
+    "calibrate": "iminuit, correctionlib and HEPData tables",
+    "closure": "correctionlib",
     "gate": "verdicts",
     "report": "figures and the page",
 }
 # Commands that share the environment of another stage.
-STAGE_OF = {"minbias": "simulate", "accept": "gate"}
+STAGE_OF = {"minbias": "simulate", "accept": "gate", "confirm": "closure"}
 # Packages that no command imports itself: uproot loads them for root:// and http:// addresses.
 LOADED = {"skim": {"aiohttp", "fsspec-xrootd", "xrootd"}}
 # Module -> the package that brings it, where the two differ.

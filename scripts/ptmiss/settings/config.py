@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from ptmiss.settings.base import Section, from_mapping
+from ptmiss.settings.calibration import CalibrationSettings
 from ptmiss.settings.evaluate import EvaluateSettings
 from ptmiss.settings.export import ExportSettings
 from ptmiss.settings.folds import FoldSettings
@@ -41,6 +42,7 @@ class Config(Section):
     performance: PerformanceSettings
     uncertainty: UncertaintySettings
     interpret: InterpretSettings
+    calibration: CalibrationSettings
     gate: GateSettings
     report: ReportSettings
 

@@ -1,0 +1,45 @@
+"""Calibrate every estimator in Z to mumu events: estimates to corrections, tables, HEPData."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from ptmiss.command import parser, run
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the command line of the stage."""
+    p = parser("calibrate", "Derive xy, response and quantile corrections of pTmiss, in GeV.")
+    p.add_argument(
+        "--estimates", required=True, nargs="+", metavar="PARQUET", help="estimates of one training"
+    )
+    p.add_argument("--folds", required=True, help="section folds, JSON; simulation: its test folds")
+    p.add_argument("--settings", required=True, help="section calibration, JSON")
+    p.add_argument("--corrections", required=True, help="correctionlib document, JSON.gz")
+    p.add_argument("--fits", required=True, help="fits and replicas for the stage closure, NPZ")
+    p.add_argument("--table", required=True, help="all numbers of the figures, CSV")
+    p.add_argument("--hepdata", required=True, help="the same as a HEPData submission, TAR.GZ")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = build_parser().parse_args(argv)
+    from ptmiss.calibration.run import calibrate
+    from ptmiss.settings.base import parse
+    from ptmiss.settings.calibration import CalibrationSettings
+    from ptmiss.settings.folds import FoldSettings
+
+    calibrate(
+        args.estimates,
+        parse(FoldSettings, args.folds, "folds"),
+        parse(CalibrationSettings, args.settings, "calibration"),
+        args.corrections,
+        args.fits,
+        args.table,
+        args.hepdata,
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,43 @@
+"""Closure: judge the corrections on the half of the events they were not derived from."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from ptmiss.command import parser, run
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the command line of the stage."""
+    p = parser("closure", "Judge the corrections of a training on the events they did not see.")
+    p.add_argument(
+        "--estimates", required=True, nargs="+", metavar="PARQUET", help="estimates of one training"
+    )
+    p.add_argument("--corrections", required=True, help="correctionlib document, JSON.gz")
+    p.add_argument("--fits", required=True, help="fits and replicas of the stage calibrate, NPZ")
+    p.add_argument("--folds", required=True, help="section folds, JSON; simulation: its test folds")
+    p.add_argument("--settings", required=True, help="section calibration, JSON")
+    p.add_argument("--verdict", required=True, help="tests with value and limit to write, JSON")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = build_parser().parse_args(argv)
+    from ptmiss.calibration.judge import closure
+    from ptmiss.settings.base import parse
+    from ptmiss.settings.calibration import CalibrationSettings
+    from ptmiss.settings.folds import FoldSettings
+
+    closure(
+        args.estimates,
+        parse(FoldSettings, args.folds, "folds"),
+        parse(CalibrationSettings, args.settings, "calibration"),
+        args.corrections,
+        args.fits,
+        args.verdict,
+    )
+
+
+if __name__ == "__main__":
+    run(main)

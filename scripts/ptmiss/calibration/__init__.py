@@ -1,0 +1,1 @@
+"""Calibration of an estimator in Z to mumu events: corrections, uncertainties, closure."""

@@ -1,0 +1,275 @@
+"""Derive all corrections of an estimator: xy, response, quantile maps, and their variations."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from ptmiss.calibration.bins import DATASETS, SYSTEMATICS, Bins
+from ptmiss.calibration.events import Events, join
+from ptmiss.calibration.lines import Line, choose, profile
+from ptmiss.calibration.merging import effective, merge
+from ptmiss.calibration.quantile import QuantileMap, monotone
+from ptmiss.calibration.response import Curve, curve, ratios
+from ptmiss.calibration.shifts import shifts_of_bin
+from ptmiss.errors import UserError
+from ptmiss.performance.bootstrap import copies, interval
+from ptmiss.settings.calibration import CalibrationSettings
+
+QUICK_FORM = "kernel"
+"""The form whose bootstrap stands for that of fits, which would take a minute."""
+
+_LEVELS = np.array(
+    [0.001, 0.003, 0.007, 0.015, 0.03, 0.05, 0.08, 0.12, 0.17, 0.22, 0.28, 0.34, 0.4, 0.46]
+)
+"""Probabilities at which the grid of u has its knots, and their mirror images."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Events of one side with their bootstrap.
+
+    copies: uint8 (n, 1 + replicas), column 0 is one; shares: of the background uncertainty that an
+    event's weight carries: 1 for subtracted background, 0 for all else.
+    """
+
+    events: Events
+    copies: np.ndarray
+    shares: np.ndarray
+
+    def weights(self, which: np.ndarray, replicas: bool, background: float = 0.0) -> np.ndarray:
+        """Return weights (rows, n) of the events `which`: nominal, then replicas if asked for.
+
+        background: relative change of the subtracted background.
+        """
+        w = self.events.weight[which] * (1.0 + background * self.shares[which])
+        if not replicas:
+            return w[None, :]
+        return w * self.copies[which].T
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """All corrections of one estimator. The dictionaries go by data set, then by systematic.
+
+    plateau: response above calibration.plateau_low and its 68 % interval, None with too few events;
+    replicas: component -> shifts of each category, (replicas, nodes, knots), on the nominal nodes.
+    """
+
+    estimator: str
+    xy: dict[str, tuple[Line, Line]]
+    response: dict[str, dict[str, Curve]]
+    plateau: dict[str, tuple[float, float, float] | None]
+    maps: dict[str, dict[str, QuantileMap]]
+    replicas: dict[str, tuple[np.ndarray, ...]]
+
+
+def sample(events: Events, background: Events | None, replicas: int) -> Sample:
+    """Return events less background, with their bootstrap copies."""
+    parts = [events] if background is None else [events, background.scaled(-1.0)]
+    shares = np.repeat([0.0, 1.0][: len(parts)], [part.size for part in parts])
+    whole = join(parts)
+    return Sample(whole, copies(whole.states, replicas), shares)
+
+
+def corrected(one: Sample, e: int, lines: tuple[Line, Line]) -> Events:
+    """Return the events with the xy offset of estimator number `e` subtracted from its pTmiss."""
+    return dataclasses.replace(one.events, met=shifted(one.events, e, lines)[None])
+
+
+def shifted(events: Events, e: int, lines: tuple[Line, Line]) -> np.ndarray:
+    """Return pTmiss less its mean offset at the event's n_pv, shape (2, n)."""
+    return events.met[e] - np.stack([line(events.n_pv) for line in lines])
+
+
+def make_bins(data: Sample, simulation: Sample, settings: CalibrationSettings) -> Bins:
+    """Return bins that hold enough effective events in both samples.
+
+    Categories of jets are joined first, then bins of q_t in each. Raises `UserError` if all events
+    together are too few.
+    """
+    both, n = (data, simulation), settings.min_events
+    for name, one in zip(DATASETS, both, strict=True):
+        found = effective(one.events.weight)
+        if found < n:
+            raise UserError(
+                f"calibration: {name} has {found:.0f} effective events with a boson,"
+                f" fewer than the {n} that one bin needs (calibration.min_events); add events or"
+                " lower it"
+            )
+    edges = np.array([*settings.jets, 256.0])
+    numbers = [np.searchsorted(edges, one.events.n_jets, side="right") - 1 for one in both]
+    weights = [one.events.weight for one in both]
+    categories = merge(list(zip(numbers, weights, strict=True)), edges.size - 1, n)
+    edges = edges[[first for first, _ in categories] + [categories[-1][1]]]
+    ranges = []
+    for first, last in itertools.pairwise(edges):
+        pairs = []
+        for one, weight in zip(both, weights, strict=True):
+            inside = (one.events.n_jets >= first) & (one.events.n_jets < last)
+            number = np.searchsorted(settings.qt_edges, np.hypot(*one.events.boson), "right") - 1
+            pairs.append((np.where(inside, number, -1), weight))
+        merged = merge(pairs, len(settings.qt_edges) - 1, n)
+        ranges.append(tuple((settings.qt_edges[a], settings.qt_edges[b]) for a, b in merged))
+    return Bins(edges, tuple(ranges))
+
+
+def derive(
+    estimator: str,
+    e: int,
+    data: Sample,
+    simulation: Sample,
+    bins: Bins,
+    settings: CalibrationSettings,
+) -> Corrections:
+    """Return the corrections of estimator number `e`. `bins`: from `make_bins`."""
+    sides = dict(zip(DATASETS, (data, simulation), strict=True))
+    xy, response, plateau, recoils = {}, {}, {}, {}
+    for name, one in sides.items():
+        xy[name] = tuple(_line(one.events, e, axis, settings) for axis in (0, 1))
+        events = corrected(one, e, xy[name])
+        recoils[name] = events.recoil(events.met[0])
+        response[name], plateau[name] = _response(one, *recoils[name], settings)
+    maps, replicas = {}, {}
+    for component in ("u_par", "u_perp"):
+        values = {name: _component(component, recoils[name]) for name in DATASETS}
+        maps[component], replicas[component] = _maps(sides, values, bins, settings)
+    return Corrections(estimator, xy, response, plateau, maps, replicas)
+
+
+def _component(component: str, recoil: tuple[np.ndarray, ...]) -> np.ndarray:
+    u_par, u_perp, q_t = recoil
+    return u_par - q_t if component == "u_par" else u_perp
+
+
+def _line(events: Events, e: int, axis: int, settings: CalibrationSettings) -> Line:
+    found = profile(events.n_pv, events.met[e, axis], events.weight, settings.min_events)
+    return choose(found, settings.xy_order, settings.second_order_p)
+
+
+def _response(
+    one: Sample,
+    u_par: np.ndarray,
+    _: np.ndarray,
+    q_t: np.ndarray,
+    settings: CalibrationSettings,
+) -> tuple[dict[str, Curve], tuple[float, float, float] | None]:
+    edges = np.array(settings.qt_edges)
+    number = np.searchsorted(edges, q_t, side="right") - 1
+    merged = merge([(number, one.events.weight)], edges.size - 1, settings.min_events)
+    nodes, rows, shifted = [], [], {"background_up": [], "background_down": []}
+    for first, last in merged:
+        which = np.flatnonzero((number >= first) & (number < last))
+        w = one.weights(which, replicas=True)
+        nodes.append(float(w[0] @ q_t[which] / w[0].sum()))
+        rows.append(ratios(u_par[which], q_t[which], w))
+        for sign, name in ((1.0, "background_up"), (-1.0, "background_down")):
+            w = one.weights(which, False, sign * settings.background_uncertainty)
+            shifted[name].append(ratios(u_par[which], q_t[which], w)[0])
+    values = np.array(rows)
+    at, nominal, error = np.array(nodes), values[:, 0], values[:, 1:].std(axis=1)
+    curves = dict.fromkeys(SYSTEMATICS, curve(at, nominal, error))
+    curves["stat_up"] = curve(at, nominal + error, error)
+    curves["stat_down"] = curve(at, nominal - error, error)
+    for name, found in shifted.items():
+        curves[name] = curve(at, np.array(found), error)
+    which = np.flatnonzero((q_t >= settings.plateau_low) & (q_t < settings.plateau_high))
+    if effective(one.events.weight[which]) < settings.min_events:
+        return curves, None
+    plateau = ratios(u_par[which], q_t[which], one.weights(which, replicas=True))
+    return curves, (float(plateau[0]), *interval(plateau))
+
+
+def _maps(
+    sides: dict[str, Sample],
+    values: dict[str, np.ndarray],
+    bins: Bins,
+    settings: CalibrationSettings,
+) -> tuple[dict[str, QuantileMap], tuple[np.ndarray, ...]]:
+    levels = np.concatenate([_LEVELS, [0.5], 1.0 - _LEVELS[::-1]])
+    knots = np.unique(np.round(np.quantile(values["simulation"], levels), 2))
+    task = _Task(sides, values, settings, knots)
+    quick = settings.form if settings.form != "gaussians" else QUICK_FORM
+    nodes, rows = task.run(bins, quick, replicas=True)
+    replicas = tuple(one[1:] for one in rows)
+    if quick != settings.form:  # the fit's shifts, the quick form's fluctuations
+        _, fitted = task.run(bins, settings.form)
+        replicas = tuple(r - q[0] + f[0] for r, q, f in zip(replicas, rows, fitted, strict=True))
+        rows = fitted
+    nominal = task.made(bins, nodes, [one[0] for one in rows])
+    maps = {"nominal": nominal}
+    for name, percent in (("stat_up", 84.0), ("stat_down", 16.0)):
+        maps[name] = task.made(bins, nodes, [np.percentile(r, percent, axis=0) for r in replicas])
+    for name, sign in (("background_up", 1.0), ("background_down", -1.0)):
+        change = sign * settings.background_uncertainty
+        if sides["data"].shares.any():
+            _, varied = task.run(bins, settings.form, background=change)
+            maps[name] = task.made(bins, nodes, [one[0] for one in varied])
+        else:
+            maps[name] = nominal
+    _, varied = task.run(bins, settings.form_variation)
+    maps["form_up"] = task.made(bins, nodes, [one[0] for one in varied])
+    maps["form_down"] = _mirrored(nominal, maps["form_up"])
+    alone = make_bins(*sides.values(), settings.model_copy(update={"jets": (0,)}))
+    one_nodes, varied = task.run(alone, settings.form)
+    inclusive = task.made(alone, one_nodes, [one[0] for one in varied])
+    union = tuple(np.unique(np.concatenate([q, *one_nodes])) for q in nodes)
+    maps["jets_up"] = inclusive.at(union, bins.jet_edges)
+    maps["jets_down"] = _mirrored(nominal.at(union, bins.jet_edges), maps["jets_up"])
+    return {name: maps[name] for name in SYSTEMATICS}, replicas
+
+
+def _mirrored(nominal: QuantileMap, varied: QuantileMap) -> QuantileMap:
+    """Return the map as far from `nominal` as `varied`, on the other side; of equal nodes."""
+    pairs = zip(nominal.shifts, varied.shifts, strict=True)
+    shifts = tuple(monotone(2.0 * n - v, nominal.knots) for n, v in pairs)
+    return dataclasses.replace(nominal, shifts=shifts)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What the maps of one component have in common."""
+
+    sides: dict[str, Sample]
+    values: dict[str, np.ndarray]
+    settings: CalibrationSettings
+    knots: np.ndarray
+
+    def run(
+        self, bins: Bins, form: str, replicas: bool = False, background: float = 0.0
+    ) -> tuple[tuple[np.ndarray, ...], list[np.ndarray]]:
+        """Return nodes and shifts (rows, nodes, knots) of each category."""
+        all_nodes, all_shifts = [], []
+        for category, ranges in enumerate(bins.ranges):
+            nodes, shifts = [], []
+            for number in range(len(ranges)):
+                pairs, few = [], np.inf
+                for name in ("simulation", "data"):
+                    one = self.sides[name]
+                    which = bins.which(one.events, category, number)
+                    w = one.weights(which, replicas, background)
+                    pairs.append((self.values[name][which], w))
+                    few = min(few, effective(w[0]))
+                    if name == "simulation":
+                        q_t = np.hypot(*one.events.boson[:, which])
+                        nodes.append(float(w[0] @ q_t / w[0].sum()))
+                tail = max(self.settings.tail, 1.0 / few)
+                width = self.settings.kernel_width
+                shifts.append(shifts_of_bin(form, width, *pairs, self.knots, tail))
+            all_nodes.append(np.array(nodes))
+            all_shifts.append(np.stack(shifts, axis=1))
+        return tuple(all_nodes), all_shifts
+
+    def made(
+        self, bins: Bins, nodes: tuple[np.ndarray, ...], shifts: list[np.ndarray]
+    ) -> QuantileMap:
+        return QuantileMap(
+            self.knots,
+            bins.jet_edges,
+            self.settings.qt_edges[-1],
+            nodes,
+            tuple(np.ascontiguousarray(monotone(one, self.knots)) for one in shifts),
+        )

@@ -1,0 +1,174 @@
+"""Events for the calibration: estimates of one sample in memory, split in two halves."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from ptmiss.errors import UserError
+from ptmiss.folds import event_hash
+from ptmiss.io import parquet
+from ptmiss.performance.bootstrap import streams
+from ptmiss.performance.recoil import along_and_across, recoil
+from ptmiss.performance.stream import Source
+
+DERIVE, JUDGE = 0, 1
+"""The two halves: corrections are derived on one and judged on the other."""
+
+_SALT = np.uint64(0x68616C66)
+_IDENTITY = ("run", "lumi", "event")
+_NUMBERS = (
+    "weight", "n_pv", "n_jets", "boson_px", "boson_py", "gen_met_px", "gen_met_py",
+)  # fmt: skip
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events with a boson. Shapes (n,); boson and unseen (2, n), met (estimators, 2, n); GeV.
+
+    states: of the bootstrap; half: DERIVE or JUDGE; other: a second, independent coin; unseen:
+    what of the boson is invisible (the neutrino of W -> l nu, nothing of Z -> ll).
+    """
+
+    states: np.ndarray
+    half: np.ndarray
+    other: np.ndarray
+    weight: np.ndarray
+    n_pv: np.ndarray
+    n_jets: np.ndarray
+    boson: np.ndarray
+    unseen: np.ndarray
+    met: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Return the number of events."""
+        return int(self.weight.size)
+
+    def take(self, which: np.ndarray) -> Events:
+        """Return the events that a mask or index array selects."""
+        return Events(**{f: getattr(self, f)[..., which] for f in _FIELDS})
+
+    def scaled(self, factor: float) -> Events:
+        """Return the events with their weights times a factor."""
+        return dataclasses.replace(self, weight=self.weight * factor)
+
+    def recoil(self, met: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return u_par, u_perp and q_t of these events for pTmiss `met`, shape (2, n)."""
+        return recoil(*met, *self.boson, *self.unseen)
+
+    def met_of(self, u_par: np.ndarray, u_perp: np.ndarray) -> np.ndarray:
+        """Return the pTmiss, shape (2, n), that has this recoil: the inverse of `recoil`."""
+        size = along_and_across(*-self.boson, *-self.boson)[0]
+        none = size == 0.0
+        axis = np.where(none, np.array([[1.0], [0.0]]), -self.boson / np.where(none, 1.0, size))
+        ux, uy = u_par * axis[0] - u_perp * axis[1], u_par * axis[1] + u_perp * axis[0]
+        return -(self.boson - self.unseen + np.stack([ux, uy]))
+
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(Events))
+
+
+def join(parts: Sequence[Events]) -> Events:
+    """Return the events of several samples as one."""
+    return Events(
+        **{f: np.concatenate([getattr(part, f) for part in parts], axis=-1) for f in _FIELDS}
+    )
+
+
+def coins(run: np.ndarray, lumi: np.ndarray, event: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return two independent coins (0 or 1) for each event, independent of its fold, int8."""
+    identity = event_hash(run, lumi, event)
+    mixed = event_hash(identity, np.full_like(identity, _SALT), np.zeros_like(identity))
+    return (mixed >> np.uint64(63)).astype(np.int8), (mixed & np.uint64(1)).astype(np.int8)
+
+
+def seed_of(seed: int, sample: str) -> int:
+    """Return a bootstrap seed of a sample.
+
+    Simulated samples number their events alike. With one seed for all, an event of pseudo-data and
+    one of simulation with the same number would fluctuate together, their difference too little.
+    """
+    digest = hashlib.sha256(f"{seed}:{sample}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")
+
+
+def load(
+    source: Source, estimators: Sequence[str], folds: Sequence[int] | None, seed: int
+) -> tuple[Events, float]:
+    """Read the events of a sample that have a boson.
+
+    folds: those whose events may be used; None for all. Returns the events and the factor by which
+    their weights must be multiplied to stand for all folds. Raises `UserError` for a file without a
+    needed column and for weights that are not finite.
+    """
+    names = [f"{name}_p{axis}" for name in estimators for axis in "xy"]
+    columns = [*_IDENTITY, "fold", *_NUMBERS, *names]
+    tables = []
+    for file in source.files:
+        _require(file, columns)
+        tables.extend(
+            table.replace_schema_metadata(None) for table in parquet.row_groups(file, columns)
+        )
+    table = pa.concat_tables(tables)
+    number = {name: _float64(table, name) for name in (*_NUMBERS, *names)}
+    _finite_weights(number["weight"], source)
+    identity = [table[name].to_numpy() for name in _IDENTITY]
+    half, other = coins(*identity)
+    met = np.array([number[name] for name in names]).reshape(len(estimators), 2, table.num_rows)
+    boson = np.stack([number["boson_px"], number["boson_py"]])
+    truth = np.stack([number["gen_met_px"], number["gen_met_py"]])
+    usable = np.isfinite(boson).all(axis=0)
+    if source.boson_has_neutrino:
+        usable &= np.isfinite(truth).all(axis=0)
+    bad = usable & ~np.isfinite(met).all(axis=(0, 1))
+    if bad.any():
+        _LOG.warning("%s: %d events with an estimator that is not finite are left out",
+                     source.sample, np.count_nonzero(bad))  # fmt: skip
+    usable &= ~bad
+    total = number["weight"][usable].sum()
+    if folds is not None:
+        usable &= np.isin(table["fold"].to_numpy(), np.asarray(folds, dtype=np.uint8))
+    used = number["weight"][usable].sum()
+    events = Events(
+        states=streams(*identity, seed_of(seed, source.sample)),
+        half=half,
+        other=other,
+        weight=number["weight"],
+        n_pv=number["n_pv"],
+        n_jets=number["n_jets"],
+        boson=boson,
+        unseen=truth if source.boson_has_neutrino else np.zeros_like(truth),
+        met=met,
+    ).take(usable)
+    return events, (float(total / used) if used > 0.0 else 1.0)
+
+
+def _float64(table: pa.Table, name: str) -> np.ndarray:
+    column = table[name].combine_chunks().cast(pa.float64())
+    return column.to_numpy(zero_copy_only=False)
+
+
+def _require(file: str, columns: Sequence[str]) -> None:
+    missing = [name for name in columns if name not in parquet.column_names(file)]
+    if missing:
+        raise UserError(
+            f"{file}: column {missing[0]} is missing, which the calibration needs; make the file"
+            " again with the stage evaluate"
+        )
+
+
+def _finite_weights(weight: np.ndarray, source: Source) -> None:
+    bad = np.count_nonzero(~np.isfinite(weight))
+    if bad:
+        raise UserError(
+            f"{source.files[0]}: sample {source.sample} has {bad} events whose weight is not"
+            " finite; make it again with the stage evaluate"
+        )

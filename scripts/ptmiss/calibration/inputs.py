@@ -1,0 +1,148 @@
+"""Which samples play which part, and their events, ready for derivation and closure."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ptmiss.calibration.events import Events, join, load
+from ptmiss.errors import UserError
+from ptmiss.performance.stream import Source, sources
+from ptmiss.settings.calibration import CalibrationSettings
+from ptmiss.settings.folds import FoldSettings
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Side:
+    """A sample in data and its simulation, under the name of the latter.
+
+    background: events that data holds besides the simulated process; None where there are none.
+    """
+
+    data_name: str
+    name: str
+    data: Events
+    simulation: Events
+    background: Events | None
+
+    def half(self, number: int) -> Side:
+        """Return one half of the events."""
+        parts = (self.data, self.simulation, self.background)
+        taken = [None if part is None else part.take(part.half == number) for part in parts]
+        return Side(self.data_name, self.name, *taken)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything a calibration reads.
+
+    simulated: what plays the part of data is simulated; control: where maps are only applied.
+    """
+
+    training: str
+    simulated: bool
+    estimators: tuple[str, ...]
+    dilepton: Side
+    control: tuple[Side, ...]
+
+
+def load_inputs(
+    estimates: Sequence[str | os.PathLike[str]], folds: FoldSettings, settings: CalibrationSettings
+) -> Inputs:
+    """Read all samples of the calibration.
+
+    Simulated events are those of the test folds, which no network has learnt from. Raises
+    `UserError` where a sample is missing or not fit for its part.
+    """
+    found = {source.sample: source for source in sources(estimates, ())}
+    for role in ("data", "simulation"):
+        name = getattr(settings, role)
+        if name not in found:
+            raise UserError(
+                f"calibration.{role} is {name!r}, of which there are no estimates (found:"
+                f" {', '.join(sorted(found))}); name a sample with a dilepton selection"
+            )
+    data, simulation = found[settings.data], found[settings.simulation]
+    estimators = tuple(name for name in simulation.estimators if name in data.estimators)
+    if not estimators:
+        raise UserError(
+            f"samples {data.sample} and {simulation.sample} have no estimator in common;"
+            " evaluate both with the same evaluate.estimators"
+        )
+    read = _Reader(estimators, folds, settings)
+    background = read.backgrounds([found[name] for name in settings.backgrounds if name in found])
+    events = read.data(data)
+    if background is not None and not data.is_data and settings.mix_backgrounds:
+        # one half is mixed in and the other subtracted, so that they fluctuate independently
+        mixed, background = (background.take(background.other == i).scaled(2.0) for i in (0, 1))
+        events = join([events, mixed])
+    dilepton = Side(data.sample, simulation.sample, events, read.simulation(simulation), background)
+    control = []
+    for name, counterpart in sorted(settings.apply.items()):
+        if name not in found or counterpart not in found:
+            _LOG.info("%s and %s: not both among the samples, no closure there", name, counterpart)
+            continue
+        pair = read.data(found[counterpart]), read.simulation(found[name])
+        control.append(Side(counterpart, name, *pair, None))
+    simulated = not data.is_data
+    return Inputs(simulation.training, simulated, estimators, dilepton, tuple(control))
+
+
+@dataclass(frozen=True)
+class _Reader:
+    estimators: tuple[str, ...]
+    folds: FoldSettings
+    settings: CalibrationSettings
+
+    def data(self, source: Source) -> Events:
+        """Return the events of data or pseudo-data: all folds, no network learns from them."""
+        events, _ = load(source, self.estimators, None, self.settings.seed)
+        return _usable(events, source)
+
+    def simulation(self, source: Source) -> Events:
+        events, _ = load(source, self.estimators, self.folds.test, self.settings.seed)
+        return _usable(events, source)
+
+    def backgrounds(self, found: Sequence[Source]) -> Events | None:
+        parts = []
+        for source in found:
+            missing = set(self.estimators) - set(source.estimators)
+            if missing:
+                raise UserError(
+                    f"{source.files[0]}: background {source.sample} has no {min(missing)}, which"
+                    " data and simulation have; evaluate all with the same estimators"
+                )
+            events, factor = load(source, self.estimators, self.folds.test, self.settings.seed)
+            if events.size == 0:
+                _LOG.info("background %s: no event with a boson, nothing to subtract; give it the"
+                          " selection of the data sample", source.sample)  # fmt: skip
+                continue
+            parts.append(events.scaled(factor * self.settings.luminosity))
+        return join(parts) if parts else None
+
+
+def _usable(events: Events, source: Source) -> Events:
+    if events.size == 0:
+        raise UserError(
+            f"{source.files[0]}: sample {source.sample} has no event with a boson, so nothing can"
+            " be calibrated in it; give it a selection of kind zmumu (or wmunu)"
+        )
+    if events.weight.sum() <= 0.0:
+        raise UserError(
+            f"{source.files[0]}: the weights of sample {source.sample} add up to"
+            f" {events.weight.sum():g}, expected a positive sum; check its weights"
+        )
+    return events
+
+
+def n_events(side: Side) -> str:
+    """Return one line on the number of events of a side."""
+    background = 0 if side.background is None else side.background.size
+    return (
+        f"{side.data_name}: {side.data.size} events, {side.name}: {side.simulation.size},"
+        f" background: {background}"
+    )

@@ -1,0 +1,37 @@
+"""The stage closure: from corrections and held-out events to a verdict."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+
+from ptmiss.calibration import store
+from ptmiss.calibration.apply import read
+from ptmiss.calibration.closure import closure as judge
+from ptmiss.calibration.inputs import load_inputs
+from ptmiss.calibration.verdict import problem
+from ptmiss.io import atomic
+from ptmiss.settings.calibration import CalibrationSettings
+from ptmiss.settings.folds import FoldSettings
+
+Path = str | os.PathLike[str]
+_LOG = logging.getLogger(__name__)
+
+
+def closure(
+    estimates: Sequence[Path],
+    folds: FoldSettings,
+    settings: CalibrationSettings,
+    corrections: Path,
+    fits: Path,
+    verdict: Path,
+) -> None:
+    """Judge the corrections on the other half of the events and write the verdict."""
+    found = load_inputs(estimates, folds, settings)
+    stored, bins = store.read(fits)
+    result = judge(found, read(corrections), stored, bins, settings)
+    for test in result["tests"]:
+        if not test["passed"]:
+            _LOG.warning("%s", problem(result["training"], test))
+    atomic.write_json(verdict, result)

@@ -1,0 +1,69 @@
+"""The stage calibrate: from estimates to corrections and the tables of the figures."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+
+from ptmiss.calibration import document, inputs, store, submission, tables
+from ptmiss.calibration.apply import Applied, read
+from ptmiss.calibration.derive import derive, make_bins, sample
+from ptmiss.calibration.events import DERIVE
+from ptmiss.io import atomic
+from ptmiss.settings.calibration import CalibrationSettings
+from ptmiss.settings.folds import FoldSettings
+
+Path = str | os.PathLike[str]
+_LOG = logging.getLogger(__name__)
+
+
+def calibrate(
+    estimates: Sequence[Path],
+    folds: FoldSettings,
+    settings: CalibrationSettings,
+    corrections: Path,
+    fits: Path,
+    table: Path,
+    hepdata: Path,
+) -> None:
+    """Derive the corrections of every estimator of a training on one half of the events.
+
+    Writes the correctionlib document, fits and replicas for `closure`, the table of all numbers in
+    figures, and the same table as a HEPData submission. Raises `UserError` for events that nothing
+    can be derived from.
+    """
+    found = inputs.load_inputs(estimates, folds, settings)
+    half = found.dilepton.half(DERIVE)
+    _LOG.info("deriving from %s", inputs.n_events(half))
+    samples = {
+        "data": sample(half.data, half.background, settings.replicas),
+        "simulation": sample(half.simulation, None, settings.replicas),
+    }
+    bins = make_bins(*samples.values(), settings)
+    _LOG.info("bins of q_t for jets from %s: %s", list(bins.jet_edges), bins.ranges)
+    made = [
+        derive(name, e, *samples.values(), bins, settings)
+        for e, name in enumerate(found.estimators)
+    ]
+    store.write(fits, made, bins)
+    document.write(corrections, document.document(made, _about(found)))
+    opened = read(corrections)
+    tools = [Applied(opened, name, e) for e, name in enumerate(found.estimators)]
+    rows = tables.rows(made, samples, tools, found, settings)
+    atomic.write_text(table, tables.to_csv(rows))
+    submission.write(hepdata, rows, found.training, found.simulated)
+
+
+def _about(found: inputs.Inputs) -> str:
+    """Return the description of a document: how its corrections are applied, and to what."""
+    kind = "pseudo-data (parametric simulation)" if found.simulated else "data"
+    return (
+        f"Calibration of pTmiss, training {found.training}, derived from"
+        f" {found.dilepton.data_name} ({kind}) and {found.dilepton.name}. In order: subtract"
+        " NAME_xy_x and NAME_xy_y from pTmiss, in data and simulation; in simulation replace"
+        " u_par - q_t and u_perp by NAME_u_par and NAME_u_perp; divide u_par by NAME_response of"
+        " data where a response of 1 is wanted. u = -(visible boson + pTmiss), u_par along minus"
+        " the boson. Systematics: stat, background, form of the distribution functions, jets"
+        " (inclusive); down mirrors up for the last two."
+    )

@@ -1,0 +1,90 @@
+"""Settings of the calibration: roles of the samples, corrections, uncertainties, closure."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ptmiss.settings.base import Section
+from ptmiss.settings.performance import Edges, Range
+from ptmiss.settings.samples import Name
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Form = Literal["gaussians", "kernel", "empirical"]
+
+
+class ClosureSettings(Section):
+    """What the corrections must do on the half of the events they were not derived from."""
+
+    estimators: Annotated[
+        tuple[str, ...], Field(description="whose failures count; the others are only shown")
+    ]
+    p_value: Annotated[Share, Field(description="least p-value, of all tests of a kind together")]
+    slope_sigmas: Annotated[
+        float, Field(gt=0, le=10, description="largest slope versus n_pv, of all slopes together")
+    ]
+    reduction: Annotated[float, Field(ge=1, description="least reduction of distances, Z events")]
+    reduction_apply: Annotated[
+        float, Field(ge=1, description="the same in samples where nothing was fitted")
+    ]
+    qt_ranges: Annotated[tuple[Range, ...], Field(description="GeV, besides all q_t together")]
+    permutations: Annotated[int, Field(ge=99, le=100_000)]
+
+
+class CalibrationSettings(Section):
+    """How an estimator is calibrated in Z to mumu events. Momenta in GeV."""
+
+    data: Annotated[Name, Field(description="sample that the simulation is corrected to")]
+    simulation: Annotated[Name, Field(description="sample that is corrected")]
+    backgrounds: Annotated[tuple[Name, ...], Field(description="subtracted from data")]
+    apply: Annotated[
+        dict[Name, Name],
+        Field(description="sample -> its counterpart in data, where the maps are only applied"),
+    ]
+    mix_backgrounds: Annotated[
+        bool, Field(description="add one half of the backgrounds to simulated pseudo-data")
+    ]
+    luminosity: Annotated[
+        float,
+        Field(gt=0, description="1/pb; factor of the backgrounds' weights, 1 for pseudo-data"),
+    ]
+    background_uncertainty: Annotated[float, Field(ge=0, le=1, description="relative")]
+    replicas: Annotated[int, Field(ge=20, le=10_000, description="bootstrap replicas")]
+    seed: Annotated[int, Field(ge=0, le=900_000_000)]
+    min_events: Annotated[int, Field(ge=10, description="effective events that a bin needs")]
+    qt_edges: Edges
+    jets: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=20)], ...],
+        Field(min_length=1, description="least number of jets of each category"),
+    ]
+    xy_order: Annotated[
+        Literal[1, 2, "auto"], Field(description="of the polynomial in n_pv; auto tests for 2")
+    ]
+    second_order_p: Annotated[Share, Field(description="auto takes order 2 below this p-value")]
+    form: Annotated[Form, Field(description="of the distribution functions")]
+    form_variation: Annotated[Form, Field(description="the form of the systematic variation")]
+    kernel_width: Annotated[float, Field(gt=0, le=20, description="GeV")]
+    tail: Annotated[
+        float, Field(gt=0, lt=0.1, description="probability at either end left to the end's shift")
+    ]
+    plateau_low: Annotated[float, Field(ge=0, description="plateau response from this qT, GeV")]
+    plateau_high: Annotated[float, Field(gt=0, description="plateau response up to this qT, GeV")]
+    closure: ClosureSettings
+    require_closure: Annotated[
+        bool, Field(description="false: a failed closure is a warning, not the end of the run")
+    ]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.qt_edges[0] != 0.0:
+            raise ValueError(f"qt_edges begin at {self.qt_edges[0]:g}; they must begin at 0")
+        if self.jets[0] != 0 or sorted(set(self.jets)) != list(self.jets):
+            raise ValueError(f"jets {list(self.jets)} must begin with 0 and rise")
+        if self.form == self.form_variation:
+            raise ValueError(f"form and form_variation are both {self.form!r}; they must differ")
+        if self.plateau_low >= self.plateau_high:
+            raise ValueError("plateau_low must be below plateau_high")
+        if self.data == self.simulation:
+            raise ValueError(f"data and simulation are both {self.data!r}; they must differ")
+        return self
