@@ -168,3 +168,13 @@ def test_a_finished_job_is_found_in_the_history(tmp_path):
     environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert done.stdout == "success\n"
+
+
+def test_the_image_installs_the_lock_file_with_its_hashes():
+    text = (ROOT / "apptainer/ptmiss.def").read_text()
+    sections = dict(re.findall(r"^%(\w+)\n((?:    .*\n|\n)+)", text, re.MULTILINE))
+    source, target = sections["files"].split()
+    assert (ROOT / source).is_file()
+    assert f"--require-hashes \\\n        -r {target}" in sections["post"]
+    assert re.search(r"^From: python:3\.11-", text, re.MULTILINE)  # as in envs/
+    assert "://" not in text
