@@ -43,7 +43,8 @@ ReturnToService=2
 SlurmdParameters=config_overrides
 SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=0,sched_interval=2
-MinJobAge=300
+MinJobAge=900
+MessageTimeout=60
 KillWait=5
 InactiveLimit=0
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port=17001 CPUs=16 RealMemory=64000 State=UNKNOWN
@@ -92,11 +93,13 @@ def jobs() -> list[Job]:
 
 
 def words(*command: str) -> str:
-    """Return what a command prints; fail with what it complains of."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
-    return done.stdout
+    """Return what a command of Slurm prints; raise RuntimeError when the tenth attempt fails."""
+    for attempt in range(10):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return done.stdout
+        time.sleep(attempt)  # a controller on a busy machine does not always answer
+    raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
 
 
 def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
@@ -151,7 +154,7 @@ def daemon(folder: Path, *command: str, user: str | None = None) -> Iterator[Non
             yield
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
 
 
 @contextlib.contextmanager
@@ -165,7 +168,7 @@ def munge(folder: Path) -> Iterator[None]:
     shutil.chown(MUNGE_FOLDER, "munge", "munge")
     try:
         with daemon(folder, "munged", "--foreground", user="munge"):
-            wait_for(munge_answers, 20, "munge")
+            wait_for(munge_answers, 120, "munge")
             yield
     finally:
         if created:
@@ -205,17 +208,17 @@ def slurm(folder: Path) -> Iterator[None]:
         for node in NODES:
             (folder / f"spool.{node}").mkdir()
             stack.enter_context(daemon(folder, "slurmd", "-D", "-N", node))
-        wait_for(lambda: idle_nodes() == len(NODES), 60, "two idle nodes")
+        wait_for(lambda: idle_nodes() == len(NODES), 300, "two idle nodes")
         try:
             yield
         finally:
             words("scancel", "--full", "--user", str(os.geteuid()))
-            wait_for(lambda: not words("squeue", "--noheader").strip(), 60, "the end of all jobs")
-    wait_for(lambda: not running("slurmstepd"), 30, "the end of the last job step")
+            wait_for(lambda: not words("squeue", "--noheader").strip(), 300, "the end of all jobs")
+    wait_for(lambda: not running("slurmstepd"), 300, "the end of the last job step")
 
 
 def idle_nodes() -> int:
     """Return the number of idle nodes; 0 while the controller does not answer."""
-    with contextlib.suppress(RuntimeError):
-        return words("sinfo", "--noheader", "--Node", "--format=%T").split().count("idle")
-    return 0
+    command = ["sinfo", "--noheader", "--Node", "--format=%T"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.split().count("idle") if done.returncode == 0 else 0
