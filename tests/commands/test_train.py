@@ -21,6 +21,7 @@ COMMAND = Path(__file__).parents[2] / "scripts" / "train.py"
 SPEC = {"samples": {"toy": 1}, "tune": "response", "bias": "caption", "seed": 1, "use_puppi": True}
 SETTINGS = {
     "features": "log", "epochs": 12, "presentations": 1000000, "patience": 12,
+    "response_min_events": 1,
     "batch_events": 8, "batch_candidates": 400,
     "learning_rate": 0.003, "warm_up": 0.2, "final_rate": 0.1, "weight_decay": 0.0001,
     "clip_norm": 1.0, "average": 0.9, "huber": 0.0, "response": 1.0,

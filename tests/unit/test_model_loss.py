@@ -8,10 +8,12 @@ from ptmiss.model.loss import (
     LossSpec,
     bin_names,
     event_errors,
+    events_in_bins,
     mean_responses,
     response_sums,
     response_term,
     running_response_term,
+    with_enough,
 )
 
 SPEC = LossSpec(
@@ -139,3 +141,17 @@ def test_term_does_not_depend_on_how_events_fall_into_batches():
 
 def test_names_of_bins():
     assert bin_names(SPEC) == ["recoil_0", "recoil_50", "recoil_100", "met_25"]
+
+
+def test_a_bin_of_too_few_training_events_has_no_part_in_the_term():
+    truth = np.float32([[0, 0], [0, 0], [0, 30], [0, 0]]) / 50
+    pinned = np.float32([[10, 0], [60, 0], [20, 0], [70, 0]]) / 50
+    counts = events_in_bins(truth, pinned, SPEC)
+    assert counts.tolist() == [2, 2, 0, 1]
+    enough = with_enough(SPEC, counts, 2)
+    assert enough.used == (True, True, False, False)
+    met = tf.constant(truth + 1.0)
+    _, lengths = response_sums(met, truth, pinned, tf.ones(4), enough)
+    _, before = response_sums(met, truth, pinned, tf.ones(4), SPEC)
+    np.testing.assert_array_equal(lengths, before.numpy() * np.float32([1, 1, 0, 0]))
+    assert before[3] > 0

@@ -36,7 +36,7 @@ def settings(**changes):
         "batch_candidates": 600, "learning_rate": 0.005, "warm_up": 0.2, "final_rate": 0.1,
         "weight_decay": 1e-4, "clip_norm": 1.0, "average": 0.9, "huber": 0.0, "response": 1.0,
         "response_recoil_edges": (15.0, 50.0), "response_met_edges": (30.0,),
-        "response_memory": 10.0, "compile": False, "cache_mb": 10,
+        "response_memory": 10.0, "response_min_events": 1, "compile": False, "cache_mb": 10,
     }  # fmt: skip
     return TrainSettings(**{**values, **changes})
 

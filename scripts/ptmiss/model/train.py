@@ -17,11 +17,18 @@ import numpy as np
 import tensorflow as tf
 
 from ptmiss.errors import UserError
-from ptmiss.io import atomic, manifest
+from ptmiss.io import atomic, manifest, parquet
 from ptmiss.model import checkpoint
 from ptmiss.model.batches import BatchShape, Store, ahead, in_order, pack, shuffled, turns
 from ptmiss.model.features import FeatureRules
-from ptmiss.model.loss import LossSpec, bin_names, mean_responses, response_term
+from ptmiss.model.loss import (
+    LossSpec,
+    bin_names,
+    events_in_bins,
+    mean_responses,
+    response_term,
+    with_enough,
+)
 from ptmiss.model.network import NetworkSpec, new_model
 from ptmiss.model.progress import Board, Progress
 from ptmiss.model.step import OptimiserSpec, Stepper
@@ -64,7 +71,11 @@ def train(
     summary = _read_summary(inputs.summary, training)
     name = str(summary["training"])
     spec = network_spec(training, settings, summary)
-    loss = loss_spec(training, settings)
+    loss = with_enough(
+        loss_spec(training, settings),
+        _events_in_bins(inputs.train, loss_spec(training, settings)),
+        settings.response_min_events,
+    )
     shape = BatchShape(settings.batch_events, settings.batch_candidates)
     cache = settings.cache_mb * 1_000_000
     data, held_out = Store(inputs.train, cache * 4 // 5), Store(inputs.validation, cache // 5)
@@ -88,6 +99,16 @@ def train(
         checkpoint.save(outputs.checkpoints, mark, run.arrays(), run.epoch)
     board.close()
     return _write(outputs, run, training, settings, spec, summary)
+
+
+def _events_in_bins(dataset: Path, loss: LossSpec) -> np.ndarray:
+    """Return how many events of a dataset are in each bin of the response term."""
+    columns = [f"{name}_{axis}" for name in ("truth", "pinned") for axis in ("px", "py")]
+    total = np.zeros(loss.n_bins, dtype=np.int64)
+    for table in parquet.row_groups(dataset, columns):
+        values = np.stack([table[column].to_numpy() for column in columns], axis=1)
+        total += events_in_bins(values[:, :2], values[:, 2:], loss)
+    return total
 
 
 def network_spec(

@@ -43,6 +43,9 @@ class TrainSettings(Section):
     response: Annotated[float, Field(ge=0, description="factor of the response term")]
     response_recoil_edges: Edges
     response_met_edges: Edges
+    response_min_events: Annotated[
+        int, Field(ge=1, description="training events below which a bin of the term is left out")
+    ]
     response_memory: Annotated[
         float, Field(ge=1, le=1e6, description="batches that the response term remembers")
     ]
