@@ -5,6 +5,9 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+report: "workflow/report/workflow.rst"
+
+
 configfile: workflow.basedir + "/config.yaml"
 
 
@@ -44,3 +47,8 @@ rule all:
             training=VARIED_TRAININGS,
         ),
         ["results/calibration/confirmed.json"] if CALIBRATED_TRAININGS else [],
+
+
+onsuccess:
+    for line in closing.words("results"):
+        print(line, file=sys.stderr)

@@ -8,6 +8,19 @@ STAGE_BENCHMARKS = (
         training=CONFIG.trainings,
     )
     + expand("results/benchmarks/uncertainty/{training}.tsv", training=VARIED_TRAININGS)
+    + [
+        path
+        for training in VARIED_TRAININGS
+        for path in per_part(
+            f"results/benchmarks/vary/{training}/{{sample}}/{{part}}.tsv",
+            VARIED_SAMPLES,
+        )
+    ]
+    + expand(
+        "results/benchmarks/{stage}/{training}.tsv",
+        stage=["calibrate", "closure"],
+        training=CALIBRATED_TRAININGS,
+    )
     + per_part("results/benchmarks/skim/{sample}/{part}.tsv")
     + [
         path
@@ -29,13 +42,6 @@ STAGE_BENCHMARKS = (
 )
 
 
-def made_by_performance(kind):
-    """Tables of the stage performance beside the main one."""
-    pattern = f"results/performance/{{training}}.{kind}.csv"
-    found = pattern in map(str, rules.performance.output)
-    return expand(pattern, training=TRAININGS) if found else []
-
-
 rule report:
     """Render the page and the machine-readable summary from the tables."""
     input:
@@ -47,10 +53,10 @@ rule report:
         headlines=expand(
             "results/performance/{training}.headline.json", training=TRAININGS
         ),
-        gains=made_by_performance("gains"),
-        spectra=made_by_performance("spectra"),
-        roc=made_by_performance("roc"),
-        slices=made_by_performance("slices"),
+        gains=expand("results/performance/{training}.gains.csv", training=TRAININGS),
+        spectra=expand("results/performance/{training}.spectra.csv", training=TRAININGS),
+        roc=expand("results/performance/{training}.roc.csv", training=TRAININGS),
+        slices=expand("results/performance/{training}.slices.csv", training=TRAININGS),
         verdicts=expand("results/performance/{training}.gate.json", training=TRAININGS),
         ledgers=per_part("results/skim/{sample}/{part}.ledger.json"),
         benchmarks=STAGE_BENCHMARKS,
@@ -77,6 +83,13 @@ rule report:
         uncertainties=expand(
             "results/performance/{training}.uncertainties.csv",
             training=VARIED_TRAININGS,
+        ),
+        calibration=expand(
+            "results/calibration/{training}/tables.csv", training=CALIBRATED_TRAININGS
+        ),
+        closures=expand(
+            "results/calibration/{training}/closure.json",
+            training=CALIBRATED_TRAININGS,
         ),
     output:
         report=report(
@@ -122,6 +135,8 @@ rule report:
         " --importance {input.importance:q}"
         " --displays {input.displays:q}"
         " --uncertainties {input.uncertainties:q}"
+        " --calibration {input.calibration:q}"
+        " --closures {input.closures:q}"
         " --config {params.config:q}"
         # the state of the source is no input: a commit alone makes no page anew
         ' --revision "$(git -C {params.source:q} {params.state} 2>/dev/null)"'

@@ -200,9 +200,15 @@ class _Shown:
         context = shared.Context(self.kinds, qt_split, bosons)
         yield from training.figures(self._histories, self._summary["training"])
         yield from gains.overview(self._summary, context)
-        yield from resolution.figures(tables.together(frame), context)
+        together = tables.together(frame)
+        yield from resolution.figures(together, context)
         yield from gains.binned(tables.together(read["gains"], tables.GAINS), context)
-        yield from spectra.figures(tables.together(read["spectra"], tables.SPECTRA), context)
+        yield from spectra.figures(
+            tables.together(read["spectra"], tables.SPECTRA),
+            context,
+            set(read["roc"]["signal"]),
+            together,
+        )
         yield from roc.figures(tables.together(read["roc"], tables.ROC), context)
         yield from resolution.slices(tables.together(read["slices"], tables.SLICES), context)
         yield from interpretation.weights(read["weights"], context)

@@ -18,7 +18,10 @@ ORDER = (
     "train",
     "export",
     "evaluate",
+    "vary",
     "performance",
+    "uncertainty",
+    "interpret",
     "calibrate",
     "closure",
 )

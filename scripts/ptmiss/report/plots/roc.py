@@ -16,10 +16,12 @@ from ptmiss.report.text import shorten
 
 
 def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
-    """Yield one figure for each signal and background: efficiencies of a rising threshold."""
-    for (training, signal, background), rows in frame.groupby(
-        ["training", "signal", "background"], sort=False
-    ):
+    """Yield one figure for each signal: efficiencies of a rising threshold, against the background
+    that comes first on the page."""
+    order = list(context.kinds)
+    for (training, signal), every in frame.groupby(["training", "signal"], sort=False):
+        background = min(set(every["background"]), key=order.index)
+        rows = every[every["background"] == background]
         series = tuple(_series(rows))
         if not series:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from ptmiss.report.plots.shared import (
     series_of,
     whose,
 )
+from ptmiss.report.style import looks
 from ptmiss.report.tables import as_csv
 
 TRUTH = "truth"
@@ -31,13 +32,21 @@ _DECADES = 30.0
 """With this ratio between the largest and the smallest bin the axis is logarithmic."""
 
 
-def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
-    """Yield one figure for each sample and spectrum; the true one is a dashed line in it."""
+def figures(
+    frame: pd.DataFrame, context: Context, signals: Container[str], edges: pd.DataFrame
+) -> Iterator[Figure]:
+    """Yield one figure for each sample and spectrum; the true one is a dashed line in it.
+
+    signals: samples whose pTmiss is shown as a cut against background instead. edges: performance
+    tables, for the widths and edges of transverse masses.
+    """
     wanted = frame[frame["variation"].isin(drawn_variations(frame))]
+    hidden = {s for s in set(wanted["sample"]) if s in signals and s not in context.bosons}
+    wanted = wanted[~wanted["sample"].isin(hidden)]
     for (training, sample, variation), part in wanted.groupby(
         ["training", "sample", "variation"], sort=False
     ):
-        kind = context.kinds[sample]
+        kind, key = context.kinds[sample], (training, sample, variation)
         for spectrum, (symbol, words) in _SPECTRA.items():
             true = part[part["spectrum"] == f"gen_{spectrum}"]
             rows = part[part["spectrum"] == spectrum]
@@ -66,7 +75,8 @@ def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
                 parts=(training, sample, variation, "spectrum", spectrum),
                 heading=f"Distribution of {words}",
                 caption=f"{kind.label}.{whose(training)} Normalised to one in the drawn range."
-                f"{fake}" + numbers(n_events, chart, "GeV"),
+                f"{fake}{_edge(edges, key) if spectrum == 'mt' else ''}"
+                + numbers(n_events, chart, "GeV"),
                 alt=f"{kind.label}: distribution of {words}, for {names_of(series)}. "
                 f"{kind.origin}.",
                 chart=chart,
@@ -77,6 +87,21 @@ def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
                 axis=(f"spectrum_{spectrum}", words),
                 group_text=kind.sentence,
             )
+
+
+def _edge(frame: pd.DataFrame, key: tuple[str, str, str]) -> str:
+    """Return the sentence on the right edge of the transverse mass, for every estimator."""
+    mine = frame[(frame["axis"] == "all") & frame["value"].notna()]
+    for column, name in zip(("training", "sample", "variation"), key, strict=True):
+        mine = mine[mine[column] == name]
+    said = []
+    for name, look in looks(mine["estimator"]).items():
+        own = mine[mine["estimator"] == name].set_index("quantity")["value"]
+        if {"mt_width", "mt_edge"} <= set(own.index):
+            said.append(f"{look.label} {own['mt_edge']:.0f} ({own['mt_width']:.0f})")
+    if not said:
+        return ""
+    return f" Right half maximum, and its distance from the peak, in GeV: {', '.join(said)}."
 
 
 def _true(rows: pd.DataFrame) -> tuple[Series, ...]:
