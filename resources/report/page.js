@@ -84,7 +84,7 @@
     dialog.addEventListener("close", () => at && at.querySelector("img").focus());
   }
 
-  const choice = document.getElementById("training");
+  const choice = document.getElementById("chosen-training");
   function choose_training() {
     for (const table of document.querySelectorAll(".overview")) {
       table.hidden = table.dataset.table !== choice.value;

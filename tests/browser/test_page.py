@@ -50,7 +50,7 @@ def test_the_first_screen_has_the_numbers_of_the_summary(opened, made):
     page, summary = opened(), made[1]
     compared = 0
     for training, samples in summary["trainings"].items():
-        page.select_option("#training", f"gains-{training}")
+        page.select_option("#chosen-training", f"gains-{training}")
         assert page.locator(".overview:visible").count() == 1
         for sample in samples:
             own = sample["estimators"]["deepmet"]

@@ -54,8 +54,9 @@ class Chart:
     values), "response", "centred" (around zero), or two numbers; x_range: two numbers, or what the
     series cover. guide: height of a dashed line. ratio: index of the series that the lower panel
     divides by, and ratio_label its axis title; None for no panel. diagonal: draw y = x.
-    rows: names of the rows of a chart of horizontal intervals, where `value` is horizontal and
-    `left` the index of the row; empty for a usual chart.
+    rows: names (mathtext allowed) of the rows of a chart of horizontal intervals, where `value` is
+    horizontal and `left` the index of the row; empty for a usual chart. ticks: places and names of
+    a horizontal axis without numbers.
     """
 
     series: Sequence[Series]

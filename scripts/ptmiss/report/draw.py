@@ -304,7 +304,7 @@ def _rows(axes: Axes, chart: Chart) -> None:
     axes.set_ylim(n_rows - 0.5, -0.5 - n_rows * 1.15 * _ROW * (lines + 0.6))
     if chart.guide is not None:
         axes.axvline(chart.guide, color="0.45", lw=0.9, ls="--", zorder=1)
-    axes.set_yticks(range(n_rows), [plain_mathtext(name) for name in chart.rows])
+    axes.set_yticks(range(n_rows), chart.rows)
     axes.tick_params(axis="y", labelsize=9.5 if n_rows <= 22 else 7.5)
     ticks(axes, y=False)
     axes.set_xlabel(chart.x)

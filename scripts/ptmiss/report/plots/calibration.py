@@ -12,6 +12,7 @@ from ptmiss.report.chart import Chart, Figure, Series, empty_bins
 from ptmiss.report.plots.shared import Context, names_of, series_of
 from ptmiss.report.style import Look, looks
 from ptmiss.report.tables import as_csv
+from ptmiss.report.text import plain_mathtext
 
 DATA = "data"
 BOTH = "both"
@@ -91,7 +92,7 @@ def _place(table: str, estimator: str) -> tuple[int, int]:
 def _figure(key: tuple[str, str, str, str, str], rows: pd.DataFrame) -> Figure:
     training, table, estimator, axis, quantity = key
     about = _TABLES.get(table, _OTHER)
-    symbol, words = _AXES.get(axis, (axis, axis))
+    symbol, words = _AXES.get(axis, (plain_mathtext(axis), axis))
     if table == "map":
         rows = _some_nodes(rows)
     series = _series(rows, about.style)
@@ -148,7 +149,9 @@ def _vertical(quantity: str) -> str:
         return f"mean $p_{quantity[-1]}^{{miss}}$ [GeV]"
     if quantity.startswith("shift"):
         return "shift [GeV]"
-    return "share of events per unit" if quantity.startswith("density") else quantity
+    return (
+        "share of events per unit" if quantity.startswith("density") else plain_mathtext(quantity)
+    )
 
 
 def _looks(names: pd.Series) -> dict[str, Look]:

@@ -14,7 +14,7 @@ from ptmiss.report.plots.shared import Context, most_events, names_of, series_of
 from ptmiss.report.samples import Kind
 from ptmiss.report.style import TRAINED, cycle, looks
 from ptmiss.report.tables import as_csv
-from ptmiss.report.text import count
+from ptmiss.report.text import count, plain_mathtext
 
 GROUPS = {
     "charged_pv": ("charged, hard vertex", "#0072B2"),
@@ -169,7 +169,7 @@ def importance(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
         what = f"{training}, {count(n_events)} events" if n_events else training
         chart = Chart(
             tuple(made), f"loss of {words} [%]", "", what, kind.origin,
-            rows=tuple(_FEATURES.get(name, name) for name in names), guide=0.0,
+            rows=tuple(_FEATURES.get(n, plain_mathtext(n)) for n in names), guide=0.0,
         )  # fmt: skip
         yield Figure(
             section="interpretation",

@@ -21,6 +21,7 @@ from ptmiss.report.plots.shared import (
 from ptmiss.report.samples import Kind
 from ptmiss.report.style import looks
 from ptmiss.report.tables import as_csv
+from ptmiss.report.text import plain_mathtext
 
 REFERENCE = "puppi"
 """The estimator that the lower panels divide by."""
@@ -250,7 +251,7 @@ def _figure(
         about.symbol + shown + unit,
         kind.what(n_events),
         kind.origin,
-        title=" ".join(filter(None, (slice_, subset.replace("q_T", "$q_T$")))),
+        title=" ".join(filter(None, (plain_mathtext(slice_), subset.replace("q_T", "$q_T$")))),
         y_range=about.scale,
         guide=about.guide,
         ratio=ratio,
