@@ -28,6 +28,7 @@ $(RUN_READY): $(BIN)/uv
 
 $(TEST_READY): $(BIN)/uv
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/test.txt
+	sh tests/debian.sh chromium
 	touch $@ $(RUN_READY)
 
 run: $(RUN_READY)  ## everything in config.yaml, to results/report/report.html
