@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 CORES ?= all
+KILLS ?= 3
+POSITIONS ?= 6
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 # Nothing is fetched once these stamps exist, so both commands work offline afterwards.
@@ -10,7 +12,7 @@ RUN_READY := .venv/.run-$(shell cksum < requirements/run.txt | cut -d' ' -f1)
 TEST_READY := .venv/.test-$(shell cksum < requirements/test.txt | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slurm test-conda lint lock schema envs clean benchmark
+.PHONY: help run test test-slurm test-conda lint lock schema envs clean benchmark test-faults test-remote test-scale
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -48,6 +50,23 @@ test-slurm: $(TEST_READY)  ## a real Slurm on this machine: needs root, may inst
 
 test-conda: $(TEST_READY)  ## environments of rules from a local channel, with a stand-in for conda
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/conda -m conda --durations 3
+
+# Each folder is new: the proofs compare runs from the very beginning.
+test-faults: $(TEST_READY)  ## kill runs at random moments (KILLS), fill the disk (POSITIONS; root)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/faults/two_runs.py --folder "$$(mktemp -d)/runs"
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/faults/kill.py --count $(KILLS) --seed 1 \
+	  --folder "$$(mktemp -d)/runs"
+	if [ "$$(id -u)" = 0 ]; then PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python \
+	  tests/faults/disk_full.py --positions $(POSITIONS) --folder "$$(mktemp -d)/runs"; fi
+
+test-remote: $(TEST_READY)  ## inputs over HTTP and from a real xrootd, which root may install
+	command -v xrootd > /dev/null || [ "$$(id -u)" != 0 ] || \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends xrootd-server; }
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/remote
+
+test-scale: $(TEST_READY)  ## a million events: memory must not grow with their number
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/scale/rows.py --events 1000000 \
+	  --folder "$$(mktemp -d)/rows"
 
 lint: $(TEST_READY)  ## style and static checks
 	$(BIN)/ruff check .

@@ -1,0 +1,107 @@
+"""Let the disk run full at many positions: one clear error each time, and nothing half-written.
+
+    python tests/faults/disk_full.py --positions 20 --folder /tmp/full
+
+Needs root: the run's folder is a small tmpfs that grows a little after each failure. Every run
+goes on where the one before stopped, so that each failure is followed by a run that gets past it,
+and the last one must end with the bytes of a run on a large disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from toy_run import ToyRun, rules_started, write_inputs
+
+SAYS = re.compile(r"the disk is full|No space left on device")
+
+
+def occupied(folder: Path) -> int:
+    """Return the bytes of all files, in pages as tmpfs counts them."""
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    return sum(-(-size // 4096) * 4096 for size in sizes)
+
+
+def words_of(run: ToyRun, output: str) -> str:
+    """Return what Snakemake and the jobs that it names said."""
+    logs = re.findall(r"^    log: (\S+)", output, re.MULTILINE)
+    texts = [(run.folder / log).read_text() for log in logs if (run.folder / log).is_file()]
+    return "\n".join([output, *texts])
+
+
+def check_failure(run: ToyRun, output: str, expected: dict[str, str]) -> str:
+    """Check what a run left that met a full disk; return the rule that failed."""
+    assert SAYS.search(words_of(run, output)), "no clear error:\n" + words_of(run, output)[-3000:]
+    before, _, after = output.partition("Error in rule ")
+    assert not rules_started(after), "a job was started after the failure"
+    for name, digest in run.artefacts().items():
+        # a record may be there before its file is: then it is the right one
+        assert not Path(name).name.startswith("."), f"{name} was left behind"
+        assert expected.get(name) == digest or name in TIMED, f"{name} is not whole"
+    return after.partition(":")[0] or f"Snakemake itself, after {rules_started(before)[-1:]}"
+
+
+TIMED = {
+    *("summary.json", "summary.json.sha256"),
+    *("report/report.html", "report/report.html.sha256"),
+}
+"""What shows run times."""
+
+
+def prove(positions: int, folder: Path) -> None:
+    """Fill the disk at this many positions; raise `AssertionError` if a check fails."""
+    configuration = write_inputs(folder / "input", training=False)
+    small = ToyRun(folder / "small", configuration, cores=1)
+    if not mount(small.folder, "size=4096"):
+        print("skipped: no right to mount a tmpfs")
+        return
+    try:
+        large = ToyRun(folder / "large", configuration, cores=1)
+        large.complete()
+        needed = occupied(large.folder)
+        large.forget_times()
+        fill(small, positions, needed, large.artefacts())
+    finally:
+        subprocess.run(["umount", str(small.folder)], check=True)
+
+
+def fill(run: ToyRun, positions: int, needed: int, expected: dict[str, str]) -> None:
+    """Run on a disk that grows from nothing to the `needed` bytes, then on a large one."""
+    failures = 0
+    for number in range(positions):
+        size = max(4096, int(needed * (number + 0.5) / positions))
+        assert mount(run.folder, f"remount,size={size}")
+        status, output = run.run()
+        if status == 0:
+            print(f"{size} bytes: enough")
+            break
+        failures += 1
+        rule = check_failure(run, output, expected)
+        print(f"{size} bytes: the disk was full in {rule}", flush=True)
+    assert mount(run.folder, f"remount,size={4 * needed}")
+    run.complete()
+    run.forget_times()
+    assert run.artefacts() == expected
+    print(f"{failures} failures, then every artefact equal")
+
+
+def mount(folder: Path, options: str) -> bool:
+    """Mount or resize a tmpfs; tell whether that was allowed."""
+    command = ["mount", "-t", "tmpfs", "-o", options, "ptmiss-test", str(folder)]
+    if options.startswith("remount"):
+        command = ["mount", "-o", options, str(folder)]
+    return subprocess.run(command, check=False).returncode == 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--positions", type=int, required=True, help="number of disk sizes")
+    parser.add_argument("--folder", type=Path, required=True, help="a new folder for the runs")
+    options = parser.parse_args()
+    if sys.platform != "linux":
+        parser.error("needs tmpfs")
+    prove(options.positions, options.folder)

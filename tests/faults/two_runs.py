@@ -1,0 +1,44 @@
+"""Start a second run where one is going on: refused at once, with the way to unlock.
+
+python tests/faults/two_runs.py --folder /tmp/two
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from toy_run import ToyRun, kill_tree, rules_started, write_inputs
+
+
+def prove(folder: Path) -> None:
+    """Raise `AssertionError` if the second run is not refused, or unlocking does not help."""
+    first = ToyRun(folder / "run", write_inputs(folder / "input", training=False))
+    second = ToyRun(first.folder, first.configuration)
+    second.name = "second"
+    locks = first.folder / ".snakemake/locks"
+    process = first.start()
+    try:
+        while not (locks.is_dir() and list(locks.iterdir())):
+            assert process.poll() is None, first.output_path.read_text()
+            time.sleep(0.1)
+        status, output = second.run()
+        assert process.poll() is None, "the first run ended too early"
+    finally:
+        kill_tree(process)
+    assert status != 0
+    assert "cannot be locked" in output, output
+    assert "--unlock" in output, output
+    assert rules_started(output) == []
+
+    assert list(locks.iterdir()), "a killed run leaves its lock"
+    assert second.run("--unlock")[0] == 0
+    assert not list(locks.iterdir())
+    print("the second run was refused, the lock was removed")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, required=True, help="a new folder for the runs")
+    prove(parser.parse_args().folder)
