@@ -218,8 +218,8 @@ class _Plan:
             fine[:, x] += fine[:, y]
             squares[:, x] += squares[:, y]
             fine[:, y], squares[:, y] = fine[:, x], squares[:, x]
-        edges = np.empty((*self._shape, histograms.N_CELLS - 1))
-        for e, o, b in np.ndindex(*self._shape):
+        edges = np.zeros((*self._shape, histograms.N_CELLS - 1))
+        for e, o, b in np.argwhere(fine.any(axis=-1)):
             name = self.observables[o]
             edges[e, o, b] = histograms.choose_edges(
                 fine[e, o, b],

@@ -180,7 +180,9 @@ class Measured:
 
     def _histogram(self, observables: tuple[str, ...], b: int) -> tuple[np.ndarray, np.ndarray]:
         places = [self._index[name] for name in observables]
-        hist = sum(self._parts.hist[self._e, o, b] for o in places)
+        hist = self._parts.hist[self._e, places[0], b]
+        for o in places[1:]:
+            hist = hist + self._parts.hist[self._e, o, b]
         return self._parts.edges[self._e, places[0], b], hist
 
     def _half_width(self, observables: tuple[str, ...], b: int) -> np.ndarray:
