@@ -28,8 +28,9 @@ def fingerprint(*values: object) -> str:
 
 
 def save(folder: Path, mark: str, arrays: dict[str, np.ndarray], epoch: int) -> None:
-    """Write the state after `epoch` epochs, whole or not at all."""
-    with replacing(folder / NAME) as temporary, open(temporary, "wb") as file:
+    """Write the state after `epoch` epochs, whole or not at all; the archive has checksums."""
+    path = folder / NAME
+    with replacing(path, recorded=False) as temporary, open(temporary, "wb") as file:
         np.savez(file, mark=np.array(mark), epoch=np.array(epoch), **arrays)
 
 
