@@ -139,7 +139,7 @@ def build(
     )
     names = [*dict.fromkeys(found.frame["sample"]), *(one.sample for one in found.books)]
     names += [one["sample"] for several in heads.values() for one in several]
-    shown = _Shown(inputs, found.frame, result, settings["samples"], names)
+    shown = Shown(inputs, found.frame, result, settings["samples"], names)
     figures = list(shown.figures(config.performance.qt_split))
     pictures = draw_all([figure.chart for figure in figures], config.report.dpi, threads)
     drawn = list(zip(figures, pictures, strict=True))
@@ -158,7 +158,7 @@ def build(
     _LOG.info("%s: %d figures, %.1f MB", Path(report).name, len(drawn), len(html) / 1e6)
 
 
-class _Shown:
+class Shown:
     """Everything that gives figures, read from the inputs."""
 
     def __init__(
@@ -197,7 +197,8 @@ class _Shown:
         """Yield every figure of the page."""
         frame, read = self._frame, self._read
         bosons = frozenset(frame.loc[frame["axis"] == "qt", "sample"])
-        context = shared.Context(self.kinds, qt_split, bosons)
+        events = frame[frame["axis"] == "all"].groupby("sample")["n_events"].max().to_dict()
+        context = shared.Context(self.kinds, qt_split, bosons, events)
         yield from training.figures(self._histories, self._summary["training"])
         yield from gains.overview(self._summary, context)
         together = tables.together(frame)

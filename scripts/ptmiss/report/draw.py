@@ -279,7 +279,9 @@ def _rows(axes: Axes, chart: Chart) -> None:
         place = one.left + (2 * k + 1 - n_series) * half
         has = np.isfinite(one.value)
         moved = replace(one, left=place - half * 0.8, right=place + half * 0.8)
-        low, high = np.nan_to_num(moved.low), np.nan_to_num(moved.high)
+        low, high = (
+            np.where(np.isfinite(bound), bound, moved.value) for bound in (moved.low, moved.high)
+        )
         corners = (
             (low, moved.left), (high, moved.left), (high, moved.right), (low, moved.right),
         )  # fmt: skip

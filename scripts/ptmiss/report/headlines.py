@@ -99,8 +99,19 @@ def gain(sample: Headline, estimator: str, over: str, quantity: str) -> dict[str
     return None
 
 
+def way_bounds(sample: Headline, estimator: str, quantity: str) -> dict[str, object] | None:
+    """Return value, low and high of the way to the limit as the stage performance measured it."""
+    for entry in sample.get("limit", ()):
+        if (entry["estimator"], entry["quantity"]) == (estimator, quantity):
+            return {key: entry[key] for key in _BOUNDS}
+    return None
+
+
 def way_to_limit(sample: Headline, estimator: str, quantity: str) -> float | None:
     """Return the covered share of the way from PUPPI to the oracle, None where there is none."""
+    measured = way_bounds(sample, estimator, quantity)
+    if measured is not None:
+        return measured["value"]
 
     def value(name: str) -> float | None:
         bounds = sample["estimators"].get(name, {}).get(quantity)

@@ -92,6 +92,7 @@ def _sample(training: str, sample: Headline, numbers: Mapping[Key, float]) -> di
                     if (gain := heads.gain(sample, name, over, quantity)) is not None
                 },
                 "way_to_oracle": heads.way_to_limit(sample, name, quantity),
+                "way_to_oracle_bounds": heads.way_bounds(sample, name, quantity),
             }
         response = values.get("response")
         estimators[name] = {

@@ -45,6 +45,11 @@ def shorten(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1].rstrip() + "\u2026"
 
 
+def capital(text: str) -> str:
+    """Return text with a capital first letter, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def plain_mathtext(text: str) -> str:
     """Return text that matplotlib draws as it stands: a dollar sign starts no formula."""
     return text.replace("$", r"\$")

@@ -22,7 +22,7 @@ from ptmiss.report.plots.shared import (
 from ptmiss.report.samples import common_origin
 from ptmiss.report.style import TRAINED, Look, looks, training_looks
 from ptmiss.report.tables import as_csv
-from ptmiss.report.text import plain_mathtext, shorten
+from ptmiss.report.text import capital, plain_mathtext, shorten
 
 LIMIT = "limit"
 """What stands for the compared estimator in rows with the share of the way to the oracle."""
@@ -57,7 +57,7 @@ def overview(summary: Mapping[str, object], context: Context) -> Iterator[Figure
         ("way", "oracle"),
         "Share of the way from PUPPI to the oracle",
         "How much of the distance between the resolutions of PUPPI and of the oracle is covered. "
-        "100 %: as good as if pile-up were known. The interval is that of the gain over PUPPI.",
+        "100 %: as good as if pile-up were known. The intervals are at 95 %.",
         "covered share of the way from PUPPI to the oracle [%]",
         "way_to_oracle",
     )
@@ -82,7 +82,7 @@ def _forest(
             if estimator is None or sample["variation"] != "nominal":
                 continue
             for name, values in sample["estimators"][estimator]["resolution"].items():
-                bounds = _bounds(values, what, sample, name)
+                bounds = _bounds(values, what)
                 if name in _SHORT and bounds is not None:
                     key = (sample["sample"], name)
                     rows.append(key)
@@ -122,26 +122,22 @@ def _forest(
 
 
 def _bounds(
-    values: Mapping[str, object],
-    what: tuple[str, str],
-    sample: Mapping[str, object],
-    quantity: str,
+    values: Mapping[str, object], what: tuple[str, str]
 ) -> tuple[float, float, float] | None:
     """Return a number and its bounds in percent."""
-    gain = values["gain_over"].get(what[1] if what[0] == "gain" else "puppi")
+    if what[0] == "way":
+        return _way(values)
+    gain = values["gain_over"].get(what[1])
     if gain is None or gain["value"] is None:
         return None
-    numbers_ = [np.nan if gain[key] is None else 100 * gain[key] for key in _KEYS]
-    if what[0] == "gain":
-        return tuple(numbers_)
-    way = values["way_to_oracle"]
-    if way is None or not gain["value"]:
+    return tuple(np.nan if gain[key] is None else 100 * gain[key] for key in _KEYS)
+
+
+def _way(values: Mapping[str, object]) -> tuple[float, float, float] | None:
+    if values["way_to_oracle"] is None:
         return None
-    oracle = sample["estimators"].get("oracle", {}).get("resolution", {}).get(quantity)
-    limit = oracle and oracle["gain_over"].get("puppi")
-    if not limit or not limit["value"] or limit["value"] <= 0:
-        return None
-    return tuple(number / limit["value"] for number in numbers_)
+    bounds = values["way_to_oracle_bounds"] or {"value": values["way_to_oracle"]}
+    return tuple(np.nan if bounds.get(key) is None else 100 * bounds[key] for key in _KEYS)
 
 
 _KEYS = ("value", "low", "high")
@@ -196,7 +192,7 @@ def _binned(
         section="performance",
         group=sample,
         parts=(*key, "gain", over, quantity, axis),
-        heading=f"{words.capitalize()}, {about.words}, against {along.words}",
+        heading=f"{capital(words)}, {about.words}, against {along.words}",
         caption=f"{kind.label}.{whose(training)} From the same events and replicas, with 68 % "
         "intervals." + numbers(n_events, chart, along.unit),
         alt=f"{kind.label}: {words}, {about.words}, against {along.words}, for "

@@ -21,7 +21,7 @@ from ptmiss.report.plots.shared import (
 from ptmiss.report.samples import Kind
 from ptmiss.report.style import looks
 from ptmiss.report.tables import as_csv
-from ptmiss.report.text import plain_mathtext
+from ptmiss.report.text import capital, plain_mathtext
 
 REFERENCE = "puppi"
 """The estimator that the lower panels divide by."""
@@ -269,7 +269,7 @@ def _figure(
         section="slices" if slice_ else context.section(sample),
         group=slice_ or sample,
         parts=tuple(filter(None, (*key, quantity, axis, "rms" if form == "rms" else "", slice_))),
-        heading=f"{about.words.capitalize()} against {against}{in_form}",
+        heading=f"{capital(about.words)} against {against}{in_form}",
         caption=f"{kind.label}.{whose(training)}{in_slice} {definition}"
         + numbers(n_events, chart, along.unit),
         alt=f"{kind.label}: {bare}, for {names_of(series)}. {kind.origin}.",

@@ -12,7 +12,7 @@ from ptmiss.report.plots.shared import Context, names_of, whose
 from ptmiss.report.samples import common_origin
 from ptmiss.report.style import looks
 from ptmiss.report.tables import as_csv
-from ptmiss.report.text import shorten
+from ptmiss.report.text import count, shorten
 
 
 def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
@@ -43,7 +43,7 @@ def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
             heading=f"Cut on pTmiss against {other.label}",
             caption=f"{mine.label}.{whose(training)} Share of signal and of {other.label} events "
             "with pTmiss above a threshold, for all thresholds, with 68 % intervals of the "
-            "background's efficiency. Lower is better.",
+            f"background's efficiency. Lower is better.{_events(context, signal, background)}",
             alt=f"{mine.label}: efficiency for {other.label} against the signal's, for "
             f"{names_of(series)}. {chart.origin}.",
             chart=chart,
@@ -54,6 +54,11 @@ def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
             axis=("efficiency", "efficiency of the signal"),
             group_text=mine.sentence,
         )
+
+
+def _events(context: Context, *samples: str) -> str:
+    found = [context.events.get(name) for name in samples]
+    return "" if None in found else f" {count(found[0])} and {count(found[1])} test events."
 
 
 def _series(rows: pd.DataFrame) -> Iterator[Series]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,16 @@ from ptmiss.report.text import count
 
 @dataclass(frozen=True)
 class Context:
-    """What figures need besides the tables. kinds: in the order of the page; qt_split: q_T in GeV
-    between the panels of low and high q_T; bosons: samples that are measured against a boson."""
+    """What figures need besides the tables.
+
+    kinds: in the order of the page; qt_split: q_T in GeV between the panels of low and high q_T;
+    bosons: samples that are measured against a boson; events: of each sample in the test folds.
+    """
 
     kinds: Mapping[str, Kind]
     qt_split: float
     bosons: frozenset[str] = frozenset()
+    events: Mapping[str, float] = field(default_factory=dict)
 
     def section(self, sample: str) -> str:
         """Return the section that a sample's figures stand in."""

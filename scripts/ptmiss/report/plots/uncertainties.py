@@ -12,6 +12,7 @@ from ptmiss.report.plots.resolution import AXES, QUANTITIES
 from ptmiss.report.plots.shared import Context, names_of, narrowest
 from ptmiss.report.style import TRAINED, cycle, looks
 from ptmiss.report.tables import as_csv
+from ptmiss.report.text import capital
 
 TOTAL, SYSTEMATIC = "total", "systematic"
 """Sums in quadrature: of all sources and the statistics, and of all sources."""
@@ -53,15 +54,19 @@ def _totals(rows: pd.DataFrame, key: tuple[str, str, str, str], context: Context
     names = list(looks(total["estimator"]))
     with_ratio = "puppi" in names and key[2].startswith("sigma") and len(names) > 1
     chart = Chart(
-        series, AXES[key[3]].symbol, about.symbol + unit, context.kinds[key[1]].what(None),
+        series, AXES[key[3]].symbol, about.symbol + unit, _what(key[1], context),
         context.kinds[key[1]].origin, y_range=about.scale, guide=about.guide,
         ratio=names.index("puppi") if with_ratio else None, ratio_label="/ PUPPI",
     )  # fmt: skip
     return _figure(
         key, "total", chart, total, context,
-        f"{about.words.capitalize()} with total uncertainty",
+        f"{capital(about.words)} with total uncertainty",
         "Bands: statistical interval and all sources added in quadrature.",
     )  # fmt: skip
+
+
+def _what(sample: str, context: Context) -> str:
+    return context.kinds[sample].what(context.events.get(sample))
 
 
 def _columns(rows: pd.DataFrame, estimator: str) -> tuple[np.ndarray, ...]:
@@ -92,7 +97,7 @@ def _sources(
     label = looks([name])[name].label
     chart = Chart(
         tuple(made), AXES[key[3]].symbol, f"uncertainty of {about.symbol} [%]",
-        context.kinds[key[1]].what(None), context.kinds[key[1]].origin,
+        _what(key[1], context), context.kinds[key[1]].origin,
     )  # fmt: skip
     yield _figure(
         key, "sources", chart, part, context,
