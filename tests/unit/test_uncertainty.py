@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from performance_toys import chunk, settings, toy, write
 from ptmiss.errors import UserError
-from ptmiss.performance.run import performance
+from ptmiss.performance.run import Outputs, performance
 from ptmiss.settings.folds import FoldSettings
 from ptmiss.settings.uncertainty import UncertaintySettings
 from ptmiss.uncertainty.combine import envelope, in_quadrature, shifts_of
@@ -132,7 +132,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], Path]:
     for name in VARIATIONS:
         varied = rotated(kept, factor=scale.get(name, 1.0))
         paths.append(write(folder / f"{name}.parquet", varied, variation=name))
-    performance(paths[:1], FOLDS, settings(**WIDE), folder / "p.csv", folder / "h.json")
+    names = ("p.csv", "gains.csv", "spectra.csv", "roc.csv", "slices.csv", "h.json")
+    outputs = Outputs(*(folder / name for name in names))
+    performance(paths[:1], FOLDS, settings(**WIDE, slices={}), outputs)
     return paths, folder / "p.csv"
 
 

@@ -33,14 +33,14 @@ def numbers(
     stands in the performance table. Bins with too few events have no entry.
     """
     quick = settings.model_copy(update={"replicas": 0})
-    parts = measure(events, estimators, quick, workers=cores())
+    parts = measure(events, estimators, quick, cores(), tuple(axes))
     mean, error = _mean_met(events, parts.grid, len(estimators))
     found: dict[Key, float] = {}
     bounds: dict[Key, tuple[float, float]] = {}
     for e, name in enumerate(parts.estimators):
         one = Measured(parts, e, quick)
         for number, item in enumerate(parts.grid.bins):
-            if item.hidden or item.axis not in axes:
+            if item.hidden:
                 continue
             head = (name, item.axis, item.low, item.high)
             for quantity, value in one.quantities(number).items():

@@ -15,7 +15,7 @@ import numpy as np
 from ptmiss.errors import UserError
 from ptmiss.io import atomic
 from ptmiss.performance.bins import AXES
-from ptmiss.performance.stream import Chunk, Source, sources
+from ptmiss.performance.stream import Chunk, Replay, Source, sources
 from ptmiss.settings.folds import FoldSettings
 from ptmiss.settings.performance import PerformanceSettings
 from ptmiss.settings.uncertainty import UncertaintySettings
@@ -100,13 +100,14 @@ def _of_sample(
     source = found[NOMINAL]
 
     def events_of(name: str):
-        return lambda: found[name].chunks(folds.test, measured_with.seed)
+        return Replay(lambda: found[name].chunks(folds.test, measured_with.seed))
 
     def measured(events):
         wanted = (settings.axes, settings.quantities)
         return numbers(events, source.estimators, measured_with, *wanted)
 
-    nominal, of_mean, n_events = measured(events_of(NOMINAL))
+    unchanged = events_of(NOMINAL)
+    nominal, of_mean, n_events = measured(unchanged)
     varied = {}
     for name in VARIATIONS:
         varied[name], _, n_varied = measured(events_of(name))
@@ -115,7 +116,7 @@ def _of_sample(
                 f"{found[name].files[0]}: variation {name} of {sample} has {n_varied} events in the"
                 f" test folds, the nominal one {n_events}; make both again"
             )
-    for name, events in _pileup(sample, events_of(NOMINAL), settings.pileup).items():
+    for name, events in _pileup(sample, unchanged, settings.pileup).items():
         varied[name] = measured(events)[0]
     _LOG.info("%s: %d events, %d variations", sample, n_events, len(varied))
 
