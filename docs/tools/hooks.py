@@ -1,0 +1,70 @@
+"""Pages of the site that are made from the code: read by MkDocs as a hook (mkdocs.yml)."""
+
+from __future__ import annotations
+
+import html
+import json
+import posixpath
+import re
+import sys
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+sys.path.insert(0, str(Path(__file__).parent))
+import commands_page
+import functions_page
+import settings_page
+import skim_page
+
+ROOT = Path(__file__).resolve().parents[2]
+
+GENERATED = {
+    "reference/settings.md": lambda: settings_page.text(ROOT / "config.yaml"),
+    "reference/commands.md": lambda: commands_page.text(ROOT / "scripts"),
+    "reference/functions.md": lambda: functions_page.text(ROOT / "scripts" / "ptmiss"),
+    "reference/architecture.md": lambda: _own("ARCHITECTURE.md"),
+    "reference/contributing.md": lambda: _own("CONTRIBUTING.md"),
+    "reference/changelog.md": lambda: _own("CHANGELOG.md"),
+}
+"""Address of a page -> what gives its text."""
+
+SKIM_TABLES = "<!-- tables of the skim -->"
+"""Line of data-model.md that is replaced by the tables of all columns."""
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that are made from the code."""
+    for address, make in GENERATED.items():
+        files.append(File.generated(config, address, content=make()))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
+    """Fill in figures and the tables of the skim's columns."""
+    if SKIM_TABLES in markdown:
+        markdown = markdown.replace(SKIM_TABLES, skim_page.text())
+    words = json.loads(_own("docs/figures/figures.json"))
+    folder = posixpath.relpath("figures", posixpath.dirname(page.file.src_uri) or ".")
+    return _FIGURE.sub(lambda found: _figure(found[1], words, folder), markdown)
+
+
+_FIGURE = re.compile(r"^<!-- figure: (\w+) -->$", re.MULTILINE)
+
+
+def _figure(name: str, words: dict[str, dict[str, str]], folder: str) -> str:
+    """Return a figure with its caption; nothing where the run it is taken from has no such one."""
+    if name not in words:
+        return ""
+    alt, heading = (html.escape(words[name][key]) for key in ("alt", "heading"))
+    return (
+        f'<figure markdown="span">![{alt}]({folder}/{name}.png)'
+        f"<figcaption>{heading}. Parametric simulation.</figcaption></figure>"
+    )
+
+
+def _own(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")

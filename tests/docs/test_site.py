@@ -1,0 +1,273 @@
+"""The documentation: the site is built without warnings, and what the texts name exists."""
+
+from __future__ import annotations
+
+import functools
+import html.parser
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+import yaml
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "tools"))
+sys.path.insert(0, str(Path(__file__).parent))
+import results_page
+import settings_page
+from texts import ROOT, blocks, inline, texts
+
+from ptmiss.settings.config import Config, load
+from ptmiss.simulation.cards import load_card
+
+OTHERS = {"default-resources"}  # keys of a profile of Snakemake
+# Files that a reader writes or has, and names with wildcards of which no file exists.
+READERS_OWN = {
+    "own.yaml", "delphes.yaml", "short.yaml", "slices.yaml", "external.yaml", "files.txt",
+    "my_site/config.yaml", "name.sha256", "name.root.sha256", "name.root", "list.txt", "@list.txt",
+    "tensorflow[and-cuda]", "config.pbtxt", "model.onnx", "parity.json", "history.csv",
+    "hepdata.tar.gz", "summary.json", "repository/deepmet/1/",
+}  # fmt: skip
+
+
+class Page(html.parser.HTMLParser):
+    """Links, loaded files and anchors of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.loaded: list[str] = []
+        self.anchors: set[str] = set()
+        self.images: list[dict[str, str | None]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        if values.get("id"):
+            self.anchors.add(values["id"])
+        if tag == "a" and values.get("href"):
+            self.links.append(values["href"])
+        if tag == "link" and values.get("rel") != "canonical" and values.get("href"):
+            self.loaded.append(values["href"])
+        if tag in ("script", "img", "iframe", "source", "object") and values.get("src"):
+            self.loaded.append(values["src"])
+        if tag == "img":
+            self.images.append(values)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        # no proxy and no host: a build that asks for anything outside fails
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "https_proxy": "http://127.0.0.1:9"},
+    )
+    assert done.returncode == 0, done.stdout
+    assert "WARNING" not in done.stdout
+    assert "ERROR" not in done.stdout
+    return {
+        path: Page(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.rglob("*.html"))
+        if path.name != "404.html"
+    }
+
+
+def test_every_link_leads_somewhere(site):
+    for path, page in site.items():
+        for link in page.links:
+            if link.startswith(("https://", "http://", "mailto:", "javascript:")):
+                continue
+            address, _, anchor = unquote(link).partition("#")
+            target = (path.parent / address).resolve() if address else path
+            target = target / "index.html" if target.is_dir() else target
+            assert target.is_file(), f"{path.name}: {link}"
+            if anchor and target in site and not anchor.startswith("__"):
+                assert anchor in site[target].anchors, f"{path.name}: {link}"
+
+
+def test_nothing_is_loaded_from_another_host(site):
+    for path, page in site.items():
+        for address in page.loaded:
+            assert not re.match(r"(https?:)?//", address), f"{path.name} loads {address}"
+            assert (
+                address.startswith("data:") or (path.parent / address.partition("?")[0]).is_file()
+            )
+
+
+def test_pictures_have_words(site):
+    images = [image for page in site.values() for image in page.images if "src" in image]
+    assert any("figures/" in image["src"] for image in images)
+    for image in images:
+        assert image.get("alt") is not None, image["src"]
+
+
+def test_the_reference_has_every_setting_and_main_functions(site):
+    pages = {path.name: path.read_text(encoding="utf-8") for path in site}
+    for key in all_keys():
+        assert f"<code>{key}</code>" in pages["settings.html"], key
+    assert "puppi_weights(" in re.sub("<[^>]+>", "", pages["functions.html"])
+    commands = pages["commands.html"]
+    for script in (ROOT / "scripts").glob("*.py"):
+        assert script.name in commands
+
+
+@functools.cache
+def all_keys() -> tuple[str, ...]:
+    schema = Config.model_json_schema()
+    return tuple(
+        key.path
+        for section, node in schema["properties"].items()
+        for key in settings_page.keys(node, schema, section)
+    )
+
+
+def test_comments_of_the_configuration_find_their_keys():
+    found = settings_page.comments(
+        "# of a\na:\n  b: 1  # of b\n         # and more\n  # of c\n  c: {d: '#x', e: 2}\n"
+        "  f: [1,\n   2]  # of f\n"
+    )
+    assert found == {"a": "of a", "a.b": "of b and more", "a.c": "of c", "a.f": "of f"}
+
+
+@pytest.mark.parametrize("path", texts(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_named_files_settings_and_targets_exist(path):
+    text = path.read_text(encoding="utf-8")
+    settings = {part for key in all_keys() for part in prefixes(key)}
+    sections = {key.partition(".")[0] for key in settings}
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for words in inline(text):
+        first = words.split()[0].rstrip(",")
+        if first == "make" and len(words.split()) > 1:
+            assert words.split()[1] in targets, f"{path.name}: no target for {words}"
+        elif re.fullmatch(r"([a-z_]+)(\.[a-z_]+)+", first) and first.partition(".")[0] in sections:
+            known = first in settings or is_file(first) or hasattr_of(first)
+            assert known, f"{path.name}: no setting {first}"
+        elif is_name_of_file(first):
+            assert is_file(first), f"{path.name}: no file {first}"
+
+
+def prefixes(key: str) -> list[str]:
+    parts = key.split(".")
+    return [".".join(parts[: i + 1]) for i in range(len(parts))]
+
+
+def hasattr_of(name: str) -> bool:
+    """A value with a name of its own, such as skim.selections.zmumu."""
+    values = yaml.safe_load((ROOT / "config.yaml").read_text())
+    for part in name.split("."):
+        if not isinstance(values, dict) or part not in values:
+            return False
+        values = values[part]
+    return True
+
+
+def is_name_of_file(word: str) -> bool:
+    if (
+        re.search(r"[{}<>*()=:$\[\]|]|->", word)
+        or word in READERS_OWN
+        or word.startswith("results/")
+    ):
+        return False
+    return bool(
+        re.fullmatch(r"[\w./-]+\.(md|yaml|py|toml|csv|txt|json|onnx|slha|smk|in)", word)
+    ) or ("/" in word and bool(re.fullmatch(r"[\w.-]+(/[\w.-]+)*/", word)))
+
+
+def is_file(word: str) -> bool:
+    places = (ROOT, ROOT / "scripts" / "ptmiss" / "simulation", ROOT / "docs")
+    return any((place / word).exists() for place in places)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"])
+def test_links_of_the_repository_lead_somewhere(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)]+)\)", text):
+        if not link.startswith("https://"):
+            assert (ROOT / link.partition("#")[0]).is_file(), link
+
+
+@pytest.mark.parametrize("path", texts(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_configurations_in_the_texts_are_accepted(path, tmp_path):
+    values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    sections = set(values)
+    for block in blocks(path.read_text(encoding="utf-8")):
+        if block.kind != "yaml":
+            continue
+        own = yaml.safe_load(block.text)
+        if set(own) <= sections:
+            # as the workflow does it: own samples replace the default ones and their trainings
+            if "samples" in own:
+                values["trainings"] = {}
+            for section, content in own.items():
+                if section in ("samples", "trainings"):
+                    values[section] = content
+                else:
+                    merge(values[section], content)
+            load(values)
+        elif "pythia" in own:
+            card = tmp_path / "card.yaml"
+            card.write_text(block.text)
+            load_card(card)
+        else:
+            assert set(own) <= OTHERS, f"{path.name}: what is {sorted(own)}?"
+
+
+def merge(values: dict, own: dict) -> None:
+    for key, value in own.items():
+        if isinstance(value, dict) and isinstance(values.get(key), dict):
+            merge(values[key], value)
+        else:
+            values[key] = value
+
+
+def test_python_in_the_texts_compiles():
+    for path in texts():
+        for block in blocks(path.read_text(encoding="utf-8")):
+            if block.kind == "python":
+                compile(block.text, str(path), "exec")
+
+
+def test_tables_of_results_are_those_of_the_recorded_summary():
+    kept = json.loads((ROOT / "docs" / "results.json").read_text(encoding="utf-8"))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert results_page.into_readme(readme, kept) == readme
+    assert (ROOT / "docs" / "results.md").read_text(encoding="utf-8") == results_page.page(kept)
+
+
+def test_a_table_of_results():
+    bounds = {"value": 10.0, "low": 9.0, "high": 11.0}
+    gain = {"value": 0.25, "low": 0.2, "high": 0.3}
+    sample = {
+        "label": "Z", "variation": "nominal", "measured_in": {"sigma_perp": {}, "sigma_par": {}},
+        "estimators": {
+            "pf": {"resolution": {"sigma_perp": {**bounds, "value": 20.0, "gain_over": {}}}},
+            "deepmet": {
+                "plateau_response": {**bounds, "value": 0.98},
+                "resolution": {"sigma_perp": {**bounds, "gain_over": {"puppi": gain}}},
+            },
+        },
+    }  # fmt: skip
+    assert results_page.table([sample])[2:] == [
+        "| Z | across the boson | 20.0 |  |  | 10.0 |  | 25 [20, 30] |  | 0.98 |"
+    ]
+
+
+def test_pictures_are_small_and_said_where_they_come_from():
+    folder = ROOT / "docs" / "figures"
+    words = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
+    pictures = {path.stem for path in folder.glob("*.png")}
+    assert pictures == set(words)
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 1_000_000
+    shown = "\n".join(path.read_text(encoding="utf-8") for path in texts())
+    for name in pictures:
+        assert f"figure: {name} -->" in shown or f"figures/{name}.png" in shown, name
