@@ -13,6 +13,7 @@ TEST_READY := .venv/.test-$(shell cksum < requirements/test.txt | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-slurm test-conda lint lock schema envs clean benchmark test-faults test-remote test-scale
+.PHONY: env docs docs-results test-readme
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -38,7 +39,7 @@ run: $(RUN_READY)  ## everything in config.yaml, to results/report/report.html
 
 # Speed ratios run alone, after the others: two processes side by side would measure each other.
 test: $(TEST_READY) lint  ## the whole test suite
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests -m "not benchmark_ratio and not slurm and not conda" \
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests -m "not benchmark_ratio and not slurm and not conda and not readme" \
 	  --numprocesses 2 --dist loadfile --durations 15
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/benchmarks -m benchmark_ratio -s
 
@@ -68,6 +69,11 @@ test-scale: $(TEST_READY)  ## a million events: memory must not grow with their 
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/scale/rows.py --events 1000000 \
 	  --folder "$$(mktemp -d)/rows"
 
+test-readme: $(TEST_READY)  ## the dear commands of README and tutorial
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/docs -m readme --durations 3
+
+env: $(RUN_READY)  ## only the environment of `make run`
+
 lint: $(TEST_READY)  ## style and static checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -83,6 +89,13 @@ schema: $(RUN_READY)  ## write workflow/schemas/config.schema.json from the sett
 
 envs: $(RUN_READY)  ## write envs/*.yaml from what each stage imports and requirements/run.txt
 	PYTHONPATH=scripts $(BIN)/python -m ptmiss.environments envs
+
+docs: $(TEST_READY)  ## the documentation site, to .cache/site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+RESULTS ?= results
+docs-results: $(RUN_READY)  ## take figures and numbers of a run (RESULTS=folder) into docs and README
+	PYTHONPATH=scripts $(BIN)/python docs/tools/take.py $(RESULTS)
 
 clean:  ## remove the results (not the environment)
 	rm -rf results/* .snakemake
