@@ -267,7 +267,7 @@ def _tables(training: str, samples: dict[str, bool]) -> dict:
     signal = [name for name, has in samples.items() if not has]
     networks = ("puppi", "deepmet")
     edges = list(itertools.pairwise([0.0, 20.0, 40.0, 80.0]))
-    worse = 1 + len(training) % 3 / 20  # so that trainings differ
+    worse = 1 + sum(map(ord, training)) % 7 / 20  # so that trainings differ
 
     def per_bin(value, n=100):
         return (value, value * 0.9, value * 1.1, n)

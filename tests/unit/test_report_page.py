@@ -23,8 +23,8 @@ HOSTILE = (
     "</script></style><!--\u202egnp.exe \x1b[31m",
     "javascript:alert(3)//{{ 7*7 }}{% raw %}",
 )
-PLAIN = 25
-"""Figures of the page of the fixture `plain`: 13 of a boson's sample, 9 of a signal, 3 of both."""
+PLAIN = 22
+"""Figures of the page of the fixture `plain`: 13 of a boson's sample, 6 of a signal, 3 of both."""
 
 
 class Elements(html.parser.HTMLParser):

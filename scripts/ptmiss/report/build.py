@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,11 +139,14 @@ def build(
     )
     names = [*dict.fromkeys(found.frame["sample"]), *(one.sample for one in found.books)]
     names += [one["sample"] for several in heads.values() for one in several]
-    shown = Shown(inputs, found.frame, result, settings["samples"], names)
+    trainings = _drawn_trainings(found, list(settings["trainings"]))
+    shown = Shown(
+        inputs, found.frame, result, settings["samples"], names, trainings, _brief(config)
+    )
     figures = list(shown.figures(config.performance.qt_split))
     pictures = draw_all([figure.chart for figure in figures], config.report.dpi, threads)
     drawn = list(zip(figures, pictures, strict=True))
-    values = _values(config, settings, found, result, shown.kinds)
+    values = _values(config, settings, found, result, shown.kinds, trainings)
     values |= {
         "figure_count": len(drawn),
         "sections": content.sections(drawn, shown.kinds),
@@ -168,10 +171,15 @@ class Shown:
         summary: Mapping[str, object],
         config_samples: Mapping[str, Mapping[str, object]],
         names: Sequence[str],
+        trainings: Sequence[str] = (),
+        brief: Iterable[str] = (),
     ) -> None:
-        self._summary, self._frame = summary, frame
+        """trainings: those that figures show, all if empty; brief: `shared.Context.brief`."""
+        self._trainings = set(trainings or [*frame["training"], *summary["trainings"]])
+        self._brief = frozenset(brief)
+        self._summary, self._frame = summary, self._chosen(frame)
         self._read = {
-            name: tables.read(getattr(inputs, name), layout)
+            name: self._chosen(tables.read(getattr(inputs, name), layout))
             for name, layout in (
                 ("gains", tables.GAINS),
                 ("spectra", tables.SPECTRA),
@@ -183,8 +191,8 @@ class Shown:
                 ("calibration", tables.CALIBRATION),
             )
         }
-        self._displays = verdicts.displays(inputs.displays)
-        self._histories = verdicts.histories(inputs.histories)
+        self._displays = self._of_chosen(verdicts.displays(inputs.displays))
+        self._histories = self._of_chosen(verdicts.histories(inputs.histories))
         more = [
             sample for one in self._read.values() if "sample" in one for sample in one["sample"]
         ]
@@ -193,12 +201,18 @@ class Shown:
         more += [event["sample"] for events in self._displays.values() for event in events]
         self.kinds = samples.kinds(config_samples, [*names, *dict.fromkeys(more)])
 
+    def _chosen(self, frame: pd.DataFrame) -> pd.DataFrame:
+        return frame[frame["training"].isin(self._trainings)].reset_index(drop=True)
+
+    def _of_chosen(self, found: Mapping[str, object]) -> dict[str, object]:
+        return {name: value for name, value in found.items() if name in self._trainings}
+
     def figures(self, qt_split: float) -> Iterator[Figure]:
         """Yield every figure of the page."""
         frame, read = self._frame, self._read
         bosons = frozenset(frame.loc[frame["axis"] == "qt", "sample"])
         events = frame[frame["axis"] == "all"].groupby("sample")["n_events"].max().to_dict()
-        context = shared.Context(self.kinds, qt_split, bosons, events)
+        context = shared.Context(self.kinds, qt_split, bosons, events, self._brief)
         yield from training.figures(self._histories, self._summary["training"])
         yield from gains.overview(self._summary, context)
         together = tables.together(frame)
@@ -225,6 +239,7 @@ def _values(
     found: _Found,
     result: Mapping[str, object],
     kinds: Mapping[str, samples.Kind],
+    drawn: Sequence[str],
 ) -> dict[str, object]:
     trainings = sorted({*found.frame["training"], *found.heads})
     many = len(trainings) > 1
@@ -237,7 +252,7 @@ def _values(
         "tests": rows.tests(result),
         "overviews": rows.overviews(result, kinds),
         "lead_training": rows.lead_training(result),
-        "overview_note": _overview_note(result),
+        "overview_note": _overview_note(result) + _drawn_note(trainings, drawn),
         "matrices": rows.matrices(result, kinds) if many else [],
         "generalisation": rows.generalisation(result) if many else [],
         "everything": rows.everything(result, kinds),
@@ -253,6 +268,18 @@ def _values(
         "inputs": rows.inputs(found.books, kinds),
         "config": provenance.config_text(settings),
     }
+
+
+def _drawn_trainings(found: _Found, order: Sequence[str]) -> list[str]:
+    """Return the trainings that figures show: the first ones, where there are too many."""
+    names = sorted({*found.frame["training"], *found.heads})
+    names.sort(key=lambda name: order.index(name) if name in order else len(order))
+    return names[: tables.MOST_TOGETHER]
+
+
+def _brief(config: Config) -> list[str]:
+    """Return the samples that stand in for data."""
+    return [config.calibration.data, *config.calibration.apply.values()]
 
 
 def _nature(kinds: Sequence[samples.Kind]) -> str:
@@ -311,6 +338,12 @@ def _overview_note(result: Mapping[str, object]) -> str:
     if "oracle" not in names:
         notes.append("No sample has the truth of its candidates, so there is no oracle.")
     return " ".join(notes)
+
+
+def _drawn_note(trainings: Sequence[str], drawn: Sequence[str]) -> str:
+    if len(drawn) == len(trainings):
+        return ""
+    return f" Figures show the trainings {', '.join(drawn)}; numbers of all stand in the tables."
 
 
 def _variation_note(frame: pd.DataFrame) -> str:

@@ -49,7 +49,6 @@ def entry(figure: Figure, picture: Picture) -> dict[str, object]:
         if n
         else ""
     )
-    pair = [part for part in figure.parts if part != figure.training]
     return {
         "id": identifier("figure", *figure.parts),
         "sample": figure.sample,
@@ -58,7 +57,7 @@ def entry(figure: Figure, picture: Picture) -> dict[str, object]:
         "axis": figure.axis[0],
         "form": figure.form,
         "section": figure.section,
-        "pair": identifier(*pair) if figure.training not in ("", TOGETHER) else "",
+        "pair": identifier(*_pair(figure)) if figure.training not in ("", TOGETHER) else "",
         "words": " ".join([*figure.parts, figure.alt, figure.heading]).lower(),
         "image": Markup(data_address("image/png", picture.png)),
         "pdf": Markup(data_address("application/pdf", picture.pdf)),
@@ -97,6 +96,11 @@ def sections(
     ]
 
 
+def _pair(figure: Figure) -> tuple[str, ...]:
+    """Return what figures of the same kind of several trainings are called by."""
+    return figure.parts[1:] if figure.parts[0] == figure.training else figure.parts
+
+
 def _place(order: Sequence[str]):
     return lambda name: (order.index(name) if name in order else len(order), name)
 
@@ -109,13 +113,11 @@ def _group(
 ) -> dict[str, object]:
     ranks: dict[tuple[str, ...], int] = {}
     for figure, _ in members:
-        pair = tuple(part for part in figure.parts if part != figure.training)
-        ranks.setdefault(pair, len(ranks))
+        ranks.setdefault(_pair(figure), len(ranks))
 
     def rank(member: tuple[Figure, Picture]) -> tuple[int, str]:
         figure = member[0]
-        pair = tuple(part for part in figure.parts if part != figure.training)
-        return ranks[pair], figure.training
+        return ranks[_pair(figure)], figure.training
 
     ordered = [(figure, entry(figure, picture)) for figure, picture in sorted(members, key=rank)]
     label = _GROUPS.get(name) or (kinds[name].label if name in kinds else name)

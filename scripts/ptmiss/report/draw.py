@@ -215,7 +215,7 @@ def legend(axes: Axes, series: Sequence[Series], title: str) -> int:
     labels = [one.label for one in series]
     width = max(map(len, labels))
     columns = next((n for n, most in ((4, 14), (3, 19), (2, 30)) if width <= most), 1)
-    columns = min(columns, max(len(labels), 1))
+    columns = min(columns, len(labels), 4 if len(labels) <= 4 else 3)
     axes.legend(
         handles,
         [plain_mathtext(label) for label in labels],

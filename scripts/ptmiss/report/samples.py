@@ -24,7 +24,7 @@ class Kind:
 
     def what(self, n_events: float | None) -> str:
         """Return what is printed on a figure: label and number of events."""
-        return shorten(self.label, 34) + (f", {count(n_events)} events" if n_events else "")
+        return shorten(self.label, 30) + (f", {count(n_events)} events" if n_events else "")
 
 
 def kinds(samples: Mapping[str, Mapping[str, object]], names: Iterable[str]) -> dict[str, Kind]:

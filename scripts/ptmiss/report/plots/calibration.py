@@ -18,6 +18,9 @@ DATA = "data"
 BOTH = "both"
 """The tables `before` and `after` in one figure: their pseudo-data are the same."""
 
+_MAIN = ("deepmet", "puppi", "pf")
+"""The estimator whose calibration is shown in full: the first of these."""
+
 MOST_NODES = 7
 """So many q_T of a map can be told apart."""
 
@@ -74,9 +77,26 @@ def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
     columns = ["training", "table", "estimator", "axis", "quantity"]
     frame = frame.drop_duplicates([*columns, "dataset", "bin_low", "bin_high"])
     groups = dict(list(frame.groupby(columns, sort=False)))
+    trainings = sorted(set(frame["training"]))
     for key in sorted(groups, key=lambda key: (key[0], *_place(key[1], key[2]))):
-        if groups[key]["value"].notna().any():
+        names = set(frame.loc[frame["training"] == key[0], "estimator"])
+        main = next((name for name in _MAIN if name in names), key[2])
+        wanted = _wanted(key, key[2] == main, key[0] == trainings[0])
+        if wanted and groups[key]["value"].notna().any():
             yield _figure(tuple(map(str, key)), groups[key])
+
+
+def _wanted(key: tuple[str, str, str, str, str], main: bool, first: bool) -> bool:
+    """Return whether a figure is drawn: everything of the main estimator of the first training, of
+    other trainings what differs, of other estimators what a reader compares. All is in the tables.
+    """
+    _, table, estimator, _, quantity = key
+    bare = quantity == "density"
+    if main and first:
+        return table != "map" or quantity in ("shift_0_jets", "shift_all_jets")
+    if main:
+        return table in ("xy", "response") or (table == BOTH and bare)
+    return first and estimator in ("puppi", "pf") and (table == "phi" or (table == BOTH and bare))
 
 
 def _place(table: str, estimator: str) -> tuple[int, int]:
@@ -99,7 +119,7 @@ def _figure(key: tuple[str, str, str, str, str], rows: pd.DataFrame) -> Figure:
     datasets = list(_looks(rows["dataset"]))
     ratio = datasets.index(DATA) if about.ratio and DATA in datasets and len(series) > 1 else None
     label = looks([estimator])[estimator].label
-    heading = f"{about.heading}, {label}, {words}{_quantity(quantity)}"
+    heading = f"{about.heading}, {label}{_quantity(quantity)}, against {words}"
     chart = Chart(
         series, symbol, _vertical(quantity), f"{label}{_quantity(quantity)}", y_range=about.scale,
         guide={"centred": 0.0, "response": 1.0}.get(about.scale), ratio=ratio,
@@ -115,7 +135,7 @@ def _figure(key: tuple[str, str, str, str, str], rows: pd.DataFrame) -> Figure:
         parts=(training, "calibration", *key[1:]),
         heading=heading,
         caption=f"Training {training}, {label}. {about.text} {bands}{empty}",
-        alt=f"{heading} against {words}, for {names_of(series)}. {chart.origin}.",
+        alt=f"Training {training}: {heading}, for {names_of(series)}. {chart.origin}.",
         chart=chart,
         table=as_csv(rows),
         training=training,

@@ -150,11 +150,12 @@ def _row_series(look: Look, values: Sequence[tuple[float, float, float]]) -> Ser
 
 
 def binned(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
-    """Yield gains over PUPPI in bins of q_T and of vertices, and the way to the oracle, in samples
-    with a boson: paired intervals, narrower than those of two resolutions."""
+    """Yield gains over PUPPI in bins of q_T and of vertices, and the way to the oracle, in the
+    first sample with a boson: paired intervals, narrower than those of two resolutions."""
     wanted = frame[frame["variation"].isin(drawn_variations(frame))]
+    first = next((name for name in context.kinds if name in context.bosons - context.brief), None)
     for over, words in (("puppi", "gain over PUPPI"), (LIMIT, "share of the way to the oracle")):
-        part = wanted[(wanted["over"] == over) & wanted["sample"].isin(context.bosons)]
+        part = wanted[(wanted["over"] == over) & (wanted["sample"] == first)]
         for (training, sample, variation), mine in part.groupby(
             ["training", "sample", "variation"], sort=False
         ):
@@ -162,6 +163,8 @@ def binned(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
                 ("sigma_par", "qt"), ("sigma_perp", "qt"),
                 ("sigma_par", "n_pv"), ("sigma_perp", "n_pv"),
             ):  # fmt: skip
+                if over == LIMIT and axis != "qt":
+                    continue
                 rows = mine[(mine["quantity"] == quantity) & (mine["axis"] == axis)]
                 rows = rows[rows["estimator"].str.split(":").str[0].isin(TRAINED)]
                 if rows["value"].notna().any():

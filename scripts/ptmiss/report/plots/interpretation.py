@@ -49,7 +49,9 @@ _SHORT_GROUPS = {
 
 def weights(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
     """Yield mean weights of the network's candidates in bins, a series for each group, and of
-    every estimator by group."""
+    every estimator by group, in the first sample that each training was looked at in."""
+    first = frame.groupby("training", sort=False)["sample"].transform("first")
+    frame = frame[frame["sample"] == first]
     for (training, sample), part in frame.groupby(["training", "sample"], sort=False):
         kind = context.kinds[sample]
         if part["value"].notna().any():
@@ -197,9 +199,12 @@ def _largest(part: pd.DataFrame, feature: str) -> float:
 def displays(
     found: Mapping[str, Sequence[Mapping[str, object]]], context: Context
 ) -> Iterator[Figure]:
-    """Yield one figure for each event shown."""
+    """Yield one figure for each event shown, of the first two samples."""
     for training, events in found.items():
+        names = list(dict.fromkeys(event["sample"] for event in events))[:2]
         for event in events:
+            if event["sample"] not in names:
+                continue
             kind = context.kinds[event["sample"]]
             group = np.array(event["group"], dtype=str)
             known = [name for name in GROUPS if name in set(group)]

@@ -139,7 +139,6 @@ _DRAWN = (
     *((quantity, axis) for axis in _PANELS for quantity in ("sigma_par", "sigma_perp")),
     ("response", "gen_met"),
     ("response_met", "gen_met"),
-    ("response_median", "gen_ht"),
     ("sigma_met_median", "gen_ht"),
     ("sigma_met", "gen_ht"),
     ("sigma_xy", "gen_ht"),
@@ -153,17 +152,17 @@ _DRAWN = (
 """Quantity and axis of every figure, in the order of the page."""
 
 _ALSO_RMS = {
-    ("sigma_par", "qt"), ("sigma_perp", "qt"), ("sigma_par", "n_pv"), ("sigma_perp", "n_pv"),
-    ("sigma_met_median", "gen_ht"), ("sigma_met", "gen_ht"), ("sigma_xy", "gen_met"),
+    ("sigma_par", "qt"), ("sigma_perp", "qt"), ("sigma_met_median", "gen_ht"),
+    ("sigma_met", "gen_ht"),
 }  # fmt: skip
 """Figures that are drawn in the second form too; all numbers of it are in the tables."""
 
 
-_SLICED = {
-    True: {("response", "qt"), ("sigma_par", "qt"), ("sigma_perp", "qt")},
-    False: {("sigma_xy", "gen_met")},
-}
-"""Whether a sample has a boson -> what is drawn of a subset; all numbers are in its table."""
+_MAIN = {("response", "qt"), ("sigma_par", "qt"), ("sigma_perp", "qt"), ("sigma_xy", "gen_met")}
+"""What is drawn of a subset of events; all numbers are in its table."""
+
+_BRIEF = (_MAIN - {("sigma_xy", "gen_met")}) | {("bias_x", "n_pv"), ("bias_y", "n_pv")}
+"""What is drawn of a sample that stands in for data."""
 
 
 def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
@@ -174,17 +173,21 @@ def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
     """
     for key, mine in _parts(frame):
         for quantity, axis, form, rows in chosen(mine):
+            if key[1] in context.brief and (form == "rms" or (quantity, axis) not in _BRIEF):
+                continue
             kind = context.kinds[key[1]]
             yield _figure(key, quantity, axis, form, rows, kind, context)
 
 
 def slices(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
     """Yield figures of the subsets of events that the configuration asks for, the main ones."""
+    wanted = set(context.bosons - context.brief) or set(frame["sample"])
+    frame = frame[frame["sample"].isin(wanted)]
     for name, part in frame.groupby("slice", sort=False):
         for key, mine in _parts(part.drop(columns="slice")):
             kind = context.kinds[key[1]]
             for quantity, axis, form, rows in chosen(mine):
-                if form == "rms" or (quantity, axis) not in _SLICED[key[1] in context.bosons]:
+                if form == "rms" or (quantity, axis) not in _MAIN:
                     continue
                 yield _figure(key, quantity, axis, form, rows, kind, context, str(name))
 

@@ -20,13 +20,15 @@ class Context:
     """What figures need besides the tables.
 
     kinds: in the order of the page; qt_split: q_T in GeV between the panels of low and high q_T;
-    bosons: samples that are measured against a boson; events: of each sample in the test folds.
+    bosons: samples that are measured against a boson; events: of each sample in the test folds;
+    brief: samples that only stand in for data, of which few figures are drawn.
     """
 
     kinds: Mapping[str, Kind]
     qt_split: float
     bosons: frozenset[str] = frozenset()
     events: Mapping[str, float] = field(default_factory=dict)
+    brief: frozenset[str] = frozenset()
 
     def section(self, sample: str) -> str:
         """Return the section that a sample's figures stand in."""

@@ -42,7 +42,7 @@ def figures(
     """
     wanted = frame[frame["variation"].isin(drawn_variations(frame))]
     hidden = {s for s in set(wanted["sample"]) if s in signals and s not in context.bosons}
-    wanted = wanted[~wanted["sample"].isin(hidden)]
+    wanted = wanted[~wanted["sample"].isin(hidden | context.brief)]
     for (training, sample, variation), part in wanted.groupby(
         ["training", "sample", "variation"], sort=False
     ):

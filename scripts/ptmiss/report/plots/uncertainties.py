@@ -23,6 +23,9 @@ _DRAWN = {
 }
 """Whether a sample has a boson -> what is drawn; all other numbers are in the table."""
 
+_BY_SOURCE = {("sigma_par", "qt"), ("sigma_xy", "gen_met")}
+"""Of these the sources are drawn too."""
+
 _WORDS = {
     "jes": "jet scale", "jer": "jet resolution", "unclustered": "unclustered, all",
     "charged": "unclustered charged", "photon": "unclustered photons",
@@ -40,7 +43,8 @@ def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
                 mine = narrowest(mine)
                 key = (str(training), str(sample), quantity, axis)
                 yield _totals(mine, key, context)
-                yield from _sources(mine, key, context)
+                if (quantity, axis) in _BY_SOURCE:
+                    yield from _sources(mine, key, context)
 
 
 def _totals(rows: pd.DataFrame, key: tuple[str, str, str, str], context: Context) -> Figure:
