@@ -23,8 +23,8 @@ def text(folder: Path) -> str:
         "",
         "Every rule calls one of these commands; a failing one can be repeated by pasting the",
         "line that `snakemake --printshellcmds` shows. Each answers `--help`. Settings are given",
-        "as JSON, exactly as the rule passes them. Exit status 0: all files written. 1: one line on",
-        "standard error, and no file left half-written.",
+        "as JSON, exactly as the rule passes them. Exit status 0: all files written. 1: one line",
+        "on standard error, and no file left half-written.",
         "",
     ]
     for path in sorted(folder.glob("*.py")):
