@@ -43,7 +43,7 @@ ReturnToService=2
 SlurmdParameters=config_overrides
 SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=0,sched_interval=2
-MinJobAge=900
+MinJobAge=7200
 MessageTimeout=60
 KillWait=5
 InactiveLimit=0

@@ -33,6 +33,7 @@ TOY = {
     "vary": {"samples": []},
     "performance": {"replicas": 20},
 }  # fmt: skip
+SHIPPED = yaml.safe_load((Path(__file__).parents[2] / "slurm/config.yaml").read_text())
 # What this site adds to the profile of the repository: its names, no accounting, a local disk. The
 # first attempt at one sample has a minute, the least that Slurm knows; all others have an hour.
 SITE = {
@@ -42,10 +43,12 @@ SITE = {
     "latency-wait": 10,
     # a job for each sample
     "group-components": {"parts": 1, "estimates": 2},
-    "set-resources": {
+    "set-resources": SHIPPED["set-resources"]
+    | {
         "skim": {
             "mem_mb": "attempt * 3000",
             "runtime": f"1 if attempt == 1 and '{HUNG}' in str(input.ntuples) else 60",
+            "turn": 1,
         },
     },
 }
@@ -145,5 +148,8 @@ def test_the_toy_reaches_its_page_though_one_job_hangs_and_one_is_killed(faults)
         ("FAILED", "1:00:00", "3000M"),
         ("TIMEOUT", "1:00", "3000M"),
     ]
-    # the two parts of the estimates share an allocation, one after the other
-    assert [job.state for job in finished if "estimates" in job.comment] == ["COMPLETED"]
+    # two parts share an allocation, one after the other: the memory of one, the time of both
+    shared = [job for job in finished if "estimates" in job.comment]
+    assert [(job.state, job.limit, job.memory) for job in shared] == [
+        ("COMPLETED", "40:00", "3000M")
+    ]
