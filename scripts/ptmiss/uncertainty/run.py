@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from ptmiss.errors import UserError
-from ptmiss.io import atomic
+from ptmiss.io import atomic, manifest
 from ptmiss.performance.bins import AXES
 from ptmiss.performance.stream import Chunk, Replay, Source, sources
 from ptmiss.settings.folds import FoldSettings
@@ -167,6 +167,7 @@ def _place(key: Key, estimators: Sequence[str], quantities: Sequence[str]):
 def _intervals(path: str | os.PathLike[str]) -> _Bounds:
     """Return (sample, key) -> bounds of the nominal numbers of a performance table."""
     found = {}
+    manifest.check(path)
     try:
         with open(path, newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
