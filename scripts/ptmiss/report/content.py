@@ -88,10 +88,11 @@ def sections(
             "label": SECTIONS[section],
             "groups": [
                 _group(section, name, groups[name], kinds)
-                for name in sorted(groups, key=_place(order))
+                for name in sorted(groups, key=_place(list(_GROUPS) if by_training else order))
             ],
         }
         for section in SECTIONS
+        for by_training in (section in _BY_TRAINING,)
         if (groups := found.get(section))
     ]
 

@@ -61,9 +61,10 @@ def matrices(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[d
         ("plateau", "responses", "Response on the plateau"),
         ("to_oracle", "ways", "Way from PUPPI to the oracle [%]"),
     ):
-        lines: dict[tuple[str, str], dict[str, object]] = {}
+        lines: dict[tuple[str, ...], dict[str, object]] = {}
         for row in leading:
-            line = lines.setdefault((row["label"], row["quantity"]), {**row, "gains": {}})
+            key = (row["sample"], row["label"], row["quantity"])
+            line = lines.setdefault(key, {**row, "gains": {}})
             line["gains"][row["training"]] = row[over]
         filled = [
             {**line, "gains": _marked([line["gains"].get(t, _gain(None)) for t in trainings], over)}
