@@ -11,7 +11,7 @@ NETWORK = "deepmet"
 SHOWN = ("sigma_par", "sigma_perp", "sigma_xy")
 WORDS = {"sigma_par": "along the boson", "sigma_perp": "across the boson", "sigma_xy": "component"}
 HEADS = {"pf": "PF", "chs": "CHS", "puppi": "PUPPI", NETWORK: "network", "oracle": "oracle"}
-KEPT = ("trainings", "gate", "closure", "parity", "stages")
+KEPT = ("trainings", "generalisation", "gate", "closure", "parity", "stages")
 PREFERRED = "mixed"
 """The training whose table stands in README.md, where it exists."""
 
@@ -47,6 +47,7 @@ def page(kept: Mapping) -> str:
         "<!-- figure: way -->",
         "",
     ]
+    parts += _generalisation(kept.get("generalisation", {}))
     for training, samples in kept["trainings"].items():
         parts += [f"## Training {training}", "", *table(samples), ""]
         parts += list(_verdicts(training, kept))
@@ -112,6 +113,18 @@ def _gain(gain: Mapping | None) -> str:
     low, high = (None if gain[key] is None else 100 * gain[key] for key in ("low", "high"))
     text = f"{100 * gain['value']:.0f}"
     return text if low is None or high is None else f"{text} [{low:.0f}, {high:.0f}]"
+
+
+def _generalisation(found: Mapping) -> list[str]:
+    """Return the table of all trainings against each other, empty without a network."""
+    if not found:
+        return []
+    rows = ["| training | final states | mean gain over PUPPI (%) | best in |", "|---|---|---|---|"]
+    for training, one in found.items():
+        gain = f"{100 * one['mean_gain_over_puppi']:.0f}" if "mean_gain_over_puppi" in one else ""
+        best = one.get("best_over_puppi", "")
+        rows.append(f"| `{training}` | {one['final_states']} | {gain} | {best} |")
+    return ["## Trainings", "", *rows, ""]
 
 
 def _verdicts(training: str, kept: Mapping) -> Iterator[str]:

@@ -37,7 +37,12 @@ WANTED = {
     "importance": (rf"{LEAD}-importance-sigma_perp", rf"{LEAD}-importance-.*"),
     "display": (rf"{LEAD}-zmumu-event-.*", rf"{LEAD}-.*-event-.*"),
     "spectrum": (rf"{LEAD}-wmunu-nominal-spectrum-met", rf"{LEAD}-wmunu-.*spectrum.*"),
-    "calibration": (rf"{LEAD}-calibration-deepmet-.*u_perp.*", rf"{LEAD}-calibration-.*"),
+    "xy": (rf"{LEAD}-calibration-xy-deepmet-.*", rf"{LEAD}-calibration-xy-.*"),
+    "calibration": (
+        rf"{LEAD}-calibration-both-deepmet-u_perp.*",
+        rf"{LEAD}-calibration-both-deepmet-.*",
+        rf"{LEAD}-calibration-both-.*",
+    ),
     "uncertainties": (rf"{LEAD}-zmumu-uncertainty-.*-sigma_perp-qt", rf"{LEAD}-.*-uncertainty-.*"),
 }
 

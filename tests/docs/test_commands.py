@@ -63,7 +63,7 @@ TRIED = {
     "snakemake --cores 1 results/skim/zmumu/0000.parquet": Way(DRY),
     "snakemake --cores 2 --keep-going all": Way(DRY),
     "snakemake --unlock": Way(RUN),
-    # these need files that only a finished run or the reader has
+    # these need programs or files that only a finished run or the reader has
     "snakemake --touch --cores 1 all": Way(WORDS),
     "snakemake all --report results/snakemake-report.html": Way(WORDS),
     "snakemake --cores 8 all --configfile delphes.yaml": Way(WORDS),
@@ -72,6 +72,11 @@ TRIED = {
     "head -c 600 results/skim/zmumu/0000.ledger.json": Way(WORDS),
     "correction summary results/calibration/mixed/corrections.json.gz": Way(WORDS),
     "export PTMISS_CONDOR='accounting_group = my_group; +MyQueue = \"long\"'": Way(WORDS),
+    "apptainer build ptmiss.sif apptainer/ptmiss.def": Way(WORDS),
+    "apptainer exec ptmiss.sif snakemake --cores 32 all": Way(WORDS),
+    "python docs/apply_corrections.py results/calibration/mixed/corrections.json.gz deepmet": Way(
+        WORDS
+    ),
     "mkdir -p repository/deepmet/1": Way(WORDS),
     "cp results/models/mixed/onnx/model.onnx repository/deepmet/1/": Way(WORDS),
     "cp results/models/mixed/onnx/config.pbtxt repository/deepmet/": Way(WORDS),

@@ -30,7 +30,7 @@ READERS_OWN = {
     "own.yaml", "delphes.yaml", "short.yaml", "slices.yaml", "external.yaml", "files.txt",
     "my_site/config.yaml", "name.sha256", "name.root.sha256", "name.root", "list.txt", "@list.txt",
     "tensorflow[and-cuda]", "config.pbtxt", "model.onnx", "parity.json", "history.csv",
-    "hepdata.tar.gz", "summary.json", "repository/deepmet/1/",
+    "hepdata.tar.gz", "summary.json", "repository/deepmet/1/", "ptmiss.sif",
 }  # fmt: skip
 
 
