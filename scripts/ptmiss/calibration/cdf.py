@@ -15,7 +15,7 @@ from scipy.special import ndtr
 
 from ptmiss.errors import UserError
 
-_RAMP = 1e-9
+_RAMP = 1e-6
 """Share of a uniform distribution over the points: F then rises everywhere and has an inverse."""
 
 _GRID = 240
@@ -35,14 +35,14 @@ def empirical(values: np.ndarray, weights: np.ndarray, _: float) -> Cdf:
     """
     order = np.argsort(values, kind="stable")
     w = weights[:, order]
-    return values[order], _rising(np.cumsum(w, axis=1) - 0.5 * w, w.sum(axis=1))
+    return values[order], _rising(np.cumsum(w, axis=1) - 0.5 * w, _totals(w))
 
 
 def kernel(values: np.ndarray, weights: np.ndarray, width: float) -> Cdf:
     """Return the distribution function of events smeared by a Gaussian of `width` GeV."""
     grid = np.linspace(values.min() - 4.0 * width, values.max() + 4.0 * width, _GRID)
     below = ndtr((grid - values[:, None]) / width)
-    return grid, _rising(weights @ below, weights.sum(axis=1))
+    return grid, _rising(weights @ below, _totals(weights))
 
 
 def gaussians(values: np.ndarray, weights: np.ndarray, _: float) -> Cdf:
@@ -51,6 +51,7 @@ def gaussians(values: np.ndarray, weights: np.ndarray, _: float) -> Cdf:
     Maximum likelihood with weights (MINUIT), all of fraction, means and widths free, as for the
     published quantile correction of CMS (arXiv:2509.12012).
     """
+    _totals(weights)
     grid = np.linspace(values.min(), values.max(), _GRID)
     rows = [_two_gaussians(values, w)(grid) for w in weights]
     return grid, _rising(np.array(rows), np.ones(len(rows)))
@@ -65,10 +66,18 @@ FORMS: dict[str, Callable[[np.ndarray, np.ndarray, float], Cdf]] = {
 
 
 def _rising(cumulated: np.ndarray, total: np.ndarray) -> np.ndarray:
-    if (total <= 0.0).any():
-        raise UserError("a distribution has no positive sum of weights; more events are needed")
     below = np.clip(np.maximum.accumulate(cumulated / total[:, None], axis=1), 0.0, 1.0)
     return (1.0 - _RAMP) * below + _RAMP * np.linspace(0.0, 1.0, below.shape[1])
+
+
+def _totals(weights: np.ndarray) -> np.ndarray:
+    total = weights.sum(axis=1)
+    if (total <= 0.0).any():
+        raise UserError(
+            "calibration: the events of a bin have no positive sum of weights; raise"
+            " calibration.min_events or add events"
+        )
+    return total
 
 
 def _two_gaussians(values: np.ndarray, weights: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

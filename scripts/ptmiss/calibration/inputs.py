@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ptmiss.calibration.events import Events, join, load
 from ptmiss.errors import UserError
+from ptmiss.io import parquet
 from ptmiss.performance.stream import Source, sources
 from ptmiss.settings.calibration import CalibrationSettings
 from ptmiss.settings.folds import FoldSettings
@@ -59,6 +60,7 @@ def load_inputs(
     `UserError` where a sample is missing or not fit for its part.
     """
     found = {source.sample: source for source in sources(estimates, ())}
+    _same_energy(found.values())
     for role in ("data", "simulation"):
         name = getattr(settings, role)
         if name not in found:
@@ -123,6 +125,23 @@ class _Reader:
                 continue
             parts.append(events.scaled(factor * self.settings.luminosity))
         return join(parts) if parts else None
+
+
+def _same_energy(found: Iterable[Source]) -> None:
+    """Refuse samples of different centre-of-mass energies, where their files say one."""
+    said: dict[str, str] = {}
+    for source in found:
+        with parquet.reading(source.files[0]) as file:
+            metadata = file.schema_arrow.metadata or {}
+        if b"sqrt_s" in metadata:
+            said[source.sample] = metadata[b"sqrt_s"].decode()
+    if len(set(said.values())) > 1:
+        first, *others = sorted(said)
+        other = next(name for name in others if said[name] != said[first])
+        raise UserError(
+            f"calibration: sample {other} is of sqrt(s) = {said[other]} TeV, {first} of"
+            f" {said[first]} TeV; calibrate samples of one energy together"
+        )
 
 
 def _usable(events: Events, source: Source) -> Events:

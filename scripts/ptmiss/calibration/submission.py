@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import os
 import tarfile
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import yaml
-from hepdata_lib import Table, Uncertainty, Variable
-
 from ptmiss.calibration.tables import COLUMNS, Row
 from ptmiss.io.atomic import replacing
+
+with warnings.catch_warnings():  # it imports what its own dependency will remove
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from hepdata_lib import Table, Uncertainty, Variable
 
 _WORDS = {
     "xy": "Mean pTmiss before the xy correction and its fit, or phi of pTmiss before and after",
@@ -71,7 +75,7 @@ def _groups(rows: Sequence[Row]) -> Iterator[tuple[tuple[str, ...], list[Row]]]:
 def _table(key: tuple[str, ...], rows: list[Row], simulated: bool) -> Table:
     name, estimator, axis, quantity, dataset = key
     words = quantity.replace("_", " ")
-    table = Table(" ".join(filter(None, (name, estimator, axis, words, dataset))))
+    table = Table(_short(" ".join(filter(None, (name, estimator, axis, words, dataset)))))
     table.description = f"{_WORDS[name]}; {estimator}, {words}."
     if simulated:
         table.description += f" {NOTICE}"
@@ -96,6 +100,13 @@ def _table(key: tuple[str, ...], rows: list[Row], simulated: bool) -> Table:
             values.add_uncertainty(bounds)
         table.add_variable(values)
     return table
+
+
+def _short(name: str) -> str:
+    """Return a name of at most 64 characters, which is what HEPData allows, still unique."""
+    return (
+        name if len(name) <= 64 else f"{name[:55]} {hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    )
 
 
 def _pack(path: str | os.PathLike[str], folder: Path) -> None:
