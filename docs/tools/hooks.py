@@ -60,6 +60,7 @@ def _figure(name: str, words: dict[str, dict[str, str]], folder: str) -> str:
     if name not in words:
         return ""
     alt, heading = (html.escape(words[name][key]) for key in ("alt", "heading"))
+    heading = re.sub(r"\b([mpq])_T\b", r"\1<sub>T</sub>", heading)
     return (
         f'<figure markdown="span">![{alt}]({folder}/{name}.png)'
         f"<figcaption>{heading}. Parametric simulation.</figcaption></figure>"
