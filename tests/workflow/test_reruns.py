@@ -239,7 +239,8 @@ CASES = [
         "accept": None}),
     # files
     ("input content", new_content("in/a.root"), {"skim": W0}),
-    ("one more input", new_input, {"skim": "part=0002", "evaluate": "part=0002",
+    ("one more input", new_input, {"skim": "sample=w, part=0002",
+                                   "evaluate": "sample=w, variation=nominal, part=0002",
                                    "performance": None, "report": None}),
     ("intermediate content", new_content("results/skim/w/0000.parquet"),
      {"evaluate": "sample=w, variation=nominal, part=0000"}),
