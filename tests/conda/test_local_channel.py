@@ -118,6 +118,6 @@ def test_wiring_with_a_local_channel_a_rule_runs_in_its_environment(repository, 
     packages = next(made["gate"].glob("lib/python3*/site-packages"))
     (packages / "sitecustomize.py").write_text(f"open({str(folder / 'used')!r}, 'w').close()")
     target = "results/performance/tiny.gate.json"
-    snakemake(repository, folder, "--allowed-rules", "gate", "--", target)
+    snakemake(repository, folder, target, "--allowed-rules", "gate")
     assert json.loads((folder / target).read_text())["passed"]
     assert (folder / "used").exists()
