@@ -21,6 +21,7 @@ import results_page
 import settings_page
 from texts import ROOT, blocks, inline, texts
 
+from ptmiss.performance.tables import COLUMNS
 from ptmiss.settings.config import Config, load
 from ptmiss.simulation.cards import load_card
 
@@ -271,3 +272,35 @@ def test_pictures_are_small_and_said_where_they_come_from():
     shown = "\n".join(path.read_text(encoding="utf-8") for path in texts())
     for name in pictures:
         assert f"figure: {name} -->" in shown or f"figures/{name}.png" in shown, name
+
+
+def test_readme_has_every_stage_and_the_right_numbers():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in (ROOT / "workflow" / "rules").glob("*.smk"):
+        assert path.stem == "common" or f"| {path.stem} |" in readme, path.stem
+    values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    numbers = {3: "three", 4: "four", 5: "five", 6: "six", 12: "twelve", 13: "thirteen"}
+    numbers |= {14: "fourteen", 15: "fifteen", 16: "sixteen"}
+    assert f"{numbers[len(values['samples'])]} samples" in readme
+    assert f"trains {numbers[len(values['trainings'])]} networks" in readme
+    assert all(f"`{name}`" in readme for name in values["trainings"])
+    cards = len(list((ROOT / "resources" / "processes").glob("*.yaml")))
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"{numbers[cards]} processes" in changelog
+
+
+def test_the_table_of_the_data_model_is_read_as_shown(tmp_path, monkeypatch, capsys):
+    page = (ROOT / "docs" / "data-model.md").read_text(encoding="utf-8")
+    (block,) = (one for one in blocks(page) if one.kind == "python")
+    table = tmp_path / "results" / "performance" / "mixed.csv"
+    table.parent.mkdir(parents=True)
+    rows = [
+        "zmumu,nominal,deepmet,n_pv,9.5,11.5,sigma_perp,12.25,12.0,12.5,300",
+        "zmumu,nominal,puppi,n_pv,9.5,11.5,sigma_perp,15.0,14.5,15.5,300",
+    ]
+    table.write_text("\n".join([",".join(COLUMNS), *rows, ""]))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block.text, "data-model.md", "exec"), {})
+    said = capsys.readouterr().out
+    assert "12.25" in said
+    assert "15.0" not in said
