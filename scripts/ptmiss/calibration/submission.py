@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import yaml
+
 from ptmiss.calibration.tables import COLUMNS, Row
 from ptmiss.io.atomic import replacing
 

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+import calibration_toys as toys
+import performance_toys
+from ptmiss.calibration.tables import COLUMNS
+from ptmiss.errors import UserError
+from ptmiss.settings.base import to_json
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "calibrate.py"
+FOLDS = json.dumps({"train": [0, 1, 2, 3, 4], "validation": [5], "test": [6, 7, 8, 9]})
+QUICK = {
+    "replicas": 20, "apply": {"w": "w_data"}, "data": "data", "simulation": "z",
+    "backgrounds": ["tt"], "closure": {"estimators": ["pf"], "qt_ranges": [[0, 50]]},
+}  # fmt: skip
+OTHER = {"response": 0.9, "sigma": 25.0, "slope": (0.3, 0.0)}
+
+
+def settings(**changes) -> str:
+    return to_json(toys.settings(**{**QUICK, **changes}))
+
+
+def write(folder: Path, name: str, n: int, seed: int, **how) -> Path:
+    metadata = {key: how.pop(key) for key in ("selection", "is_data", "sqrt_s") if key in how}
+    drop, weight = how.pop("drop", ()), how.pop("weight", 1.0)
+    columns = toys.columns(n, seed, **how)
+    columns["weight"] = columns["weight"] * weight
+    path = folder / f"{name}.parquet"
+    return performance_toys.write(path, columns, sample=name, drop=drop, **metadata)
+
+
+def command(name: str):
+    path = SCRIPT.with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"command_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+def arguments(estimates, folder: Path, chosen: str) -> list[str]:
+    return [
+        "--estimates", *map(str, estimates), "--folds", FOLDS, "--settings", chosen,
+        "--corrections", str(folder / "corrections.json.gz"), "--fits", str(folder / "fits.npz"),
+        "--table", str(folder / "tables.csv"), "--hepdata", str(folder / "hepdata.tar.gz"),
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def estimates(tmp_path_factory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("estimates")
+    return [
+        write(folder, "data", 2500, 1, **OTHER),
+        write(folder, "z", 6000, 2),
+        write(folder, "w_data", 1200, 3, selection="wmunu", w=True, **OTHER),
+        write(folder, "w", 3000, 4, selection="wmunu", w=True),
+        write(folder, "tt", 800, 5, sigma=60.0, weight=0.1),
+    ]
+
+
+@pytest.fixture(scope="module")
+def written(estimates, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("calibration")
+    command("calibrate")(arguments(estimates, folder, settings()))
+    return folder
+
+
+def test_the_table_holds_every_figure(written):
+    with open(written / "tables.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == COLUMNS
+    assert {row["table"] for row in rows} == {"xy", "response", "map", "before", "after"}
+    quantities = {row["quantity"] for row in rows if row["table"] == "after"}
+    assert quantities == {"density", "density_qt_0_50", "density_w"}
+    for row in rows:
+        if row["err_low"]:
+            assert float(row["err_low"]) <= float(row["err_high"])
+    after = [row for row in rows if (row["table"], row["quantity"]) == ("after", "density")]
+    area = sum(
+        float(row["value"]) * (float(row["bin_high"]) - float(row["bin_low"]))
+        for row in after if row["axis"] == "u_perp" and row["dataset"] == "data"
+    )  # fmt: skip
+    assert area == pytest.approx(1.0, abs=0.05)
+
+
+def test_hepdata_holds_the_very_numbers_of_the_table(written):
+    with tarfile.open(written / "hepdata.tar.gz") as archive:
+        content = {one.name: archive.extractfile(one).read() for one in archive.getmembers()}
+        assert all(one.mtime == 0 for one in archive.getmembers())
+    heads = list(yaml.safe_load_all(content["submission.yaml"]))
+    assert "no number here is a result of an experiment" in heads[0]["comment"]
+    head = next(one for one in heads[1:] if one["name"] == "after pf u_par density")
+    table = yaml.safe_load(content[head["data_file"]])
+    wanted = next(
+        one for one in table["dependent_variables"]
+        if one["header"]["name"] == "density simulation_corrected"
+    )  # fmt: skip
+    with open(written / "tables.csv", newline="") as file:
+        rows = [
+            row for row in csv.DictReader(file)
+            if [row[key] for key in ("table", "dataset", "axis", "quantity")]
+            == ["after", "simulation_corrected", "u_par", "density"]
+        ]  # fmt: skip
+    assert [one["value"] for one in wanted["values"]] == [float(row["value"]) for row in rows]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_hepdata_passes_its_validator(written):
+    from hepdata_validator.full_submission_validator import FullSubmissionValidator
+
+    validator = FullSubmissionValidator()
+    assert validator.validate(archive=str(written / "hepdata.tar.gz")), validator.get_messages()
+
+
+def test_equal_estimates_in_any_order_give_equal_bytes(estimates, written, tmp_path):
+    command("calibrate")(arguments(estimates[::-1], tmp_path, settings()))
+    for name in ("corrections.json.gz", "fits.npz", "tables.csv", "hepdata.tar.gz"):
+        assert (tmp_path / name).read_bytes() == (written / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("changed", "how", "text"),
+    [
+        ("data", None, "calibration.data is 'data', of which there are no estimates"),
+        ("data", {"n": 60}, "fewer than the 100 that one bin needs"),
+        ("z", {"n": 300}, "simulation has .* effective events with a boson"),
+        ("data", {"weight": -1.0}, "weights of sample data add up to -2500, expected a positive"),
+        ("data", {"drop": ("n_pv",)}, "column n_pv is missing"),
+        ("data", {"drop": ("n_jets",)}, "column n_jets is missing"),
+        ("data", {"weight": np.nan}, "2500 events whose weight is not finite"),
+        ("data", {"sqrt_s": "13.6"}, r"sample z is of sqrt\(s\) = 13 TeV, data of 13.6 TeV"),
+    ],
+)
+def test_what_cannot_be_calibrated_is_one_line(estimates, tmp_path, changed, how, text):
+    found = {path.stem: path for path in estimates if path.stem in ("data", "z")}
+    if how is None:
+        del found[changed]
+    else:
+        how = dict(how)
+        found[changed] = write(tmp_path, changed, how.pop("n", 2500), 9, **how)
+        if "sqrt_s" in how:
+            found["z"] = write(tmp_path, "z", 3000, 2, sqrt_s="13")
+    with pytest.raises(UserError, match=text) as caught:
+        command("calibrate")(arguments(found.values(), tmp_path, settings(apply={})))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "corrections.json.gz").exists()
+
+
+def test_a_users_mistake_ends_with_status_1(estimates, tmp_path):
+    done = subprocess.run(
+        [sys.executable, SCRIPT, *arguments([estimates[1]], tmp_path, settings())],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.count("error:") == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"form_variation": "kernel"}, "must differ"),
+        ({"jets": [1, 2]}, "must begin with 0"),
+        ({"qt_edges": [5, 10, 20]}, "must begin at 0"),
+        ({"data": "z"}, "must differ"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(changes, text):
+    with pytest.raises(UserError, match=text):
+        settings(**changes)

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+import calibration_toys as toys
+import performance_toys
+from ptmiss.errors import UserError
+from ptmiss.settings.base import to_json
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+FOLDS = json.dumps({"train": [0, 1, 2, 3, 4], "validation": [5], "test": [6, 7, 8, 9]})
+
+
+def settings(**changes) -> str:
+    quick = {
+        "replicas": 20, "data": "data", "simulation": "z", "backgrounds": [], "apply": {},
+        "closure": {"estimators": ["pf"], "qt_ranges": [[0, 50]], "permutations": 800},
+    }  # fmt: skip
+    return to_json(toys.settings(**{**quick, **changes}))
+
+
+def run(name: str, *arguments: object) -> None:
+    spec = importlib.util.spec_from_file_location(f"command_{name}", SCRIPTS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.main(list(map(str, arguments)))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("closure")
+    other = {"response": 0.96, "sigma": 28.0, "slope": (0.3, 0.0)}
+    for name, n, seed, how in (
+        ("data", 2500, 11, other),
+        ("z", 6000, 2, {}),
+        ("same", 2500, 7, {}),
+    ):
+        columns = toys.columns(n, seed, **how)
+        sample = "data" if name == "same" else name
+        performance_toys.write(folder / f"{name}.parquet", columns, sample=sample)
+    for data in ("data", "same"):
+        run("calibrate", "--estimates", folder / f"{data}.parquet", folder / "z.parquet",
+            "--folds", FOLDS, "--settings", settings(), "--corrections", folder / f"{data}.json.gz",
+            "--fits", folder / f"{data}.npz", "--table", folder / f"{data}.csv",
+            "--hepdata", folder / f"{data}.tar.gz")  # fmt: skip
+    return folder
+
+
+def verdict(folder: Path, corrections: str, name: str) -> Path:
+    path = folder / f"{name}.json"
+    run("closure", "--estimates", folder / "data.parquet", folder / "z.parquet", "--folds", FOLDS,
+        "--settings", settings(), "--corrections", folder / f"{corrections}.json.gz",
+        "--fits", folder / f"{corrections}.npz", "--verdict", path)  # fmt: skip
+    return path
+
+
+def test_a_passed_closure_is_confirmed(folder):
+    path = verdict(folder, "data", "passed")
+    found = json.loads(path.read_text())
+    assert found["passed"]
+    keys = {"name", "estimator", "what", "value", "limit", "passed", "sample", "region"}
+    assert all(keys <= set(test) for test in found["tests"])
+    run("confirm", "--verdicts", path, "--settings", settings(), "--confirmed", folder / "ok.json")
+    assert json.loads((folder / "ok.json").read_text()) == [found]
+    again = verdict(folder, "data", "again")
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_a_failed_closure_ends_the_run_unless_it_may_not(folder, caplog):
+    path = verdict(folder, "same", "failed")  # derived from data that were no different
+    assert not json.loads(path.read_text())["passed"]
+    out = folder / "not.json"
+    with pytest.raises(UserError, match=r"allowed at .*calibration\.require_closure: false"):
+        run("confirm", "--verdicts", path, "--settings", settings(), "--confirmed", out)
+    assert not out.exists()
+    allowed = settings(require_closure=False)
+    run("confirm", "--verdicts", path, "--settings", allowed, "--confirmed", out)
+    assert "closure, training classical, estimator pf" in caplog.text
+    assert out.exists()

@@ -1,0 +1,169 @@
+"""Closure: distances, probabilities, verdicts; a good correction passes and a wrong one fails."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import calibration_toys as toys
+from ptmiss.calibration import document, modulation, store
+from ptmiss.calibration.apply import read
+from ptmiss.calibration.closure import closure, holm
+from ptmiss.calibration.derive import derive, make_bins, sample
+from ptmiss.calibration.distance import compare, energy, pair
+from ptmiss.calibration.events import DERIVE, coins
+from ptmiss.calibration.inputs import Inputs, Side
+from ptmiss.calibration.lines import Line
+from ptmiss.calibration.verdict import confirm
+from ptmiss.errors import UserError
+
+OTHER = {"response": 0.97, "sigma": 30.0, "offset": (1.0, -2.0), "slope": (0.7, 0.1)}
+
+
+def test_the_halves_do_not_depend_on_the_fold():
+    c = toys.columns(20_000, 3)
+    half, other = coins(c["run"], c["lumi"], c["event"])
+    for fold in range(10):
+        here = c["fold"] == fold
+        assert half[here].mean() == pytest.approx(0.5, abs=0.05)
+        assert other[here & (half == 0)].mean() == pytest.approx(0.5, abs=0.06)
+
+
+def test_energy_distance_is_that_of_its_definition():
+    rng = np.random.default_rng(1)
+    x, y, v, w = rng.normal(0, 1, 40), rng.normal(1, 2, 30), rng.random(40), rng.random(30)
+    v, w = v / v.sum(), w / w.sum()
+    mean = lambda a, p, b, q: float(p @ np.abs(a[:, None] - b) @ q)  # noqa: E731
+    expected = 2 * mean(x, v, y, w) - mean(x, v, x, v) - mean(y, w, y, w)
+    assert energy(np.concatenate([x, y]), np.concatenate([v, -w])) == pytest.approx(expected)
+
+
+def test_samples_are_compared_at_equal_weight_in_each_stratum():
+    zero, one = np.zeros(3, dtype=int), np.array([0, 1, 1])
+    two = pair((np.arange(3.0), np.arange(3.0)), (np.ones(3), np.ones(3)), (zero, one))
+    assert two.shares == pytest.approx([1 / 3, 1 / 3, 1 / 3, -1.0, 0.0, 0.0])
+
+
+def _compared(shift: float, seed: int, n: int = 600):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(0.0, 20.0, n) + shift, rng.normal(0.0, 20.0, n)
+    weights = rng.random(n), rng.random(n)
+    strata = rng.integers(0, 3, n), rng.integers(0, 3, n)
+    return compare(pair(values, weights, strata), 200, seed)
+
+
+def test_chance_is_subtracted_and_has_even_probabilities():
+    found = [_compared(0.0, seed) for seed in range(30)]
+    distances = np.array([one.distance for one in found])
+    assert abs(distances.mean()) < 3.0 * distances.std() / np.sqrt(30.0)
+    assert 0.3 < np.mean([one.p_value for one in found]) < 0.7
+    assert _compared(8.0, 1).p_value < 0.02
+    assert _compared(8.0, 1).distance > 5.0 * _compared(8.0, 1).chance
+
+
+def test_p_values_of_a_family_are_raised():
+    assert holm([0.01, 0.5, 0.02]) == pytest.approx([0.03, 0.5, 0.04])
+    assert holm([0.6, 0.5]) == pytest.approx([1.0, 1.0])
+
+
+def _line(value: float, slope: float = 0.0) -> Line:
+    return Line(np.array([value, slope]), np.diag([1e-4, 1e-8]), 0.0, 60.0, 0.0, 5)
+
+
+def test_an_offset_is_seen_in_phi_and_its_correction_is_not():
+    one = toys.events(toys.columns(4000, 7, offset=(3.0, 0.0), slope=(0.1, 0.0)))
+    args = (one.met[0], one.n_pv, one.weight)
+    assert modulation.phi_p_value(*args, modulation.Offsets(None)) < 1e-4
+    good = modulation.Offsets((_line(3.0, 0.1), _line(0.0)))
+    assert modulation.phi_p_value(*args, good) > 0.01
+    value, error = modulation.slope(*args, modulation.Offsets(None), 0, 100)
+    assert abs(value - 0.1) < 3.0 * error
+    assert value > 0.0
+    value, error = modulation.slope(*args, good, 0, 100)
+    assert abs(value) < 3.0 * error
+
+
+def test_the_error_of_the_lines_is_part_of_what_is_tested():
+    one = toys.events(toys.columns(1000, 7))
+    args = (one.met[0], one.n_pv, one.weight)
+    vague = dataclasses.replace(_line(2.0), covariance=np.diag([4.0, 1e-9]))
+    exact = modulation.Offsets((_line(2.0), _line(0.0)))
+    wide = modulation.Offsets((vague, _line(0.0)))
+    assert modulation.phi_p_value(*args, wide) > modulation.phi_p_value(*args, exact)
+
+
+def _inputs(seed: int, n: int = 6000, **other: object) -> Inputs:
+    z = Side("data", "z", toys.events(toys.columns(n, seed, **other), 1),
+             toys.events(toys.columns(n, seed + 1), 2), None)  # fmt: skip
+    w = Side("w_data", "w", toys.events(toys.columns(n, seed + 2, w=True, **other), 3),
+             toys.events(toys.columns(n, seed + 3, w=True), 4), None)  # fmt: skip
+    return Inputs("toy", True, ("pf",), z, (w,))
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """Verdicts on corrections derived from the same kind of data, and from another kind."""
+    folder = tmp_path_factory.mktemp("closure")
+    chosen = toys.settings(
+        closure={"permutations": 700, "qt_ranges": [[0, 50]]}, replicas=40, min_events=300
+    )
+    inputs = _inputs(21, **OTHER)
+    found = {}
+    for name, source in (("good", inputs), ("wrong", _inputs(31))):
+        half = source.dilepton.half(DERIVE)
+        data, simulation = (sample(one, None, 40) for one in (half.data, half.simulation))
+        bins = make_bins(data, simulation, chosen)
+        made = derive("pf", 0, data, simulation, bins, chosen)
+        document.write(folder / f"{name}.json.gz", document.document([made], "toy"))
+        store.write(folder / f"{name}.npz", [made], bins)
+        stored, bins = store.read(folder / f"{name}.npz")
+        found[name] = closure(inputs, read(folder / f"{name}.json.gz"), stored, bins, chosen)
+    return found
+
+
+def test_corrections_of_the_same_data_pass(judged):
+    found = judged["good"]
+    failed = [
+        (one["name"], one["region"], one["value"]) for one in found["tests"] if not one["passed"]
+    ]
+    assert failed == []
+    assert found["passed"]
+    decided = {(one["name"], one["sample"], one["region"]) for one in found["tests"]}
+    assert ("distance_left", "z", "all") in decided
+    assert ("distance_left", "w", "all") in decided
+    assert ("distance_p", "z", "qt_0_50") in decided
+    before = [one["before"] for one in found["tests"] if one["name"] == "phi_flat"]
+    assert min(before) < 0.01
+
+
+def test_corrections_of_other_data_fail(judged):
+    found = judged["wrong"]
+    assert not found["passed"]
+    failed = {one["name"] for one in found["tests"] if not one["passed"]}
+    assert {"phi_flat", "distance_p", "distance_left"} <= failed
+    assert any(name.startswith("slope") for name in failed)
+
+
+def test_a_failure_names_test_value_and_limit(judged):
+    with pytest.raises(UserError, match=r"closure, training toy, estimator pf, .* allowed at"):
+        confirm([judged["wrong"]], require=True)
+    lines = confirm([judged["wrong"]], require=False)
+    assert len(lines) == sum(not one["passed"] for one in judged["wrong"]["tests"])
+    assert confirm([judged["good"]], require=True) == []
+
+
+def test_too_few_events_decide_nothing_on_the_reduction(tmp_path):
+    chosen = toys.settings(replicas=20)
+    inputs = _inputs(41, n=900, response=0.99)
+    half = inputs.dilepton.half(DERIVE)
+    data, simulation = (sample(one, None, 20) for one in (half.data, half.simulation))
+    bins = make_bins(data, simulation, chosen)
+    made = derive("pf", 0, data, simulation, bins, chosen)
+    document.write(tmp_path / "c.json.gz", document.document([made], "toy"))
+    store.write(tmp_path / "f.npz", [made], bins)
+    stored, bins = store.read(tmp_path / "f.npz")
+    found = closure(inputs, read(tmp_path / "c.json.gz"), stored, bins, chosen)
+    assert {one["name"] for one in found["undecided"]} == {"distance_left"}
+    assert "distance_left" not in {one["name"] for one in found["tests"]}

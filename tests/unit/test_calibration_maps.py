@@ -1,0 +1,185 @@
+"""The quantile map: identity, truth, edges; the document gives the same numbers."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import correctionlib.schemav2 as schema
+import numpy as np
+import pytest
+from correctionlib.cli import main as correction
+
+import calibration_toys as toys
+from ptmiss.calibration import document, store
+from ptmiss.calibration.apply import Applied, read
+from ptmiss.calibration.bins import DATASETS, SYSTEMATICS
+from ptmiss.calibration.derive import make_bins
+from ptmiss.calibration.quantile import FAR, QuantileMap, monotone
+from ptmiss.errors import UserError
+
+POINTS = 100_000
+MAP = QuantileMap(
+    np.array([-10.0, 0.0, 10.0]), np.array([0.0, 1.0, 256.0]), 1000.0,
+    (np.array([10.0, 30.0]), np.array([20.0])),
+    (np.array([[1.0, 2.0, 3.0], [3.0, 4.0, 5.0]]), np.array([[0.0, 0.0, -4.0]])),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made():
+    data = toys.toy(4000, 1, response=0.95, sigma=24.0, slope=(0.1, 0.0))
+    return toys.derived(data, toys.toy(4000, 2), toys.settings())
+
+
+@pytest.fixture(scope="module")
+def written(made, tmp_path_factory):
+    path = tmp_path_factory.mktemp("document") / "corrections.json.gz"
+    document.write(path, document.document([made], "toy"))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("u", "q_t", "jets", "shift"),
+    [
+        (0.0, 10.0, 0, 2.0), (5.0, 10.0, 0, 2.5), (0.0, 20.0, 0, 3.0), (5.0, 20.0, 0, 3.5),
+        (-99.0, 20.0, 0, 2.0), (99.0, 0.0, 0, 3.0), (99.0, 999.0, 0, 5.0),
+        (5.0, 500.0, 3, -2.0), (5.0, 1000.0, 0, 0.0), (5.0, -1.0, 0, 0.0), (5.0, np.nan, 0, 0.0),
+        (5.0, 20.0, 256, 0.0), (5.0, 20.0, -1, 0.0), (FAR, 20.0, 0, 0.0), (np.inf, 20.0, 0, 0.0),
+    ],
+)  # fmt: skip
+def test_shifts_are_interpolated_and_defined_everywhere(u, q_t, jets, shift):
+    (found,) = MAP(np.array([u]), np.array([q_t]), np.array([jets]))
+    assert found == pytest.approx(u + shift) if np.isfinite(u) else found == u
+
+
+def test_what_is_not_a_number_falls_back_to_itself():
+    assert np.isnan(MAP(np.array([np.nan]), np.array([20.0]), np.array([0]))[0])
+
+
+def test_other_nodes_hold_the_same_map():
+    nodes = (np.array([10.0, 15.0, 30.0]), np.array([5.0, 20.0]), np.array([20.0, 40.0]))
+    finer = MAP.at(nodes, np.array([0.0, 1.0, 2.0, 256.0]))
+    rng = np.random.default_rng(2)
+    u, q, j = rng.normal(0, 9, 500), rng.uniform(0, 60, 500), rng.integers(0, 5, 500)
+    assert finer(u, q, j) == pytest.approx(MAP(u, q, j), abs=1e-12)
+
+
+def test_a_map_always_rises():
+    knots = np.array([0.0, 1.0, 2.0])
+    shifts = monotone(np.array([[0.0, -5.0, 0.5]]), knots)
+    assert (np.diff(knots + shifts) > 0.0).all()
+    assert shifts[0, 2] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("form", ["gaussians", "kernel", "empirical"])
+def test_simulation_mapped_to_itself_is_the_identity(form):
+    one = toys.toy(1500, 5, replicas=20)
+    other = "empirical" if form != "empirical" else "kernel"
+    found = toys.derived(one, one, toys.settings(form=form, form_variation=other, replicas=20))
+    rng = np.random.default_rng(1)
+    u, q, j = rng.normal(0, 40, 5000), rng.gamma(1.6, 30, 5000), rng.integers(0, 4, 5000)
+    for maps in found.maps.values():
+        for name in SYSTEMATICS:
+            assert np.abs(maps[name](u, q, j) - u).max() < 1e-6, name
+
+
+def test_the_map_of_known_distributions(made):
+    # both Gaussian: u' = -0.05 q_t + 1.2 u, and u' = 1.2 u
+    q, j = np.full(3, 60.0), np.ones(3)
+    u = np.array([-20.0, 0.0, 20.0])
+    for component, mean in (("u_par", -3.0), ("u_perp", 0.0)):
+        maps = made.maps[component]
+        error = 0.5 * (maps["stat_up"](u, q, j) - maps["stat_down"](u, q, j))
+        assert (error < 7.0).all()
+        assert (np.abs(maps["nominal"](u, q, j) - mean - 1.2 * u) < 3.0 * error).all()
+
+
+def _points(one: QuantileMap) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(8)
+    u, q = rng.normal(0.0, 60.0, POINTS), rng.exponential(60.0, POINTS)
+    jets = rng.integers(0, 6, POINTS)
+    u[:500] = np.resize(one.knots, 500)
+    q[500:1000] = np.resize(np.concatenate(one.nodes), 500)
+    u[1000:1070] = np.resize([np.nan, np.inf, -np.inf, FAR, -FAR, 1e9, -1e9], 70)
+    q[1070:1140] = np.resize([np.nan, np.inf, -np.inf, -1.0, 0.0, one.qt_high, 1e9], 70)
+    jets[1140:1160] = np.resize([-1, 255, 256, 1000], 20)
+    return u, q, jets
+
+
+def test_the_document_gives_the_same_numbers_as_the_package(made, written):
+    corrections = read(written)
+    for component, maps in made.maps.items():
+        points = _points(maps["nominal"])
+        for name in SYSTEMATICS:
+            theirs = corrections[f"pf_{component}"].evaluate(name, *points)
+            np.testing.assert_allclose(theirs, maps[name](*points), rtol=0.0, atol=1e-6)
+    q_t = points[1]
+    n_pv = np.concatenate([np.arange(0.0, 90.0, 0.5), [np.nan]])
+    for dataset in DATASETS:
+        for name in SYSTEMATICS:
+            theirs = corrections["pf_response"].evaluate(dataset, name, q_t)
+            assert np.abs(theirs - made.response[dataset][name](q_t)).max() < 1e-6
+            for axis, line in zip("xy", made.xy[dataset], strict=True):
+                sign = {"stat_up": 1.0, "stat_down": -1.0}.get(name, 0.0)
+                theirs = corrections[f"pf_xy_{axis}"].evaluate(dataset, name, n_pv)
+                ours = line(n_pv) + sign * line.error(n_pv)
+                np.testing.assert_allclose(theirs, ours, rtol=0.0, atol=1e-6)
+
+
+def test_the_document_passes_the_validator_of_correctionlib(written, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["correction", "validate", str(written)])
+    assert correction() == 0
+    with gzip.open(written, "rt") as file:
+        content = json.load(file)
+    schema.CorrectionSet.model_validate(content)
+    names = {one["name"] for one in content["corrections"]}
+    assert names == {f"pf_{end}" for end in ("xy_x", "xy_y", "response", "u_par", "u_perp")}
+    assert all(one["description"] for one in content["corrections"])
+
+
+def test_equal_corrections_give_equal_bytes(made, written, tmp_path):
+    other = tmp_path / "another_name.json.gz"
+    document.write(other, document.document([made], "toy"))
+    assert other.read_bytes() == written.read_bytes()
+
+
+def test_fits_are_read_back_as_they_were(made, tmp_path):
+    bins = make_bins(toys.toy(4000, 1), toys.toy(4000, 2), toys.settings())
+    store.write(tmp_path / "fits.npz", [made], bins)
+    found, same = store.read(tmp_path / "fits.npz")
+    assert same.ranges == bins.ranges
+    for component, maps in made.maps.items():
+        points = _points(maps["nominal"])
+        np.testing.assert_array_equal(
+            found["pf"].maps[component](*points), maps["nominal"](*points)
+        )
+    line, kept = made.xy["data"][0], found["pf"].xy["data"][0]
+    assert (kept.low, kept.high, kept.ndf) == (line.low, line.high, line.ndf)
+    np.testing.assert_array_equal(kept.covariance, line.covariance)
+
+
+@pytest.mark.parametrize("name", ["fits.npz", "corrections.json.gz"])
+def test_a_damaged_file_is_one_line(name, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(b"no such thing")
+    with pytest.raises(UserError, match="delete it and run the workflow again"):
+        store.read(path) if name.endswith("npz") else read(path)
+
+
+def test_the_whole_chain_moves_simulation_onto_data(made, written):
+    data = toys.toy(3000, 11, response=0.95, sigma=24.0, slope=(0.1, 0.0)).events
+    simulation = toys.toy(3000, 12).events
+    tool = Applied(read(written), "pf", 0)
+    plain = tool.recoil(simulation, "simulation")
+    mapped, wanted = tool.mapped(simulation, plain), tool.recoil(data, "data")
+    for component in ("u_par", "u_perp"):
+        before, after, there = (one.component(component) for one in (plain, mapped, wanted))
+        assert abs(before.std() / there.std() - 1.0) > 0.1
+        assert after.std() == pytest.approx(there.std(), rel=0.05)
+        assert after.mean() == pytest.approx(there.mean(), abs=1.5)
+    # and the recoil belongs to a pTmiss
+    met = simulation.met_of(mapped.u_par + mapped.q_t, mapped.u_perp)
+    u_par, u_perp, q_t = simulation.recoil(met)
+    np.testing.assert_allclose(u_par - q_t, mapped.u_par, atol=1e-9)
+    np.testing.assert_allclose(u_perp, mapped.u_perp, atol=1e-9)
