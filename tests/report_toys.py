@@ -288,8 +288,9 @@ def _tables(training: str, samples: dict[str, bool]) -> dict:
     ]
     roc = [
         (s, b, e, t, 1 / t, 0.9 / t, 1.1 / t, 0.5 * worse / t**2, 0.4 / t**2, 0.6 / t**2)
-        for s in signal
+        for s in (*signal, *boson)  # W has a boson and is a signal
         for b in boson
+        if s != b or len(boson) == 1
         for e in networks
         for t in (1, 2, 3)
     ]

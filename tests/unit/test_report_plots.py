@@ -51,6 +51,10 @@ def test_every_section_has_figures_with_names_of_their_own(figures):
         "training", "performance", "final-states", "slices", "interpretation", "calibration",
         "uncertainties",
     }  # fmt: skip
+    sections = {
+        (f.group, f.section) for f in figures if f.section in ("performance", "final-states")
+    }
+    assert len({group for group, _ in sections}) == len(sections)  # a group has one place
     assert len({figure.parts for figure in figures}) == len(figures)
     assert len({figure.alt for figure in figures}) == len(figures)
     assert all("Parametric simulation" in figure.alt for figure in figures)

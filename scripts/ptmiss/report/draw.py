@@ -326,7 +326,7 @@ def vertical_range(chart: Chart, legend_lines: int) -> tuple[float, float]:
         if not len(values):
             return 0.1, 1.0
         high = float(values.max())
-        low = max(float(values.min()), high * 1e-6) * 0.7
+        low = max(float(values.min()), high * 1e-4) * 0.7
         if isinstance(chart.y_range, tuple):
             low, high = chart.y_range
         return low, low * (high / low) ** (1 / room)

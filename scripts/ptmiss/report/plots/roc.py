@@ -37,7 +37,7 @@ def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
             y_log=True,
         )
         yield Figure(
-            section="final-states",
+            section=context.section(signal),
             group=signal,
             parts=(training, signal, background, "roc"),
             heading=f"Cut on pTmiss against {other.label}",

@@ -28,6 +28,9 @@ _SPECTRA = {
     "met": (r"$p_T^{miss}$", "pTmiss"),
     "mt": (r"$m_T$", "transverse mass"),
 }
+_SMALLEST = 1e-4
+"""Bins below this share of the highest are left to the table."""
+
 _DECADES = 30.0
 """With this ratio between the largest and the smallest bin the axis is logarithmic."""
 
@@ -57,7 +60,8 @@ def figures(
             series = tuple(replace(one, style="steps") for one in series_of(rows)) + _true(true)
             value = rows["value"].to_numpy(np.float64)
             value = value[value > 0]
-            y_log = bool(len(value)) and value.max() > _DECADES * value.min()
+            # the edge of the transverse mass is seen on a linear axis
+            y_log = spectrum == "met" and value.max(initial=0) > _DECADES * value.min(initial=1)
             n_events = most_events(rows)
             chart = Chart(
                 series,
@@ -66,6 +70,7 @@ def figures(
                 kind.what(n_events),
                 kind.origin,
                 y_log=y_log,
+                x_range=_reach(rows),
             )
             has_none = not len(true) and spectrum == "met" and sample in context.bosons
             fake = " There is no true pTmiss here: all of it is fake." if has_none else ""
@@ -87,6 +92,14 @@ def figures(
                 axis=(f"spectrum_{spectrum}", words),
                 group_text=kind.sentence,
             )
+
+
+def _reach(rows: pd.DataFrame) -> tuple[float, float] | None:
+    """Return the range up to the last bin that a figure can show; all of it where none is."""
+    seen = rows[rows["value"] > rows["value"].max() * _SMALLEST]
+    if not len(seen):
+        return None
+    return float(rows["bin_low"].min()), float(seen["bin_high"].max())
 
 
 def _edge(frame: pd.DataFrame, key: tuple[str, str, str]) -> str:
