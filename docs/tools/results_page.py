@@ -91,7 +91,8 @@ def table(samples: list[Mapping]) -> list[str]:
             widths = [_width(found, name, quantity) for name in columns]
             if not any(widths):
                 continue
-            cells = [sample["label"], WORDS[quantity], *widths]
+            label = sample["label"].replace("|", "\\|").replace("<", "&lt;")
+            cells = [label, WORDS[quantity], *widths]
             if network:
                 own = found.get(NETWORK, {}).get("resolution", {}).get(quantity, {})
                 gains = own.get("gain_over", {})
