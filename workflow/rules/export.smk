@@ -16,6 +16,7 @@ rule export:
         "results/logs/export/{training}.log",
     benchmark:
         "results/benchmarks/export/{training}.tsv"
+    priority: 10  # the longest chain of jobs begins here
     conda:
         "../../envs/export.yaml"
     threads: 1

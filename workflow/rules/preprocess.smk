@@ -27,6 +27,7 @@ rule preprocess:
         "results/logs/preprocess/{training}.log",
     benchmark:
         "results/benchmarks/preprocess/{training}.tsv"
+    priority: 10  # the longest chain of jobs begins here
     conda:
         "../../envs/preprocess.yaml"
     threads: 1

@@ -16,6 +16,7 @@ rule train:
         "results/logs/train/{training}.log",
     benchmark:
         "results/benchmarks/train/{training}.tsv"
+    priority: 10  # the longest chain of jobs begins here
     conda:
         "../../envs/train.yaml"
     # batches of ten events keep little more than one core busy: two trainings side by side are
