@@ -99,5 +99,8 @@ RESULTS ?= results
 docs-results: $(RUN_READY)  ## take figures and numbers of a run (RESULTS=folder) into docs and README
 	PYTHONPATH=scripts $(BIN)/python docs/tools/take.py $(RESULTS)
 
+docs-seeds: $(RUN_READY)  ## take the seeds of a validation run (RESULTS=folder) into docs
+	$(BIN)/python docs/tools/seeds_page.py $(RESULTS)
+
 clean:  ## remove the results (not the environment)
 	rm -rf results/* .snakemake

@@ -125,7 +125,7 @@ def test_weights_start_a_logarithmic_axis_above_zero(figures):
 
 def test_importance_is_sorted_and_in_percent(figures):
     figure = some(figures, quantity=("importance", "importance of features"))[0]
-    assert figure.chart.rows == ("pT", "PUPPI weight", "dz")
+    assert figure.chart.rows == ("momentum", "PUPPI weight", "dz")
     assert figure.chart.series[0].value.tolist() == pytest.approx([20.0, 10.0, 0.0])
 
 

@@ -207,15 +207,15 @@ def _line(axes: Axes, one: Series) -> None:
         axes.plot(x, one.value, ls="none", marker=one.marker, color=one.colour, ms=4, zorder=4)
 
 
-def legend(axes: Axes, series: Sequence[Series], title: str) -> int:
-    """Draw the legend; return how many lines it takes."""
+def legend(axes: Axes, series: Sequence[Series], title: str, most: int = 4) -> int:
+    """Draw the legend in at most `most` columns; return how many lines it takes."""
     if not series:
         return 0
     handles = [_handle(one) for one in series]
     labels = [one.label for one in series]
     width = max(map(len, labels))
     columns = next((n for n, most in ((4, 14), (3, 19), (2, 30)) if width <= most), 1)
-    columns = min(columns, len(labels), 4 if len(labels) <= 4 else 3)
+    columns = min(columns, len(labels), most, 4 if len(labels) <= 4 else 3)
     axes.legend(
         handles,
         [plain_mathtext(label) for label in labels],
@@ -302,7 +302,8 @@ def _rows(axes: Axes, chart: Chart) -> None:
         low, high = max(low, chart.y_range[0]), min(high, chart.y_range[1])
     margin = 0.06 * max(high - low, 1e-3)
     axes.set_xlim(low - margin, high + margin)
-    lines = legend(axes, chart.series, chart.title)
+    # the labels of the rows leave the panel two thirds of the width
+    lines = legend(axes, chart.series, chart.title, most=2)
     axes.set_ylim(n_rows - 0.5, -0.5 - n_rows * 1.15 * _ROW * (lines + 0.6))
     if chart.guide is not None:
         axes.axvline(chart.guide, color="0.45", lw=0.9, ls="--", zorder=1)

@@ -141,6 +141,8 @@ def verdicts(summary: Mapping[str, object]) -> list[dict[str, object]]:
         tests = one["tests"]
         passed = sum(bool(test.get("passed")) for test in tests)
         said = f"closure {training}: {passed} of {len(tests)} tests hold"
+        if undecided := len(one.get("undecided", ())):
+            said += f", {undecided} undecided for lack of events"
         found.append(_verdict(said, one, "verdicts"))
     for training, one in summary["parity"].items():
         worst, limit = max(one["largest_difference_gev"].values()), one["limit_gev"]

@@ -35,13 +35,14 @@ def gates(paths: Paths) -> dict[str, dict[str, object]]:
 
 
 def closures(paths: Paths) -> dict[str, dict[str, object]]:
-    """Return training -> what calibration/{training}/closure.json says: passed and tests."""
+    """Return training -> what calibration/{training}/closure.json says: passed, tests and undecided."""
     found = {}
     for path in sorted(map(Path, paths)):
         value = _load(path, "closure", ("passed", "tests"))
         found[path.absolute().parent.name] = {
             "passed": bool(value["passed"]),
             "tests": list(value["tests"]),
+            "undecided": list(value.get("undecided", ())),
         }
     return found
 

@@ -38,7 +38,7 @@ _LOG = ("pt", "abs_dz")
 _FEATURES = {
     "d0": "d0", "dz": "dz", "eta": "eta", "mass": "mass", "puppi": "PUPPI weight",
     "charge": "charge", "pdg_id": "particle type", "from_pv": "vertex class",
-    "momentum": "pT", "direction": "phi",
+    "momentum": "momentum", "direction": "azimuth",
 }  # fmt: skip
 _SHORT_GROUPS = {
     "charged_pv": "charged\nhard", "charged_pileup": "charged\npile-up", "photon": "photon",
@@ -168,7 +168,8 @@ def importance(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
         words = QUANTITIES[quantity].words if quantity in QUANTITIES else quantity
         n_events = most_events(part[part["feature"] == names[0]], "sample")
         kind = context.kinds[samples[0]]
-        what = f"{training}, {count(n_events)} events" if n_events else training
+        what = f"training {training}"
+        what += f", {count(n_events)} events" if n_events else ""
         chart = Chart(
             tuple(made), f"loss of {words} [%]", "", what, kind.origin,
             rows=tuple(_FEATURES.get(n, plain_mathtext(n)) for n in names), guide=0.0,

@@ -28,9 +28,9 @@ _BY_SOURCE = {("sigma_par", "qt"), ("sigma_xy", "gen_met")}
 
 _WORDS = {
     "jes": "jet scale", "jer": "jet resolution", "unclustered": "unclustered, all",
-    "charged": "unclustered charged", "photon": "unclustered photons",
-    "neutral": "unclustered neutral", "forward": "unclustered forward",
-    "pileup": "pile-up", "lepton": "lepton scale", SYSTEMATIC: "all sources",
+    "unclustered_charged": "soft charged", "unclustered_photon": "soft photons",
+    "unclustered_neutral": "soft neutral", "unclustered_forward": "soft forward",
+    "pileup": "pile-up", "lepton_scale": "lepton scale", SYSTEMATIC: "all sources",
 }  # fmt: skip
 
 
