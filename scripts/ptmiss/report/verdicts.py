@@ -35,7 +35,7 @@ def gates(paths: Paths) -> dict[str, dict[str, object]]:
 
 
 def closures(paths: Paths) -> dict[str, dict[str, object]]:
-    """Return training -> what calibration/{training}/closure.json says: passed, tests and undecided."""
+    """Return training -> what its closure.json says: passed, tests and undecided ones."""
     found = {}
     for path in sorted(map(Path, paths)):
         value = _load(path, "closure", ("passed", "tests"))
