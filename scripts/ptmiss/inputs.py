@@ -33,7 +33,7 @@ def expand(entries: Sequence[str]) -> tuple[str, ...]:
     addresses: list[str] = []
     for entry in entries:
         for address in _expand_entry(entry):
-            key = address if is_remote(address) else str(Path(address).resolve())
+            key = address if is_remote(address) else os.path.realpath(address)
             if key in found:
                 raise UserError(
                     f"files: {address} is named twice (by {found[key]} and by {entry}); each file "

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,12 @@ rule second:
 """
 
 
+def peak(pid: int) -> float:
+    """Return the largest memory in MB that a process has had so far; 0 if it has ended."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) / 1000 if found else 0.0
+
+
 def plan(folder: Path, snakefile: Path, *arguments: str) -> tuple[float, float, str]:
     """Return processor time in s, largest memory in MB and the output of a dry run."""
     command = [
@@ -54,12 +61,17 @@ def plan(folder: Path, snakefile: Path, *arguments: str) -> tuple[float, float, 
     ]  # fmt: skip
     with open(folder / "output.txt", "w+") as output:
         child = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(child.pid, 0)
+        memory, done = 0.0, 0
+        while not done:
+            # what wait4 says of memory includes this process, which the child was forked from
+            memory = max(memory, peak(child.pid))
+            time.sleep(0.05)
+            done, status, usage = os.wait4(child.pid, os.WNOHANG)
         child.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         text = output.read()
     assert child.returncode == 0, text
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000, text
+    return usage.ru_utime + usage.ru_stime, memory, text
 
 
 @pytest.fixture(scope="module")
