@@ -283,7 +283,7 @@ def toy_skim(
     schema = skim_schema(has_truth).with_metadata(
         {
             "sample": sample, "part": part, "source": "simulated", "label": label,
-            "has_truth": str(has_truth).lower(), "is_data": str(is_data).lower(),
+            "has_truth": str(has_truth).lower(), "is_data": str(is_data).lower(), "sqrt_s": "13",
         }
     )  # fmt: skip
     event = dict(toy.event)

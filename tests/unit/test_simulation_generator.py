@@ -41,6 +41,14 @@ def test_equal_seeds_give_equal_arrays_and_others_do_not() -> None:
     assert not np.array_equal(first.boson_pt, other.boson_pt)
 
 
+def test_the_energy_is_that_of_the_beams() -> None:
+    hotter = card("zmumu").model_copy(
+        update={"pythia": (*card("zmumu").pythia, "Beams:eCM = 13600.")}
+    )
+    assert generate(hotter, hotter.slices[0], 2, 17).sqrt_s == 13.6
+    assert generate(card("zmumu"), card("zmumu").slices[0], 2, 17).sqrt_s == 13.0
+
+
 def test_columns_have_the_agreed_types() -> None:
     kinds = {name: values.dtype.name for name, values in sample("zmumu").particles.columns.items()}
     floats = dict.fromkeys(("pt", "eta", "phi", "mass", "vx", "vy", "vz"), "float32")

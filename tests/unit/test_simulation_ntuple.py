@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ptmiss.ragged import Ragged, segment_sum
+from ptmiss.readers.formats import open_reader
 from ptmiss.simulation import constants, ntuple
 from ptmiss.simulation.generator import Generated
 from ptmiss.simulation.incoming import prepare
@@ -44,6 +45,7 @@ def generated():
         boson_phi=np.ones(N, dtype="f4"),
         n_tried=N,
         cross_section_pb=1.0,
+        sqrt_s=13.0,
     )
 
 
@@ -51,7 +53,7 @@ def write(path, generated, chunk=500):
     pileup = PileUp(soft_collisions(200, 3), one_list_each(200), gaussian_profile(15.0, 3.0))
     lumi, numbers, folds = number_events(2, N, (1, 4, 7))
     parts = chunks(generated, pileup, constants.detector(), 11, lumi, numbers, folds, chunk)
-    with ntuple.writing(path, "toy/0002") as writer:
+    with ntuple.writing(path, "toy/0002", generated.sqrt_s) as writer:
         for scalars, collections in parts:
             writer.write(scalars, collections)
     return numbers
@@ -80,6 +82,11 @@ def test_it_is_a_tree_with_all_branches_and_zlib(file):
         assert opened.file.compression.name == "ZLIB"
         assert tree["PFCands_pt"].compressed_bytes < 0.8 * tree["PFCands_pt"].uncompressed_bytes
         assert tree.num_entries == N
+
+
+def test_the_energy_is_read_back(file):
+    with open_reader(str(file), "simulated", False, "no_lepton", "x") as reader:
+        assert reader.sqrt_s == 13.0
 
 
 def test_raw_met_is_minus_the_sum_of_the_stored_candidates(file):
@@ -146,7 +153,7 @@ def test_the_size_of_a_chunk_changes_no_event(tmp_path, generated, file):
 
 
 def test_a_failure_leaves_nothing(tmp_path):
-    with pytest.raises(KeyError), ntuple.writing(tmp_path / "a.root", "a") as writer:
+    with pytest.raises(KeyError), ntuple.writing(tmp_path / "a.root", "a", 13.0) as writer:
         writer.write({}, {})
     assert list(tmp_path.iterdir()) == []
 

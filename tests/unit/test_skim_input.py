@@ -27,7 +27,7 @@ def small_toy():
     return make_toy(12, 3, **SMALL)
 
 
-def refused(path: Path, tmp_path: Path, **changes) -> str:
+def refused(path: Path | list[Path], tmp_path: Path, **changes) -> str:
     out = tmp_path / "out"
     with pytest.raises(UserError) as caught:
         skim(path, out, **changes)
@@ -35,7 +35,7 @@ def refused(path: Path, tmp_path: Path, **changes) -> str:
     assert left == [], "something half-written was left"
     text = str(caught.value)
     assert "\n" not in text
-    assert path.name in text
+    assert (path[-1] if isinstance(path, list) else path).name in text
     return text
 
 
@@ -237,6 +237,40 @@ def test_weights_of_any_sign_add_up(tmp_path):
     assert table["weight"].to_pylist() == usable.tolist()
     assert ledger.rejected == {"generator weight not finite": 2}
     assert ledger.weight_in == ledger.weight_kept == pytest.approx(usable.sum(), rel=1e-15)
+
+
+def with_energy(path: Path, text: str) -> Path:
+    """Write a file that says its centre-of-mass energy, as those of our simulation do."""
+    branches = pfnano_branches(small_toy())
+    write_tree(path, branches)
+    with uproot.update(path) as file:
+        file["sqrt_s"] = text
+    return path
+
+
+def said(files, tmp_path, **sample) -> str:
+    metadata = skim(files, tmp_path, **sample).table.schema.metadata
+    return metadata.get(b"sqrt_s", b"").decode()
+
+
+def test_the_energy_is_what_file_or_settings_say(tmp_path):
+    plain, hot = written(tmp_path / "a.root"), with_energy(tmp_path / "b.root", "13.6")
+    assert said(plain, tmp_path) == ""
+    assert said(plain, tmp_path, sqrt_s=None) == ""
+    assert said(plain, tmp_path, sqrt_s=13.0) == "13"
+    assert said(hot, tmp_path) == "13.6"
+    assert said([plain, hot], tmp_path, sqrt_s=13.6) == "13.6"
+
+
+def test_energies_that_disagree_are_one_line(tmp_path):
+    plain, hot = written(tmp_path / "a.root"), with_energy(tmp_path / "b.root", "13.6")
+    assert "b.root: sqrt(s) is 13.6 TeV, but samples.test.sqrt_s is 13;" in refused(
+        hot, tmp_path, sqrt_s=13.0
+    )
+    text = refused([plain, hot], tmp_path)
+    assert "b.root: sqrt(s) is 13.6 TeV, but is not said in" in text
+    with_energy(tmp_path / "c.root", "high")
+    assert "text 'sqrt_s' cannot be read" in refused(tmp_path / "c.root", tmp_path)
 
 
 def test_generator_met_not_finite(tmp_path):

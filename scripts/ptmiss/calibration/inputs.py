@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from ptmiss.calibration.events import Events, join, load
 from ptmiss.errors import UserError
-from ptmiss.io import parquet
 from ptmiss.performance.stream import Source, sources
 from ptmiss.settings.calibration import CalibrationSettings
 from ptmiss.settings.folds import FoldSettings
@@ -129,12 +128,7 @@ class _Reader:
 
 def _same_energy(found: Iterable[Source]) -> None:
     """Refuse samples of different centre-of-mass energies, where their files say one."""
-    said: dict[str, str] = {}
-    for source in found:
-        with parquet.reading(source.files[0]) as file:
-            metadata = file.schema_arrow.metadata or {}
-        if b"sqrt_s" in metadata:
-            said[source.sample] = metadata[b"sqrt_s"].decode()
+    said = {source.sample: source.sqrt_s for source in found if source.sqrt_s}
     if len(set(said.values())) > 1:
         first, *others = sorted(said)
         other = next(name for name in others if said[name] != said[first])

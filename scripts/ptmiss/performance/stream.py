@@ -44,7 +44,10 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Source:
-    """The files of one sample and variation, and what they say of themselves."""
+    """The files of one sample and variation, and what they say of themselves.
+
+    sqrt_s: centre-of-mass energy in TeV, empty where it is not known.
+    """
 
     training: str
     sample: str
@@ -54,6 +57,7 @@ class Source:
     boson_has_neutrino: bool
     estimators: tuple[str, ...]
     files: tuple[str, ...]
+    sqrt_s: str = ""
 
     def chunks(
         self,
@@ -189,7 +193,7 @@ def sources(files: Iterable[str | os.PathLike[str]], stored: Sequence[str]) -> l
 
 
 def _alike(first: Source, other: Source) -> None:
-    for name in ("training", "label", "is_data", "boson_has_neutrino", "estimators"):
+    for name in ("training", "label", "is_data", "boson_has_neutrino", "estimators", "sqrt_s"):
         mine, its = getattr(first, name), getattr(other, name)
         if mine != its:
             raise UserError(
@@ -230,4 +234,5 @@ def _describe(file: str, stored: Sequence[str]) -> tuple[str, Source]:
         boson_has_neutrino=metadata.get("selection", "") == "wmunu",
         estimators=tuple(estimators),
         files=(file,),
+        sqrt_s=metadata.get("sqrt_s", ""),
     )

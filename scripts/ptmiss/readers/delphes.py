@@ -41,6 +41,11 @@ class DelphesReader:
         return self.columns.n_events
 
     @property
+    def sqrt_s(self) -> float | None:
+        """Centre-of-mass energy in TeV, None where the file does not say it."""
+        return self.columns.sqrt_s
+
+    @property
     def has_truth(self) -> bool:
         """Whether candidates carry their fraction from the hard collision."""
         return False

@@ -36,6 +36,11 @@ class PFNanoReader:
         return self.columns.n_events
 
     @property
+    def sqrt_s(self) -> float | None:
+        """Centre-of-mass energy in TeV, None where the file does not say it."""
+        return self.columns.sqrt_s
+
+    @property
     def has_truth(self) -> bool:
         """Whether candidates carry their fraction from the hard collision."""
         return self.columns.has("cand_truth") and not self.columns.is_data

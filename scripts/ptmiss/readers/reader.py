@@ -15,7 +15,7 @@ from ptmiss.ragged import Ragged, offsets_of
 from ptmiss.readers.batch import Candidates, EventBatch, Vector, vector_of
 from ptmiss.readers.branches import Expected, bind, expected, single
 from ptmiss.readers.remote import Remote
-from ptmiss.readers.rootfile import Branch, opened, tree_of
+from ptmiss.readers.rootfile import Branch, energy_of, opened, tree_of
 
 MUON_MASS = 0.10566
 """GeV; used where the input gives no mass."""
@@ -26,6 +26,7 @@ class Reader(Protocol):
 
     address: str
     n_events: int
+    sqrt_s: float | None
 
     @property
     def has_truth(self) -> bool:
@@ -50,6 +51,7 @@ class Columns:
     want: Expected
     branches: dict[str, Branch]
     is_data: bool
+    sqrt_s: float | None
 
     def has(self, *fields: str) -> bool:
         """Tell whether the input has all these fields."""
@@ -155,4 +157,4 @@ def open_columns(
         if n_events and look is not None:
             look({branch.name for branch in tree.branches}, address)
         branches = bind(tree, address, want, is_data) if n_events else {}
-        yield Columns(address, n_events, want, branches, is_data)
+        yield Columns(address, n_events, want, branches, is_data, energy_of(file, address))

@@ -106,6 +106,19 @@ def tree_of(file: Any, address: str, name: str) -> Any:
         raise _unreadable(address, error, f"tree {name!r} ") from error
 
 
+def energy_of(file: Any, address: str) -> float | None:
+    """Return the centre-of-mass energy in TeV, which our simulation keeps as the text `sqrt_s`.
+
+    None in files of other origin, whose format has no place for it.
+    """
+    try:
+        if file.classnames(recursive=False).get("sqrt_s;1") != "TObjString":
+            return None
+        return float(str(file["sqrt_s"]))
+    except Exception as error:
+        raise _unreadable(address, error, "text 'sqrt_s' ") from error
+
+
 class Branch:
     """One branch of numbers, read as flat arrays. Keeps the last basket, so that neighbouring
     ranges that share it do not decompress it twice.

@@ -30,7 +30,10 @@ class SimulatedSample(Section):
 
 
 class FileSample(Section):
-    """Events read from files the user has."""
+    """Events read from files the user has.
+
+    sqrt_s alone may be left out: not to know it is no default.
+    """
 
     source: Literal["pfnano", "delphes"]
     label: Annotated[str, Field(min_length=1, max_length=80, description="name in figures")]
@@ -48,6 +51,10 @@ class FileSample(Section):
         float, Field(gt=0, description="of all generated events; 1 leaves the weights alone")
     ]
     selection: Annotated[Name, Field(description="an entry of skim.selections")]
+    sqrt_s: Annotated[
+        float | None,
+        Field(gt=0, le=1000, description="centre-of-mass energy, TeV; null or left out: not known"),
+    ] = None
 
 
 Sample = Annotated[SimulatedSample | FileSample, Field(discriminator="source")]

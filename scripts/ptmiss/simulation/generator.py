@@ -28,7 +28,8 @@ class Generated:
     weight: float64 (n,), pb; the sum over a slice's part is the cross-section of its window and of
         what the card accepts.
     boson_pt, boson_phi: float32 (n,), of the card's boson after the showers; NaN where none.
-    n_tried: events generated to keep these; cross_section_pb: of the slice before its window.
+    n_tried: events generated to keep these; cross_section_pb: of the slice before its window;
+    sqrt_s: centre-of-mass energy, TeV.
     """
 
     particles: Ragged
@@ -37,6 +38,7 @@ class Generated:
     boson_phi: np.ndarray
     n_tried: int
     cross_section_pb: float
+    sqrt_s: float
 
 
 def generate(
@@ -94,6 +96,7 @@ def generate(
         boson_phi=boson[1],
         n_tried=n_tried,
         cross_section_pb=cross_section,
+        sqrt_s=float(pythia.settings.parm("Beams:eCM")) / 1000.0,
     )
 
 

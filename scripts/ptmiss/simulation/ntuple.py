@@ -103,10 +103,11 @@ def packed(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 @contextlib.contextmanager
-def writing(path: str | os.PathLike[str], identity: str) -> Iterator[_Writer]:
+def writing(path: str | os.PathLike[str], identity: str, sqrt_s: float) -> Iterator[_Writer]:
     """Yield a writer; the file appears whole, and its bytes depend on the events alone.
 
     identity: what the file is called inside, such as "zmumu/0003"; its UUID follows from it.
+    sqrt_s: centre-of-mass energy in TeV, kept beside the tree as the text `sqrt_s`.
     The baskets are compressed with zlib, whose checksum notices flipped bytes (those of zstd, as
     uproot reads them, often do not).
     """
@@ -119,6 +120,7 @@ def writing(path: str | os.PathLike[str], identity: str) -> Iterator[_Writer]:
         open(temporary, "w+b") as sink,
         uproot.recreate(sink, compression=uproot.ZLIB(1), uuid_function=lambda: name) as file,
     ):
+        file["sqrt_s"] = f"{sqrt_s:g}"
         types: dict[str, Any] = dict(SCALARS)
         for collection, fields in COLLECTIONS.items():
             item = ", ".join(f'"{field}": {kind.name}' for field, kind in fields.items())

@@ -227,7 +227,7 @@ def simulate(
     lumi, numbers, folds = number_events(part, n_events, spec.folds)
     seed = pythia_seed(settings.seed, sample, part, "detector")
     done = 0
-    with ntuple.writing(ntuple_path, f"{sample}/{part:04d}") as writer:
+    with ntuple.writing(ntuple_path, f"{sample}/{part:04d}", generated.sqrt_s) as writer:
         for scalars, collections in chunks(
             generated, pileup, detector(preset.detector), seed, lumi, numbers, folds
         ):

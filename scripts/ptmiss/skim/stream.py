@@ -79,6 +79,7 @@ class Skim:
             )
         self.selection = self.settings.selections[self.spec.selection]
         self.is_data = isinstance(self.spec, FileSample) and self.spec.is_data
+        self.energy_of: dict[float | None, str] = {}
         self.remote = Remote(
             self.settings.remote_attempts, self.settings.remote_wait, self.settings.remote_timeout
         )
@@ -112,6 +113,8 @@ class Skim:
         return self.ledger
 
     def _schema(self, has_truth: bool) -> pa.Schema:
+        energy = next(iter(self.energy_of), None)
+        known = {} if energy is None else {"sqrt_s": f"{energy:g}"}
         return skim_schema(has_truth).with_metadata(
             {
                 "sample": self.sample,
@@ -121,6 +124,7 @@ class Skim:
                 "has_truth": str(has_truth).lower(),
                 "is_data": str(self.is_data).lower(),
                 "selection": self.selection.kind,
+                **known,
             }
         )
 
@@ -138,6 +142,7 @@ class Skim:
             ) as reader:
                 self.ledger.add_input(base_name(address), sha256, reader.n_events)
                 LOG.info("%s: %d events", base_name(address), reader.n_events)
+                self._check_energy(reader)
                 if reader.n_events == 0:
                     continue
                 truth_of.setdefault(reader.has_truth, address)
@@ -154,6 +159,23 @@ class Skim:
                 schema = self._schema(reader.has_truth)
                 for start, stop in reader.chunks(self.settings.chunk_events):
                     yield self._batch(reader, start, stop, schema)
+
+    def _check_energy(self, reader: Reader) -> None:
+        """Refuse a file of another centre-of-mass energy than the settings or other files say."""
+        said = self.spec.sqrt_s if isinstance(self.spec, FileSample) else None
+        found = reader.sqrt_s
+        if None not in (found, said) and found != said:
+            raise UserError(
+                f"{reader.address}: sqrt(s) {_tev(found)}, but samples.{self.sample}.sqrt_s is "
+                f"{said:g}; correct the setting"
+            )
+        self.energy_of.setdefault(found if said is None else said, reader.address)
+        if len(self.energy_of) == 2:
+            (first, address), (other, _) = self.energy_of.items()
+            raise UserError(
+                f"{reader.address}: sqrt(s) {_tev(other)}, but {_tev(first)} in {address}; files "
+                "of one sample must agree, make two samples of them"
+            )
 
     def _batch(self, reader: Reader, start: int, stop: int, schema: pa.Schema) -> pa.Table:
         """Select first, on event columns alone; read the candidates of what is left."""
@@ -233,6 +255,10 @@ class Skim:
         self.ledger.add_candidates(0, -sum(dropped.values()), dropped, {}, {})
         mask = pinned(columns["pt"], columns["pdg_id"], columns["from_pv"], self.settings.pinned_pt)
         return Ragged(columns.offsets, {**columns.columns, "pinned": mask})
+
+
+def _tev(energy: float | None) -> str:
+    return "is not said" if energy is None else f"is {energy:g} TeV"
 
 
 def regrouped(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
