@@ -280,7 +280,7 @@ def test_readme_has_every_stage_and_the_right_numbers():
         assert path.stem == "common" or f"| {path.stem} |" in readme, path.stem
     values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     numbers = {3: "three", 4: "four", 5: "five", 6: "six", 12: "twelve", 13: "thirteen"}
-    numbers |= {14: "fourteen", 15: "fifteen", 16: "sixteen"}
+    numbers |= {14: "fourteen", 15: "fifteen", 16: "sixteen", 17: "seventeen", 18: "eighteen"}
     assert f"{numbers[len(values['samples'])]} samples" in readme
     assert f"trains {numbers[len(values['trainings'])]} networks" in readme
     assert all(f"`{name}`" in readme for name in values["trainings"])

@@ -16,6 +16,7 @@ PROCESSES = Path(__file__).resolve().parents[2] / "resources" / "processes"
 EXPECTED = {
     *("zmumu", "wmunu", "ttbar", "ww", "wz", "zz", "hh_bbtautau", "vbf_hinv", "tth_bb"),
     *("tth_mumu", "t2tt_4bd", "tchizz", "qcd"),
+    *("ttbar_dimuon", "wz_dimuon", "zz_dimuon"),
 }
 ZMUMU = load_card(PROCESSES / "zmumu.yaml")
 

@@ -1,12 +1,21 @@
 """performance: response and resolution of every estimator with intervals, as tidy tables."""
 
+MEASURED_SAMPLES = [
+    name for name in CONFIG.samples if name not in CONFIG.performance.leave_out
+]
+if not MEASURED_SAMPLES:
+    raise WorkflowError(
+        "performance.leave_out names every sample, so there is nothing to measure; take one out"
+    )
+
 
 rule performance:
     """Measure response and resolution in the test folds."""
     input:
         **code("performance"),
         estimates=per_part(
-            "results/estimates/{{training}}/{sample}/nominal/{part}.parquet"
+            "results/estimates/{{training}}/{sample}/nominal/{part}.parquet",
+            MEASURED_SAMPLES,
         ),
     output:
         table="results/performance/{training}.csv",

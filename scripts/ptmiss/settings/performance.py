@@ -11,6 +11,7 @@ from ptmiss.columns import STORED_METS
 from ptmiss.errors import UserError
 from ptmiss.performance.where import parse as parse_condition
 from ptmiss.settings.base import Section
+from ptmiss.settings.samples import Name
 
 
 def _rising(edges: tuple[float, ...]) -> tuple[float, ...]:
@@ -86,6 +87,9 @@ class PerformanceSettings(Section):
         float, Field(ge=10.0, le=500.0, description="RMS is of values within +- this, GeV")
     ]
     min_events: Annotated[int, Field(ge=2, description="effective events a bin needs")]
+    leave_out: Annotated[
+        tuple[Name, ...], Field(description="samples that are not measured, of those that exist")
+    ]
     stored: Annotated[
         tuple[str, ...],
         AfterValidator(_stored),
