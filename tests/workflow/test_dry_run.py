@@ -38,6 +38,17 @@ def test_samples_of_an_own_configuration_replace_the_default_ones(
     assert "train" not in jobs
 
 
+def test_samples_may_be_left_out_of_what_is_measured(repository, tmp_path, toy_samples):
+    # no calibration needs it either, so nothing is made of it
+    ((name, sample),) = toy_samples["samples"].items()
+    values = toy_samples | {
+        "samples": {name: sample, "behind": sample}, "performance": {"leave_out": ["behind"]},
+    }  # fmt: skip
+    del values["trainings"]
+    jobs = jobs_planned(repository, tmp_path, own(tmp_path, values))
+    assert jobs["evaluate"] == jobs["skim"] == 3
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -46,6 +57,7 @@ def test_samples_of_an_own_configuration_replace_the_default_ones(
         ({"report": {"title": 7}}, "setting report.title: found 7"),
         ({"samples": {"zmumu": {**Z, "events": 100}}, "trainings": {}}, "cannot hold its 3 slices"),
         ({"samples": {"z": {**Z, "process": "zee"}}, "trainings": {}}, "no such process card"),
+        ({"samples": {"z": Z}, "performance": {"leave_out": ["z"]}}, "names every sample"),
         ({"samples": {"a b": {"source": "simulated"}}}, "allowed pattern"),
         (
             {"trainings": {}, "samples": {"mine": {
