@@ -39,7 +39,7 @@ def test_samples_of_an_own_configuration_replace_the_default_ones(
 
 
 def test_samples_may_be_left_out_of_what_is_measured(repository, tmp_path, toy_samples):
-    # its events are skimmed, for the ledger, and as no calibration needs them no more is made of them
+    # skimmed for the ledger, but not evaluated: no calibration needs it
     ((name, sample),) = toy_samples["samples"].items()
     values = toy_samples | {
         "samples": {name: sample, "behind": sample}, "performance": {"leave_out": ["behind"]},

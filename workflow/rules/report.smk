@@ -1,6 +1,8 @@
 """report: figures, tables, ledger and provenance on one page."""
 
 SIMULATED = [name for name in CONFIG.samples if name not in FILES]
+# what is left out of the measurement is evaluated where something else needs it
+EVALUATED_SAMPLES = list(dict.fromkeys([*MEASURED_SAMPLES, *CALIBRATION_SAMPLES]))
 STAGE_BENCHMARKS = (
     expand(
         "results/benchmarks/{stage}/{training}.tsv",
@@ -26,7 +28,8 @@ STAGE_BENCHMARKS = (
         path
         for training in TRAININGS
         for path in per_part(
-            f"results/benchmarks/evaluate/{training}/{{sample}}/nominal/{{part}}.tsv"
+            f"results/benchmarks/evaluate/{training}/{{sample}}/nominal/{{part}}.tsv",
+            EVALUATED_SAMPLES,
         )
     ]
     + expand("results/benchmarks/performance/{training}.tsv", training=TRAININGS)
