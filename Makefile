@@ -13,7 +13,7 @@ TEST_READY := .venv/.test-$(shell cksum < requirements/test.txt | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-slurm test-conda lint lock schema envs clean benchmark test-faults test-remote test-scale
-.PHONY: env docs docs-results test-readme
+.PHONY: env docs docs-results docs-seeds docs-closure test-readme
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -103,6 +103,9 @@ docs-results: $(RUN_READY)  ## take figures and numbers of a run (RESULTS=folder
 
 docs-seeds: $(RUN_READY)  ## take the seeds of a validation run (RESULTS=folder) into docs
 	$(BIN)/python docs/tools/seeds_page.py $(RESULTS)
+
+docs-closure: $(RUN_READY)  ## take the verdict of a closure run (RESULTS=folder) into docs
+	$(BIN)/python docs/tools/closure_page.py $(RESULTS)
 
 clean:  ## remove the results (not the environment)
 	rm -rf results/* .snakemake
