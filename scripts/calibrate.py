@@ -20,6 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--fits", required=True, help="fits and replicas for the stage closure, NPZ")
     p.add_argument("--table", required=True, help="all numbers of the figures, CSV")
     p.add_argument("--hepdata", required=True, help="the same as a HEPData submission, TAR.GZ")
+    p.add_argument("--histograms", help="the same as histograms, ROOT; left out: none")
     return p
 
 
@@ -38,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.fits,
         args.table,
         args.hepdata,
+        args.histograms,
     )
 
 

@@ -6,10 +6,12 @@ import json
 import subprocess
 import sys
 import tarfile
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+import uproot
 import yaml
 
 import calibration_toys as toys
@@ -22,7 +24,8 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "calibrate.py"
 FOLDS = json.dumps({"train": [0, 1, 2, 3, 4], "validation": [5], "test": [6, 7, 8, 9]})
 QUICK = {
     "replicas": 20, "apply": {"w": "w_data"}, "data": "data", "simulation": "z",
-    "backgrounds": ["tt"], "closure": {"estimators": ["pf"], "qt_ranges": [[0, 50]]},
+    "plateau_low": 60.0, "backgrounds": ["tt"],
+    "closure": {"estimators": ["pf"], "qt_ranges": [[0, 50]]},
 }  # fmt: skip
 OTHER = {"response": 0.9, "sigma": 25.0, "slope": (0.3, 0.0)}
 
@@ -53,6 +56,7 @@ def arguments(estimates, folder: Path, chosen: str) -> list[str]:
         "--estimates", *map(str, estimates), "--folds", FOLDS, "--settings", chosen,
         "--corrections", str(folder / "corrections.json.gz"), "--fits", str(folder / "fits.npz"),
         "--table", str(folder / "tables.csv"), "--hepdata", str(folder / "hepdata.tar.gz"),
+        "--histograms", str(folder / "histograms.root"),
     ]  # fmt: skip
 
 
@@ -79,7 +83,8 @@ def test_the_table_holds_every_figure(written):
     with open(written / "tables.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == COLUMNS
-    assert {row["table"] for row in rows} == {"xy", "response", "map", "before", "after"}
+    tables = {"xy", "response", "plateau", "map", "before", "after"}
+    assert {row["table"] for row in rows} == tables
     quantities = {row["quantity"] for row in rows if row["table"] == "after"}
     assert quantities == {"density", "density_qt_0_50", "density_w"}
     for row in rows:
@@ -91,6 +96,63 @@ def test_the_table_holds_every_figure(written):
         for row in after if row["axis"] == "u_perp" and row["dataset"] == "data"
     )  # fmt: skip
     assert area == pytest.approx(1.0, abs=0.05)
+
+
+def test_rows_say_how_many_events_are_behind_them(written):
+    with open(written / "tables.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    of_fits = {row["dataset"].endswith("_fit") for row in rows if not row["n_events"]}
+    assert of_fits == {True}
+
+    def events(**wanted: str) -> list[float]:
+        return [
+            float(row["n_events"]) for row in rows
+            if all(row[key] == value for key, value in wanted.items())
+        ]  # fmt: skip
+
+    # of the half of the test folds, all of weight 1
+    n = sum(events(table="xy", dataset="simulation", axis="n_pv", quantity="mean_x"))
+    assert n == pytest.approx(0.5 * 0.4 * 6000, rel=0.1)
+    assert min(events(table="xy", axis="n_pv", dataset="data")) >= 100.0
+    assert min(events(table="map")) >= 100.0
+    counts = events(table="before", dataset="simulation", axis="u_perp", quantity="density")
+    assert all(number == int(number) for number in counts)
+    (plateau,) = events(table="plateau", dataset="simulation")
+    assert plateau == int(plateau)
+
+
+def test_root_holds_the_very_numbers_of_the_table(written):
+    rows = defaultdict(list)
+    with open(written / "tables.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            head = [row[key] for key in ("estimator", "table", "axis", "quantity", "dataset")]
+            rows["/".join(head)].append(row)
+    with uproot.open(written / "histograms.root") as file:
+        assert "no number here is a result of an experiment" in str(file["about"])
+        kinds = {key.split(";")[0]: kind for key, kind in file.classnames().items()}
+        assert {name for name, kind in kinds.items() if kind == "TH1D"} == {
+            name for name in rows if "/map/" not in name
+        }
+        for name in ("pf/xy/n_pv/mean_x/data", "pf/after/u_par/density/simulation_corrected",
+                     "pf/response/qt/response/data_fit"):  # fmt: skip
+            numbers = np.array([
+                [float(row[key]) for key in ("bin_low", "bin_high", "value", "err_low", "err_high")]
+                for row in rows[name]
+            ])  # fmt: skip
+            values, edges = file[name].to_numpy()
+            np.testing.assert_array_equal(values, numbers[:, 2])
+            np.testing.assert_array_equal(edges[:-1], numbers[:, 0])
+            np.testing.assert_array_equal(edges[1:], numbers[:, 1])
+            width = 0.5 * (numbers[:, 4] - numbers[:, 3])
+            np.testing.assert_allclose(file[name].errors(), width)
+        quantity = next(name for name, kind in kinds.items() if kind == "TH2D")
+        values, knots, q_t = file[quantity].to_numpy()
+        nodes = [one for name, one in rows.items() if name.startswith(f"{quantity}/qt_")]
+        assert q_t[0] == 0.0
+        assert q_t.size == len(nodes) + 1
+        found = [[float(row["value"]) for row in node] for node in nodes]
+        np.testing.assert_array_equal(values.T, found)
+        assert knots.size == values.shape[0] + 1
 
 
 def test_hepdata_holds_the_very_numbers_of_the_table(written):
@@ -124,7 +186,8 @@ def test_hepdata_passes_its_validator(written):
 
 def test_equal_estimates_in_any_order_give_equal_bytes(estimates, written, tmp_path):
     command("calibrate")(arguments(estimates[::-1], tmp_path, settings()))
-    for name in ("corrections.json.gz", "fits.npz", "tables.csv", "hepdata.tar.gz"):
+    names = ("corrections.json.gz", "fits.npz", "tables.csv", "hepdata.tar.gz", "histograms.root")
+    for name in names:
         assert (tmp_path / name).read_bytes() == (written / name).read_bytes(), name
 
 

@@ -29,7 +29,7 @@ MAP = QuantileMap(
 @pytest.fixture(scope="module")
 def made():
     data = toys.toy(4000, 1, response=0.95, sigma=24.0, slope=(0.1, 0.0))
-    return toys.derived(data, toys.toy(4000, 2), toys.settings())
+    return toys.derived(data, toys.toy(4000, 2), toys.settings(plateau_low=60.0))
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +115,11 @@ def test_the_document_gives_the_same_numbers_as_the_package(made, written):
             theirs = corrections[f"pf_{component}"].evaluate(name, *points)
             np.testing.assert_allclose(theirs, maps[name](*points), rtol=0.0, atol=1e-6)
     q_t = points[1]
-    n_pv = np.concatenate([np.arange(0.0, 90.0, 0.5), [np.nan]])
+    n_pv = np.resize(np.concatenate([np.arange(0.0, 90.0, 0.25), [-1.0, 1e9, np.nan]]), POINTS)
     for dataset in DATASETS:
         for name in SYSTEMATICS:
+            plateau = corrections["pf_plateau"].evaluate(dataset, name)
+            assert plateau == pytest.approx(made.plateau[dataset][name], abs=1e-12)
             theirs = corrections["pf_response"].evaluate(dataset, name, q_t)
             assert np.abs(theirs - made.response[dataset][name](q_t)).max() < 1e-6
             for axis, line in zip("xy", made.xy[dataset], strict=True):
@@ -134,7 +136,8 @@ def test_the_document_passes_the_validator_of_correctionlib(written, monkeypatch
         content = json.load(file)
     schema.CorrectionSet.model_validate(content)
     names = {one["name"] for one in content["corrections"]}
-    assert names == {f"pf_{end}" for end in ("xy_x", "xy_y", "response", "u_par", "u_perp")}
+    ends = ("xy_x", "xy_y", "response", "plateau", "u_par", "u_perp")
+    assert names == {f"pf_{end}" for end in ends}
     assert all(one["description"] for one in content["corrections"])
 
 

@@ -28,8 +28,9 @@ def test_injected_scale_smearing_and_offset_are_recovered():
         pulls["offset_x"].append((x(at)[0] - 3.0) / x.error(at)[0])
         pulls["slope_x"].append((x.slope()[0] - 0.1) / x.slope()[1])
         pulls["slope_y"].append((y.slope()[0] + 0.05) / y.slope()[1])
-        value, low, high = found.plateau["data"]
-        pulls["scale"].append((value - 0.92) / (0.5 * (high - low)))
+        plateau = found.plateau["data"]
+        error = 0.5 * (plateau["stat_up"] - plateau["stat_down"])
+        pulls["scale"].append((plateau["nominal"] - 0.92) / error)
         # width of the mapped u_perp between -20 and 20 GeV of simulation, at all nodes together
         knots = found.maps["u_perp"]["nominal"].knots
         nominal = np.concatenate(found.maps["u_perp"]["nominal"].shifts)[None]

@@ -40,12 +40,25 @@ def estimates_to_calibrate(wildcards):
     )
 
 
+HISTOGRAMS = (
+    {"histograms": "results/calibration/{training}/histograms.root"}
+    if CONFIG.calibration.root_histograms
+    else {}
+)
+
+
+def histogram_options(wildcards, output):
+    """The flag of the ROOT histograms where they are asked for."""
+    return [f"--histograms {output.histograms}"] if HISTOGRAMS else []
+
+
 rule calibrate:
     """Derive xy, response and quantile corrections with their uncertainties on half of the events."""
     input:
         **code("calibrate"),
         estimates=estimates_to_calibrate,
     output:
+        **HISTOGRAMS,
         corrections="results/calibration/{training}/corrections.json.gz",
         fits="results/calibration/{training}/fits.npz",
         table="results/calibration/{training}/tables.csv",
@@ -61,6 +74,7 @@ rule calibrate:
         mem_mb=3000,
         runtime=60,
     params:
+        options=histogram_options,
         folds=settings("folds"),
         settings=settings("calibration"),
     shell:
@@ -72,4 +86,5 @@ rule calibrate:
         " --fits {output.fits:q}"
         " --table {output.table:q}"
         " --hepdata {output.hepdata:q}"
+        " {params.options}"
         " > {log:q} 2>&1"

@@ -28,6 +28,9 @@ _LEVELS = np.array(
 """Probabilities at which the grid of u has its knots, and their mirror images."""
 
 
+_SIGNS = {"up": 1.0, "down": -1.0}
+
+
 @dataclass(frozen=True)
 class Sample:
     """Events of one side with their bootstrap.
@@ -55,14 +58,14 @@ class Sample:
 class Corrections:
     """All corrections of one estimator. The dictionaries go by data set, then by systematic.
 
-    plateau: response above calibration.plateau_low and its 68 % interval, None with too few events;
+    plateau: response above calibration.plateau_low, None with too few events;
     replicas: component -> shifts of each category, (replicas, nodes, knots), on the nominal nodes.
     """
 
     estimator: str
     xy: dict[str, tuple[Line, Line]]
     response: dict[str, dict[str, Curve]]
-    plateau: dict[str, tuple[float, float, float] | None]
+    plateau: dict[str, dict[str, float] | None]
     maps: dict[str, dict[str, QuantileMap]]
     replicas: dict[str, tuple[np.ndarray, ...]]
 
@@ -156,18 +159,19 @@ def _response(
     _: np.ndarray,
     q_t: np.ndarray,
     settings: CalibrationSettings,
-) -> tuple[dict[str, Curve], tuple[float, float, float] | None]:
+) -> tuple[dict[str, Curve], dict[str, float] | None]:
     edges = np.array(settings.qt_edges)
     number = np.searchsorted(edges, q_t, side="right") - 1
     merged = merge([(number, one.events.weight)], edges.size - 1, settings.min_events)
-    nodes, rows, shifted = [], [], {"background_up": [], "background_down": []}
+    changes = {f"background_{d}": s * settings.background_uncertainty for d, s in _SIGNS.items()}
+    nodes, rows, shifted = [], [], {name: [] for name in changes}
     for first, last in merged:
         which = np.flatnonzero((number >= first) & (number < last))
         w = one.weights(which, replicas=True)
         nodes.append(float(w[0] @ q_t[which] / w[0].sum()))
         rows.append(ratios(u_par[which], q_t[which], w))
-        for sign, name in ((1.0, "background_up"), (-1.0, "background_down")):
-            w = one.weights(which, False, sign * settings.background_uncertainty)
+        for name, change in changes.items():
+            w = one.weights(which, False, change)
             shifted[name].append(ratios(u_par[which], q_t[which], w)[0])
     values = np.array(rows)
     at, nominal, error = np.array(nodes), values[:, 0], values[:, 1:].std(axis=1)
@@ -179,8 +183,13 @@ def _response(
     which = np.flatnonzero((q_t >= settings.plateau_low) & (q_t < settings.plateau_high))
     if effective(one.events.weight[which]) < settings.min_events:
         return curves, None
-    plateau = ratios(u_par[which], q_t[which], one.weights(which, replicas=True))
-    return curves, (float(plateau[0]), *interval(plateau))
+    replicas = ratios(u_par[which], q_t[which], one.weights(which, replicas=True))
+    plateau = dict.fromkeys(SYSTEMATICS, float(replicas[0]))
+    plateau["stat_down"], plateau["stat_up"] = (float(bound) for bound in interval(replicas))
+    for name, change in changes.items():
+        w = one.weights(which, False, change)
+        plateau[name] = float(ratios(u_par[which], q_t[which], w)[0])
+    return curves, plateau
 
 
 def _maps(
@@ -203,8 +212,8 @@ def _maps(
     maps = {"nominal": nominal}
     for name, percent in (("stat_up", 84.0), ("stat_down", 16.0)):
         maps[name] = task.made(bins, nodes, [np.percentile(r, percent, axis=0) for r in replicas])
-    for name, sign in (("background_up", 1.0), ("background_down", -1.0)):
-        change = sign * settings.background_uncertainty
+    for direction, sign in _SIGNS.items():
+        name, change = f"background_{direction}", sign * settings.background_uncertainty
         if sides["data"].shares.any():
             _, varied = task.run(bins, settings.form, background=change)
             maps[name] = task.made(bins, nodes, [one[0] for one in varied])

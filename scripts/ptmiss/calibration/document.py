@@ -41,6 +41,7 @@ def document(found: Sequence[Corrections], text: str) -> schema.CorrectionSet:
     for one in found:
         corrections += [_xy(one, i, axis) for i, axis in enumerate("xy")]
         corrections.append(_response(one))
+        corrections += [_plateau(one)] if None not in one.plateau.values() else []
         corrections += [_map(one.estimator, *item) for item in one.maps.items()]
     return schema.CorrectionSet.model_validate(
         {"schema_version": 2, "description": text, "corrections": corrections}
@@ -71,9 +72,9 @@ def _correction(
         "output": {
             "name": output,
             "type": "real",
-            "description": "in GeV" if output != "response" else "u_par / q_t",
+            "description": "in GeV" if output != "response" else "<u_par> / <q_t>",
         },
-        "generic_formulas": list(formulas),
+        **({"generic_formulas": list(formulas)} if formulas else {}),
         "data": data,
     }
 
@@ -124,6 +125,19 @@ def _response(one: Corrections) -> Node:
         ("dataset", "systematic", "q_t"),
         "response",
         [_formula(cubic, "q_t")],
+        _category("dataset", data),
+    )
+
+
+def _plateau(one: Corrections) -> Node:
+    data = {name: _category("systematic", one.plateau[name]) for name in DATASETS}
+    return _correction(
+        f"{one.estimator}_plateau",
+        f"Response <u_par>/<q_t> of {one.estimator} at high q_t in one number, after the xy"
+        " correction: pTmiss / plateau has a response of 1 there.",
+        ("dataset", "systematic"),
+        "response",
+        (),
         _category("dataset", data),
     )
 

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Sequence
 
-from ptmiss.calibration import document, inputs, store, submission, tables
+from ptmiss.calibration import document, histograms, inputs, store, submission, tables
 from ptmiss.calibration.apply import Applied, read
 from ptmiss.calibration.derive import derive, make_bins, sample
 from ptmiss.calibration.events import DERIVE
@@ -26,12 +26,13 @@ def calibrate(
     fits: Path,
     table: Path,
     hepdata: Path,
+    root: Path | None = None,
 ) -> None:
     """Derive the corrections of every estimator of a training on one half of the events.
 
     Writes the correctionlib document, fits and replicas for `closure`, the table of all numbers in
-    figures, and the same table as a HEPData submission. Raises `UserError` for events that nothing
-    can be derived from.
+    figures, the same table as a HEPData submission and, to `root`, as ROOT histograms. Raises
+    `UserError` for events that nothing can be derived from.
     """
     found = inputs.load_inputs(estimates, folds, settings)
     half = found.dilepton.half(DERIVE)
@@ -50,9 +51,11 @@ def calibrate(
     document.write(corrections, document.document(made, _about(found)))
     opened = read(corrections)
     tools = [Applied(opened, name, e) for e, name in enumerate(found.estimators)]
-    rows = tables.rows(made, samples, tools, found, settings)
+    rows = tables.rows(made, samples, tools, found, bins, settings)
     atomic.write_text(table, tables.to_csv(rows))
     submission.write(hepdata, rows, found.training, found.simulated)
+    if root is not None:
+        histograms.write(root, rows, bins, found.training, found.simulated)
 
 
 def _about(found: inputs.Inputs) -> str:
@@ -63,7 +66,8 @@ def _about(found: inputs.Inputs) -> str:
         f" {found.dilepton.data_name} ({kind}) and {found.dilepton.name}. In order: subtract"
         " NAME_xy_x and NAME_xy_y from pTmiss, in data and simulation; in simulation replace"
         " u_par - q_t and u_perp by NAME_u_par and NAME_u_perp; divide u_par by NAME_response of"
-        " data where a response of 1 is wanted. u = -(visible boson + pTmiss), u_par along minus"
-        " the boson. Systematics: stat, background, form of the distribution functions, jets"
-        " (inclusive); down mirrors up for the last two."
+        " data where a response of 1 is wanted, pTmiss by NAME_plateau where q_t is not known."
+        " u = -(visible boson + pTmiss), u_par along minus the boson. Systematics: stat,"
+        " background, form of the distribution functions, jets (inclusive); down mirrors up for"
+        " the last two."
     )

@@ -24,6 +24,7 @@ with warnings.catch_warnings():  # it imports what its own dependency will remov
 _WORDS = {
     "xy": "Mean pTmiss before the xy correction and its fit, or phi of pTmiss before and after",
     "response": "Response of the recoil and its curve",
+    "plateau": "Response of the recoil at high q_T in one number",
     "map": "Quantile map: shift of the recoil of simulation",
     "before": "Recoil before the quantile map",
     "after": "Recoil after the quantile map",

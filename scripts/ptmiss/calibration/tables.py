@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ptmiss.calibration.apply import COMPONENTS, Applied, Recoil
-from ptmiss.calibration.bins import DATASETS
+from ptmiss.calibration.bins import DATASETS, Bins
 from ptmiss.calibration.derive import Corrections, Sample, corrected
 from ptmiss.calibration.events import JUDGE, Events, join
 from ptmiss.calibration.inputs import Inputs, Side
 from ptmiss.calibration.lines import profile
-from ptmiss.calibration.merging import merge
+from ptmiss.calibration.merging import effective, merge
 from ptmiss.calibration.quantile import QuantileMap
 from ptmiss.calibration.response import ratios
 from ptmiss.performance.bootstrap import interval
@@ -24,9 +24,12 @@ from ptmiss.settings.calibration import CalibrationSettings
 
 COLUMNS = (
     "table", "estimator", "dataset", "axis", "bin_low", "bin_high",
-    "quantity", "value", "err_low", "err_high",
+    "quantity", "value", "err_low", "err_high", "n_events",
 )  # fmt: skip
-"""Columns: one number a row, with the bounds of its 68 % interval."""
+"""Columns: one number a row, with the bounds of its 68 % interval. n_events: effective events of
+the bin, after the subtraction of background; of a map those of the side that has fewer. Empty where
+a row is no measurement of a bin but a curve through several.
+"""
 
 SOURCES = ("background", "form", "jets")
 """Systematic sources of a map beside its statistics; each has a variation up and down."""
@@ -42,19 +45,23 @@ def rows(
     samples: dict[str, Sample],
     tools: Sequence[Applied],
     inputs: Inputs,
+    bins: Bins,
     settings: CalibrationSettings,
 ) -> list[Row]:
     """Return the table of a training.
 
     samples: those that the corrections were derived from, by data set; tools: the corrections as a
-    user applies them. Distributions before and after are of the half that was not used for that.
+    user applies them; bins: of the maps. Distributions before and after are of the half that was
+    not used for that.
     """
+    behind = _events_of_maps(samples, bins)
     judged = inputs.dilepton.half(JUDGE)
     out: list[Row] = []
     for one, tool in zip(found, tools, strict=True):
         out += _xy(one, tool.e, samples, settings)
         out += _response(one, tool.e, samples, settings)
-        out += _maps(one)
+        out += _plateau(one, samples, settings)
+        out += _maps(one, behind)
         out += _phi(judged, tool)
         ranges = settings.closure.qt_ranges if one.estimator in settings.closure.estimators else ()
         for side in (judged, *inputs.control):
@@ -77,11 +84,11 @@ def _rows(
     edges: np.ndarray,
     quantity: str,
     value: np.ndarray,
-    low: np.ndarray | None = None,
-    high: np.ndarray | None = None,
+    low: np.ndarray,
+    high: np.ndarray,
+    n: np.ndarray | None = None,
 ) -> list[Row]:
-    none = np.full(np.size(value), np.nan)
-    columns = (value, none if low is None else low, none if high is None else high)
+    columns = (value, low, high, np.full(np.size(value), np.nan) if n is None else n)
     return [
         (*head, _text(a), _text(b), quantity, *map(_text, numbers))
         for (a, b), numbers in zip(
@@ -104,8 +111,9 @@ def _xy(
             line = one.xy[dataset][i]
             head = ("xy", one.estimator, dataset, "n_pv")
             yield from _rows(
-                head, p.edges, f"mean_{axis}", p.mean, p.mean - p.error, p.mean + p.error
-            )
+                head, p.edges, f"mean_{axis}", p.mean, p.mean - p.error, p.mean + p.error,
+                _effective(events.n_pv, events.weight, p.edges),
+            )  # fmt: skip
             head = ("xy", one.estimator, f"{dataset}_fit", "n_pv")
             value, error = line(p.centre), line.error(p.centre)
             yield from _rows(head, p.edges, f"mean_{axis}", value, value - error, value + error)
@@ -121,7 +129,7 @@ def _response(
         u_par, _, q_t = events.recoil(events.met[0])
         number = np.searchsorted(edges, q_t, side="right") - 1
         bins = merge([(number, events.weight)], edges.size - 1, settings.min_events)
-        values, bounds, centres = [], [], []
+        values, bounds, centres, n = [], [], [], []
         for first, last in bins:
             which = np.flatnonzero((number >= first) & (number < last))
             w = sample.weights(which, replicas=True)
@@ -129,9 +137,11 @@ def _response(
             values.append(replicas[0])
             bounds.append(interval(replicas))
             centres.append(float(w[0] @ q_t[which] / w[0].sum()))
+            n.append(effective(w[0]))
         used = edges[[first for first, _ in bins] + [bins[-1][1]]]
         head = ("response", one.estimator, dataset, "qt")
-        yield from _rows(head, used, "response", np.array(values), *np.array(bounds).T)
+        measured = np.array(values), *np.array(bounds).T, np.array(n)
+        yield from _rows(head, used, "response", *measured)
         curves = one.response[dataset]
         at = np.array(centres)
         numbers = (curves[name](at) for name in ("nominal", "stat_down", "stat_up"))
@@ -139,7 +149,33 @@ def _response(
         yield from _rows(head, used, "response", *numbers)
 
 
-def _maps(one: Corrections) -> Iterator[Row]:
+def _plateau(
+    one: Corrections, samples: dict[str, Sample], settings: CalibrationSettings
+) -> Iterator[Row]:
+    edges = np.array([settings.plateau_low, settings.plateau_high])
+    for dataset in DATASETS:
+        found = one.plateau[dataset]
+        if found is None:
+            continue
+        events = samples[dataset].events
+        numbers = (np.array([found[name]]) for name in ("nominal", "stat_down", "stat_up"))
+        n = _effective(np.hypot(*events.boson), events.weight, edges)
+        yield from _rows(("plateau", one.estimator, dataset, "qt"), edges, "response", *numbers, n)
+
+
+def _events_of_maps(samples: dict[str, Sample], bins: Bins) -> list[list[float]]:
+    """Return the effective events behind each node of each category: those of the lesser side."""
+    both = [samples[name].events for name in DATASETS]
+    return [
+        [
+            min(effective(events.weight[bins.which(events, category, i)]) for events in both)
+            for i in range(len(ranges))
+        ]
+        for category, ranges in enumerate(bins.ranges)
+    ]
+
+
+def _maps(one: Corrections, behind: Sequence[Sequence[float]]) -> Iterator[Row]:
     for component, maps in one.maps.items():
         nominal = maps["nominal"]
         between = nominal.knots
@@ -149,7 +185,8 @@ def _maps(one: Corrections) -> Iterator[Row]:
             for i, q in enumerate(q_t):
                 head = ("map", one.estimator, f"qt_{q:.0f}", component)
                 middle = [0.5 * (a[i, 1:] + a[i, :-1]) for a in (shifts, low, high)]
-                yield from _rows(head, between, f"shift_{jets}", *middle)
+                n = np.full(middle[0].size, behind[j][i])
+                yield from _rows(head, between, f"shift_{jets}", *middle, n)
 
 
 def _jets(edges: np.ndarray, j: int) -> str:
@@ -168,18 +205,30 @@ def _phi(side: Side, tool: Applied) -> Iterator[Row]:
             ("_corrected", tool.met(events, dataset)),
         ):
             head = ("xy", tool.estimator, f"{dataset}{suffix}", "phi")
-            value, error = _density(np.arctan2(met[1], met[0]), events.weight, edges)
-            yield from _rows(head, edges, "density", value, value - error, value + error)
+            value, error, n = _density(np.arctan2(met[1], met[0]), events.weight, edges)
+            yield from _rows(head, edges, "density", value, value - error, value + error, n)
 
 
 def _density(
     values: np.ndarray, weight: np.ndarray, edges: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the density of all events (those outside the edges count too) and its error."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the density of all events (those outside the edges count too), its error, and the
+    effective events of each bin.
+    """
     per_unit = 1.0 / (weight.sum() * np.diff(edges))
-    sums = np.histogram(values, edges, weights=weight)[0]
-    squares = np.histogram(values, edges, weights=weight**2)[0]
-    return sums * per_unit, np.sqrt(squares) * per_unit
+    sums, squares = _sums(values, weight, edges)
+    n = _effective(values, weight, edges)
+    return sums * per_unit, np.sqrt(squares) * per_unit, n
+
+
+def _sums(values: np.ndarray, weight: np.ndarray, edges: np.ndarray) -> list[np.ndarray]:
+    return [np.histogram(values, edges, weights=w)[0] for w in (weight, weight**2)]
+
+
+def _effective(values: np.ndarray, weight: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Return the effective events of each bin, (bins,); 0 where their sum is not positive."""
+    sums, squares = _sums(values, weight, edges)
+    return np.divide(sums**2, squares, np.zeros(sums.size), where=sums > 0.0)
 
 
 def _spectra(
@@ -202,20 +251,20 @@ def _spectra(
             region = "" if math.isinf(high) else f"_qt_{low:g}_{high:g}"
             quantity = f"density{'_' if sample else ''}{sample}{region}"
             kept = (of_data.q_t >= low) & (of_data.q_t < high)
-            value, error = _density(of_data.component(component)[kept], data.weight[kept], edges)
+            value, error, n = _density(of_data.component(component)[kept], data.weight[kept], edges)
             for table in ("before", "after"):
                 head = (table, one.estimator, "data", component)
-                yield from _rows(head, edges, quantity, value, value - error, value + error)
+                yield from _rows(head, edges, quantity, value, value - error, value + error, n)
             kept = (plain.q_t >= low) & (plain.q_t < high)
             weight = side.simulation.weight[kept]
-            value, error = _density(plain.component(component)[kept], weight, edges)
+            value, error, n = _density(plain.component(component)[kept], weight, edges)
             head = ("before", one.estimator, "simulation", component)
-            yield from _rows(head, edges, quantity, value, value - error, value + error)
+            yield from _rows(head, edges, quantity, value, value - error, value + error, n)
             found = {
                 name: _density(values.component(component)[kept], weight, edges)
                 for name, values in mapped.items()
             }
-            value, error = found["nominal"]
+            value, error, n = found["nominal"]
             spread = np.std([_density(u[kept], weight, edges)[0] for u in moved], axis=0)
             squares = [error**2 + spread**2] * 2
             for source in SOURCES:
@@ -224,7 +273,7 @@ def _spectra(
                 squares[1] = squares[1] + np.maximum(np.max(shifts, axis=0), 0.0) ** 2
             head = ("after", one.estimator, "simulation_corrected", component)
             bounds = value - np.sqrt(squares[0]), value + np.sqrt(squares[1])
-            yield from _rows(head, edges, quantity, value, *bounds)
+            yield from _rows(head, edges, quantity, value, *bounds, n)
 
 
 def _replicas(one: Corrections, component: str, events: Events, found: Recoil) -> list[np.ndarray]:

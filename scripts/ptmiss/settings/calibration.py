@@ -74,6 +74,9 @@ class CalibrationSettings(Section):
     require_closure: Annotated[
         bool, Field(description="false: a failed closure is a warning, not the end of the run")
     ]
+    root_histograms: Annotated[
+        bool, Field(description="write the tables of calibrate as ROOT histograms too")
+    ]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

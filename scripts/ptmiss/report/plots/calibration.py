@@ -91,6 +91,8 @@ def _wanted(key: tuple[str, str, str, str, str], main: bool, first: bool) -> boo
     other trainings what differs, of other estimators what a reader compares. All is in the tables.
     """
     _, table, estimator, _, quantity = key
+    if table == "plateau":  # one number, for the table alone
+        return False
     bare = quantity == "density"
     if main and first:
         return table != "map" or quantity in ("shift_0_jets", "shift_all_jets")
