@@ -28,7 +28,8 @@ def map_recoil(corrections, name, met, boson, unseen, n_jets, systematic="nomina
     and unseen its invisible part (for W the neutrino, for Z to leptons zero).
     """
     q_t = np.hypot(*boson)
-    along_x, along_y = -boson[0] / q_t, -boson[1] / q_t
+    size = np.where(q_t > 0.0, q_t, 1.0)  # a boson at rest has no direction: x stands in
+    along_x, along_y = np.where(q_t > 0.0, -boson[0] / size, 1.0), -boson[1] / size
     u_x, u_y = (-(b - v + m) for b, v, m in zip(boson, unseen, met, strict=True))
     u_par, u_perp = u_x * along_x + u_y * along_y, along_x * u_y - along_y * u_x
     u_par = q_t + corrections[f"{name}_u_par"].evaluate(systematic, u_par - q_t, q_t, n_jets)
