@@ -30,10 +30,11 @@ def expand(entries: Sequence[str]) -> tuple[str, ...]:
     unreadable or empty list, and a file that is named twice.
     """
     found: dict[str, str] = {}
+    folders: dict[str, str] = {}
     addresses: list[str] = []
     for entry in entries:
         for address in _expand_entry(entry):
-            key = address if is_remote(address) else os.path.realpath(address)
+            key = address if is_remote(address) else _identity(address, folders)
             if key in found:
                 raise UserError(
                     f"files: {address} is named twice (by {found[key]} and by {entry}); each file "
@@ -46,6 +47,16 @@ def expand(entries: Sequence[str]) -> tuple[str, ...]:
     if not addresses:
         raise UserError("files: nothing is listed; name at least one file")
     return tuple(sorted(addresses))
+
+
+def _identity(path: str, folders: dict[str, str]) -> str:
+    """Return what all names of a file have in common; `folders` remembers those of its folder."""
+    if os.path.islink(path):
+        return os.path.realpath(path)
+    folder, name = os.path.split(path)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    return os.path.join(folders[folder], name)
 
 
 def _expand_entry(entry: str) -> Iterable[str]:

@@ -1,7 +1,7 @@
 """Which modules of the package a command depends on, read from its import statements.
 
-This is what makes exactly the right stages run again after an edit: the workflow lists these files
-as inputs of the rule. Nothing is imported or executed to find out.
+This is what makes exactly the right stages run again after an edit: the workflow gives the names
+and hashes of these files to the rule as parameters. Nothing is imported or executed to find out.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,12 +38,26 @@ def sources(script: Path) -> list[Path]:
     return sorted(found)
 
 
+def fingerprints(script: Path) -> list[str]:
+    """Return name and hash of each module of `sources`: "skim/select 0123456789abcdef"."""
+    package = script.parent / PACKAGE
+    return [
+        f"{path.relative_to(package).with_suffix('').as_posix()} {_hash(path)}"
+        for path in sources(script)
+    ]
+
+
 def third_party(script: Path) -> set[str]:
     """Return the top-level names of all modules outside the package that a command imports."""
     names = set()
     for path in [script, *sources(script)]:
         names |= {module.split(".")[0] for module in _imported(path)}
     return names - {PACKAGE}
+
+
+@functools.cache
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 @functools.cache  # the commands share most modules, and every job of a cluster reads them

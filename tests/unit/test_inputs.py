@@ -56,3 +56,11 @@ def test_mistakes_are_one_line(folder, entries, says):
     (folder / "nested.txt").write_text("@empty.txt\n")
     with pytest.raises(UserError, match=says):
         expand(entries)
+
+
+@pytest.mark.parametrize("second", ["link.root", "folder/c.root"])
+def test_a_link_is_the_file_it_leads_to(folder, second):
+    (folder / "link.root").symlink_to(folder / "sub/c.root")
+    (folder / "folder").symlink_to(folder / "sub")
+    with pytest.raises(UserError, match="named twice"):
+        expand(["sub/c.root", second])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ptmiss.sources import sources, third_party
+from ptmiss.sources import _hash, fingerprints, sources, third_party
 
 
 @pytest.fixture
@@ -28,6 +28,16 @@ def names(paths, root):
 
 def test_follows_imports_everywhere_and_in_circles(tree):
     assert names(sources(tree / "one.py"), tree) == ["ptmiss/deep/two.py", "ptmiss/three.py"]
+
+
+def test_fingerprints_follow_the_content_of_each_module(tree):
+    before = fingerprints(tree / "one.py")
+    assert [text.split()[0] for text in before] == ["deep/two", "three"]
+    (tree / "ptmiss/three.py").write_text("import json\n")
+    _hash.cache_clear()
+    after = fingerprints(tree / "one.py")
+    assert after[0] == before[0]
+    assert after[1] != before[1]
 
 
 def test_third_party_of_the_whole_closure(tree):

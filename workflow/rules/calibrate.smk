@@ -74,6 +74,7 @@ rule calibrate:
         mem_mb=3000,
         runtime=60,
     params:
+        **modules("calibrate"),
         options=histogram_options,
         folds=settings("folds"),
         settings=settings("calibration"),

@@ -21,6 +21,7 @@ rule closure:
         mem_mb=3000,
         runtime=60,
     params:
+        **modules("closure"),
         folds=settings("folds"),
         settings=settings("calibration"),
     shell:
@@ -54,6 +55,7 @@ rule confirm:
         mem_mb=500,
         runtime=10,
     params:
+        **modules("confirm"),
         settings=settings("calibration"),
     shell:
         "python {input.script:q}"

@@ -17,7 +17,7 @@ from ptmiss.settings.base import to_json
 from ptmiss.settings.config import load
 from ptmiss.settings.samples import SimulatedSample
 from ptmiss.simulation.cards import load_card, parts_of_slices
-from ptmiss.sources import sources
+from ptmiss.sources import fingerprints
 
 # Jobs use the Python that runs Snakemake, activated or not; an environment of a rule, where one is
 # asked for, is activated later and comes first.
@@ -90,12 +90,19 @@ def here(path):
     return os.path.relpath(os.path.join(workflow.basedir, path))
 
 
+def script_of(stage):
+    return Path(workflow.basedir, "scripts", f"{stage}.py")
+
+
 def code(stage):
-    """The command of a stage and the modules it imports: editing one of them runs the stage again."""
-    script = Path(workflow.basedir, "scripts", f"{stage}.py")
+    """The command of a stage."""
+    return {"script": here(script_of(stage))}
+
+
+def modules(stage):
+    """The modules that a command imports: editing one of them runs the stage again."""
     return {
-        "script": here(script),
-        "lib": [here(path) for path in sources(script)],
+        f"module_{i}": text for i, text in enumerate(fingerprints(script_of(stage)))
     }
 
 

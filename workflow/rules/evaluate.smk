@@ -41,6 +41,7 @@ rule evaluate:
         mem_mb=3000,
         runtime=60,
     params:
+        **modules("evaluate"),
         options=model_options,
         settings=settings("evaluate"),
     shell:

@@ -24,6 +24,7 @@ rule export:
         mem_mb=4000,
         runtime=60,
     params:
+        **modules("export"),
         settings=settings("export"),
     shell:
         "python {input.script:q}"

@@ -17,6 +17,7 @@ rule gate:
         mem_mb=500,
         runtime=10,
     params:
+        **modules("gate"),
         settings=settings("gate"),
     shell:
         "python {input.script:q}"
@@ -43,6 +44,7 @@ rule accept:
         mem_mb=500,
         runtime=10,
     params:
+        **modules("accept"),
         settings=settings("gate"),
     shell:
         "python {input.script:q}"

@@ -36,6 +36,7 @@ rule interpret:
         mem_mb=3000,
         runtime=60,
     params:
+        **modules("interpret"),
         folds=settings("folds"),
         performance=settings("performance"),
         settings=settings("interpret"),

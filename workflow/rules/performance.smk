@@ -35,6 +35,7 @@ rule performance:
         mem_mb=4000,
         runtime=60,
     params:
+        **modules("performance"),
         folds=settings("folds"),
         settings=settings("performance"),
     shell:

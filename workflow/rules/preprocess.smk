@@ -35,6 +35,7 @@ rule preprocess:
         mem_mb=4000,
         runtime=120,
     params:
+        **modules("preprocess"),
         spec=training_spec,
         folds=settings("folds"),
         settings=settings("preprocess"),

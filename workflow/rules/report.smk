@@ -116,6 +116,7 @@ rule report:
         mem_mb=3000,
         runtime=30,
     params:
+        **modules("report"),
         # samples in their order, which sorted JSON would lose
         config=CONFIG.model_dump_json(),
         source=here("."),

@@ -31,6 +31,7 @@ rule minbias:
         mem_mb=2000,
         runtime=30,
     params:
+        **modules("minbias"),
         parts=len(MINBIAS_PARTS),
         settings=settings("simulate"),
     shell:
@@ -61,6 +62,7 @@ rule simulate:
         mem_mb=3000,
         runtime=60,
     params:
+        **modules("simulate"),
         spec=spec,
         settings=settings("simulate"),
     shell:

@@ -23,6 +23,7 @@ rule skim:
         mem_mb=3000,
         runtime=60,
     params:
+        **modules("skim"),
         addresses=ntuple_addresses,
         spec=spec,
         settings=settings("skim"),

@@ -26,6 +26,7 @@ rule train:
         mem_mb=4000,
         runtime=240,
     params:
+        **modules("train"),
         spec=training_spec,
         settings=settings("train"),
         # beside the outputs of the rule, which Snakemake removes before a job starts

@@ -32,6 +32,7 @@ rule uncertainty:
         mem_mb=3000,
         runtime=60,
     params:
+        **modules("uncertainty"),
         folds=settings("folds"),
         binning=settings("performance"),
         settings=settings("uncertainty"),

@@ -35,6 +35,7 @@ rule vary:
         mem_mb=4000,
         runtime=120,
     params:
+        **modules("vary"),
         variations=VARIATIONS,
         options=model_options,
         settings=settings("vary"),
