@@ -62,7 +62,7 @@ def test_the_same_chart_gives_the_same_bytes_whatever_came_before(figures, paint
 
 def test_processes_draw_what_one_process_draws(figures):
     charts = [figure.chart for figure in figures.values()][:2] * 6
-    assert draw.draw_all(charts, 50, 2) == draw.draw_all(charts, 50, 1)
+    assert list(draw.draw_all(charts, 50, 2)) == list(draw.draw_all(charts, 50, 1))
 
 
 def test_a_figure_is_small_and_holds_no_metadata(figures, painter):

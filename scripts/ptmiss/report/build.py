@@ -25,7 +25,7 @@ from ptmiss.report import (
     verdicts,
 )
 from ptmiss.report import summary as summaries
-from ptmiss.report.chart import Figure
+from ptmiss.report.chart import Chart, Display, Figure
 from ptmiss.report.draw import draw_all
 from ptmiss.report.plots import (
     calibration,
@@ -137,16 +137,17 @@ def build(
             "training": verdicts.records(inputs.records),
         },
     )
-    names = [*dict.fromkeys(found.frame["sample"]), *(one.sample for one in found.books)]
+    names = [*found.frame["sample"].unique(), *(one.sample for one in found.books)]
     names += [one["sample"] for several in heads.values() for one in several]
     trainings = _drawn_trainings(found, list(settings["trainings"]))
     shown = Shown(
         inputs, found.frame, result, settings["samples"], names, trainings, _brief(config)
     )
-    figures = list(shown.figures(config.performance.qt_split))
-    pictures = draw_all([figure.chart for figure in figures], config.report.dpi, threads)
-    drawn = list(zip(figures, pictures, strict=True))
+    figures: list[Figure] = []
+    made = _noted(shown.figures(config.performance.qt_split), figures)
+    pictures = draw_all(made, config.report.dpi, threads)
     values = _values(config, settings, found, result, shown.kinds, trainings)
+    drawn = list(zip(figures, pictures, strict=True))
     values |= {
         "figure_count": len(drawn),
         "sections": content.sections(drawn, shown.kinds),
@@ -159,6 +160,13 @@ def build(
         temporary.write_text(html, encoding="utf-8")
         write_json(summary, result)
     _LOG.info("%s: %d figures, %.1f MB", Path(report).name, len(drawn), len(html) / 1e6)
+
+
+def _noted(figures: Iterable[Figure], noted: list[Figure]) -> Iterator[Chart | Display]:
+    """Yield the charts of figures, which are noted."""
+    for figure in figures:
+        noted.append(figure)
+        yield figure.chart
 
 
 class Shown:
@@ -175,7 +183,7 @@ class Shown:
         brief: Iterable[str] = (),
     ) -> None:
         """trainings: those that figures show, all if empty; brief: `shared.Context.brief`."""
-        self._trainings = set(trainings or [*frame["training"], *summary["trainings"]])
+        self._trainings = set(trainings or [*frame["training"].unique(), *summary["trainings"]])
         self._brief = frozenset(brief)
         self._summary, self._frame = summary, self._chosen(frame)
         self._read = {
@@ -194,10 +202,12 @@ class Shown:
         self._displays = self._of_chosen(verdicts.displays(inputs.displays))
         self._histories = self._of_chosen(verdicts.histories(inputs.histories))
         more = [
-            sample for one in self._read.values() if "sample" in one for sample in one["sample"]
+            sample
+            for one in self._read.values()
+            for column in ("sample", "signal", "background")
+            if column in one
+            for sample in one[column].unique()
         ]
-        roc_ = self._read["roc"]
-        more += [*roc_["signal"], *roc_["background"]]
         more += [event["sample"] for events in self._displays.values() for event in events]
         self.kinds = samples.kinds(config_samples, [*names, *dict.fromkeys(more)])
 
@@ -221,7 +231,7 @@ class Shown:
         yield from spectra.figures(
             tables.together(read["spectra"], tables.SPECTRA),
             context,
-            set(read["roc"]["signal"]),
+            set(read["roc"]["signal"].unique()),
             together,
         )
         yield from roc.figures(tables.together(read["roc"], tables.ROC), context)
@@ -241,7 +251,7 @@ def _values(
     kinds: Mapping[str, samples.Kind],
     drawn: Sequence[str],
 ) -> dict[str, object]:
-    trainings = sorted({*found.frame["training"], *found.heads})
+    trainings = sorted({*found.frame["training"].unique(), *found.heads})
     many = len(trainings) > 1
     return {
         "title": config.report.title,
@@ -272,7 +282,7 @@ def _values(
 
 def _drawn_trainings(found: _Found, order: Sequence[str]) -> list[str]:
     """Return the trainings that figures show: the first ones, where there are too many."""
-    names = sorted({*found.frame["training"], *found.heads})
+    names = sorted({*found.frame["training"].unique(), *found.heads})
     names.sort(key=lambda name: order.index(name) if name in order else len(order))
     return names[: tables.MOST_TOGETHER]
 
@@ -298,7 +308,7 @@ def _missing(found: _Found) -> list[str]:
     lines = []
     if found.frame.empty:
         lines.append("No performance numbers: the tables are empty.")
-    without = sorted(set(found.frame["training"]) - set(found.heads))
+    without = sorted(set(found.frame["training"].unique()) - set(found.heads))
     if without:
         lines.append(
             f"No headline numbers for {', '.join(without)}: gains and their intervals are missing."
@@ -348,7 +358,7 @@ def _drawn_note(trainings: Sequence[str], drawn: Sequence[str]) -> str:
 
 def _variation_note(frame: pd.DataFrame) -> str:
     drawn = shared.drawn_variations(frame)
-    others = sorted(set(frame["variation"]) - set(drawn))
+    others = sorted(set(frame["variation"].unique()) - set(drawn))
     if not others:
         return ""
     return f"Drawn: variation {', '.join(drawn)}. In the tables only: {', '.join(others)}."

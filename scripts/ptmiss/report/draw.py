@@ -2,47 +2,58 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from multiprocessing import get_context
 
 import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PolyCollection
-from matplotlib.patches import Patch
+from matplotlib.colors import to_rgb
 
-from ptmiss.report.canvas import Canvas, scale, ticks
 from ptmiss.report.chart import Chart, Display, Picture, Series, span
 from ptmiss.report.event_display import draw_display
-from ptmiss.report.style import RC
+from ptmiss.report.panel import Key, Panel, fitting, sign
+from ptmiss.report.style import DASHES, RC, TICK_SIZE
+from ptmiss.report.surface import Surface
 from ptmiss.report.text import plain_mathtext
 
-_ROW = 0.07
-"""Height of a line of the legend as a share of a panel."""
+_WHOLE = (0.13, 0.115, 0.845, 0.815)
+_UPPER, _LOWER = (0.13, 0.335, 0.845, 0.595), (0.13, 0.115, 0.845, 0.205)
+"""Left, bottom, width, height of a panel as shares of the figure."""
 
 BAND = 0.22
 """How opaque a band is."""
 
-_FEW = 12
+_GREY = "0.45"
+
+_FEW = 40
+"""Markers stand on a line of so many points."""
+
+_MANY = 12
 """With fewer figures, starting processes takes longer than drawing."""
 
 
-def draw_all(charts: Sequence[Chart | Display], dpi: int, threads: int) -> list[Picture]:
-    """Draw charts in order, in `threads` processes; the bytes do not depend on their number."""
-    if threads < 2 or len(charts) < _FEW or os.name != "posix":
+def draw_all(charts: Iterable[Chart | Display], dpi: int, threads: int) -> Iterator[Picture]:
+    """Return the pictures of charts in order; the bytes do not depend on the number of `threads`.
+
+    Processes draw the first charts while the next are made, and go on while the caller does
+    something else; the pictures are asked for in the end.
+    """
+    charts = iter(charts)
+    first = list(itertools.islice(charts, _MANY))
+    if threads < 2 or len(first) < _MANY or os.name != "posix":
         painter = Painter(dpi)
-        return [painter.draw(chart) for chart in charts]
+        return (painter.draw(chart) for chart in list(itertools.chain(first, charts)))
     # forked: the libraries, which take seconds to read, are there already
-    workers = ProcessPoolExecutor(
+    pool = ProcessPoolExecutor(
         threads, mp_context=get_context("fork"), initializer=_start, initargs=(dpi,)
     )
-    with workers as pool:
-        return list(pool.map(_draw_here, charts, chunksize=4))
+    found = pool.map(_draw_here, itertools.chain(first, charts), chunksize=4)
+    pool.shutdown(wait=False)
+    return found
 
 
 _here: list[Painter] = []  # of a worker process
@@ -57,197 +68,154 @@ def _draw_here(chart: Chart | Display) -> Picture:
 
 
 class Painter:
-    """Draws charts on canvases that are wiped in between."""
+    """Draws charts, one after the other."""
 
     def __init__(self, dpi: int) -> None:
         """dpi: pixels an inch."""
-        self._dpi = dpi
-        self._canvases: dict[tuple[object, ...], Canvas] = {}
+        with matplotlib.rc_context(RC):
+            self._surface = Surface(dpi)
 
     def draw(self, chart: Chart | Display) -> Picture:
         """Draw one chart."""
-        canvas = self._canvas(chart)
+        surface = self._surface
         with matplotlib.rc_context(RC), warnings.catch_warnings():
             # a label may hold letters that the font lacks: the page shows them, the figure a box
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             warnings.filterwarnings("ignore", message=".*can not be subsetted")
-            canvas.wipe()
-            _header(canvas.axes[0], chart)
             outside = 0
             if isinstance(chart, Display):
-                draw_display(canvas.axes, chart)
+                draw_display(surface, chart)
             elif chart.rows:
-                _rows(canvas.axes[0], chart)
+                _rows(surface, chart)
             else:
-                outside = _panels(canvas.axes, chart)
-            png, pdf, width, height = canvas.finish()
-        return Picture(png, pdf, width, height, outside)
-
-    def _canvas(self, chart: Chart | Display) -> Canvas:
-        """Return the canvas of a kind of chart: what one kind changes another does not see."""
-        key: tuple[object, ...] = (_layout(chart),)
-        if isinstance(chart, Chart):
-            key = (*key, chart.x_log, chart.y_log, bool(chart.ticks))
-        if key not in self._canvases:
-            self._canvases[key] = Canvas(_layout(chart), self._dpi)
-        return self._canvases[key]
+                outside = _panels(surface, chart)
+            png, pdf = surface.finish()
+        return Picture(png, pdf, surface.width, surface.height, outside)
 
 
-def _layout(chart: Chart | Display) -> str:
-    if isinstance(chart, Display):
-        return "display"
-    if chart.rows:
-        return "rows"
-    return "plain" if chart.ratio is None else "ratio"
-
-
-def _header(axes: Axes, chart: Chart | Display) -> None:
-    left = 0.0
-    if not isinstance(chart, Display) and chart.rows:
-        left = -0.56
-    right = 1.74 if isinstance(chart, Display) else 1.0
-    for x, text, side, weight in (
-        (left, chart.origin, "left", "bold"),
-        (right, chart.what, "right", "normal"),
-    ):
-        axes.text(
-            x, 1.015, plain_mathtext(text), transform=axes.transAxes, ha=side, weight=weight,
-            va="bottom", clip_on=False,
-        )  # fmt: skip
-
-
-def _panels(panels: list[Axes], chart: Chart) -> int:
+def _panels(surface: Surface, chart: Chart) -> int:
     """Draw values and, where asked for, ratios; return how many values lie beyond the range."""
-    upper, lower = panels[0], panels[-1]
-    low_x, high_x = chart.x_range or span(chart.series)
-    for axes in panels:
-        scale(axes, chart.x_log, chart.y_log and axes is upper)
-        axes.set_xlim(low_x, high_x)
-    for one in chart.series:
-        draw_series(upper, one)
-    lines = legend(upper, chart.series, chart.title)
-    low, high = vertical_range(chart, lines)
-    upper.set_ylim(low, high)
+    whole = chart.ratio is None
+    panel = Panel(surface, _WHOLE if whole else _UPPER, chart.x_log, chart.y_log)
+    limits = chart.x_range or span(chart.series)
+    panel.header(chart.origin, chart.what)
+    taken = panel.legend([_key(one) for one in chart.series], chart.title)
+    low, high = vertical_range(chart, taken)
+    panel.show(limits, (low, high))
     if chart.guide is not None:
-        guide(upper, chart.guide)
+        guide(panel, chart.guide)
     if chart.diagonal:
-        upper.plot([low_x, high_x], [low_x, high_x], color="0.45", lw=0.9, ls="--", zorder=1)
-    upper.set_ylabel(chart.y)
-    named = [place for place, _ in chart.ticks]
-    ticks(upper, x=not named, labels=upper is lower)
-    if chart.ratio is not None:
-        _ratio_panel(lower, chart)
-    if named:
-        lower.set_xticks(named, [plain_mathtext(name) for _, name in chart.ticks], rotation=0)
-    lower.set_xlabel(chart.x)
+        surface.stroke([panel.at(limits, limits)], _GREY, 0.9, dashes=DASHES, clip=panel.box)
+    draw_series(panel, chart.series)
+    widest = panel.frame(x=not chart.ticks, labels=whole)
+    panel.titles(y=chart.y, widest=widest)
+    lowest = panel
+    if not whole:
+        lowest = Panel(surface, _LOWER, chart.x_log)
+        lowest.show(limits)
+        _ratio_panel(lowest, chart)
+    if chart.ticks:
+        _names(lowest, chart.ticks)
+    lowest.titles(x=chart.x)
     value = np.concatenate([one.value for one in chart.series] or [[]])
     return int(np.count_nonzero((value < low) | (value > high)))
 
 
-def draw_series(axes: Axes, one: Series) -> None:
-    """Draw one series: values, and a band for the interval."""
+def _names(panel: Panel, ticks: Sequence[tuple[float, str]]) -> None:
+    """Write names below the frame, in their lines; in two rows by turns where they are too long."""
+    surface, point = panel.surface, panel.surface.point
+    x = panel.at([place for place, _ in ticks], 0.0)[:, 0]
+    names = [plain_mathtext(name).split("\n") for _, name in ticks]
+    widths = [surface.measure(line, TICK_SIZE)[0] for lines in names for line in lines]
+    room = float(np.diff(np.sort(x)).min(initial=panel.width))
+    turns = 1 if max(widths) < 0.95 * room or max(map(len, names)) > 1 else 2
+    for i, (place, lines) in enumerate(zip(x.tolist(), names, strict=True)):
+        size = min(fitting(surface, line, TICK_SIZE, 0.95 * turns * room) for line in lines)
+        for k, line in enumerate(lines):
+            y = panel.box[1] - (4.5 + 13.0 * (i % turns + k)) * point
+            surface.text(place, y, line, size, side="centre", level="top")
+
+
+def draw_series(panel: Panel, series: Sequence[Series]) -> None:
+    """Draw the bands of all series, then their lines, then their markers."""
+    for one in series:
+        _band(panel, one)
+    for one in series:
+        _lines(panel, one)
+    for one in series:
+        _markers(panel, one)
+
+
+def _band(panel: Panel, one: Series) -> None:
+    has = np.isfinite(one.low) & np.isfinite(one.high)
+    if not has.any():
+        return
+    left, right, low, high = one.left[has], one.right[has], one.low[has], one.high[has]
     if one.style == "line":
-        _line(axes, one)
-    elif one.style == "steps":
-        _steps(axes, one)
+        x = (left + right) / 2
+        shapes = [np.concatenate([panel.at(x, low), panel.at(x, high)[::-1]])]
     else:
-        _points(axes, one)
+        corners = ((left, low), (left, high), (right, high), (right, low))
+        shapes = np.stack([panel.at(*corner) for corner in corners], axis=1)
+    panel.surface.fill(_known(shapes), (*to_rgb(one.colour), BAND), clip=panel.box)
 
 
-def _points(axes: Axes, one: Series) -> None:
-    """A marker in each bin, a line over its width, a band for its interval."""
-    has = np.isfinite(one.value)
-    left, right, value = one.left[has], one.right[has], one.value[has]
-    lines = np.stack([np.stack([left, value], -1), np.stack([right, value], -1)], axis=1)
-    axes.add_collection(
-        LineCollection(lines, color=one.colour, linewidth=1.1, zorder=3), autolim=False
-    )
-    _boxes(axes, one, left, right, one.low[has], one.high[has])
-    log = axes.get_xscale() == "log"
-    middle = np.sqrt(left * right) if log else (left + right) / 2
-    axes.plot(
-        middle,
-        value,
-        linestyle="none",
-        marker=one.marker,
-        color=one.colour,
-        markerfacecolor=one.colour if one.filled else "white",
-        markeredgewidth=1.0 if not one.filled else 0.4,
-        markersize=7.0 if one.marker == "*" else 5.0,
-        zorder=4,
-    )
+def _known(shapes: Iterable[np.ndarray]) -> list[np.ndarray]:
+    """Return shapes without points that do not exist, such as the logarithm of zero."""
+    return [shape[np.isfinite(shape).all(axis=-1)] for shape in shapes]
 
 
-def _boxes(axes: Axes, one: Series, left, right, low, high) -> None:
-    has = np.isfinite(low) & np.isfinite(high)
-    corners = ((left, low), (left, high), (right, high), (right, low))
-    boxes = np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1)[has]
-    axes.add_collection(
-        PolyCollection(boxes, facecolor=one.colour, alpha=BAND, linewidth=0, zorder=2),
-        autolim=False,
-    )
-
-
-def _steps(axes: Axes, one: Series) -> None:
-    """A histogram with a band; bins need not touch."""
-    x = np.column_stack([one.left, one.right]).ravel()
-    y = np.repeat(one.value, 2)
-    axes.plot(x, y, color=one.colour, lw=1.3, ls="--" if one.dashed else "-", zorder=3)
-    _boxes(axes, one, one.left, one.right, one.low, one.high)
-
-
-def _line(axes: Axes, one: Series) -> None:
-    """A line through points, a band around it."""
-    x = (one.left + one.right) / 2
-    if np.isfinite(one.low).any():
-        axes.fill_between(x, one.low, one.high, color=one.colour, alpha=BAND, lw=0, zorder=2)
-    style = "--" if one.dashed else "-"
-    axes.plot(x, one.value, color=one.colour, lw=1.4, ls=style, zorder=3)
-    if one.marker and len(x) <= 40:
-        axes.plot(x, one.value, ls="none", marker=one.marker, color=one.colour, ms=4, zorder=4)
-
-
-def legend(axes: Axes, series: Sequence[Series], title: str, most: int = 4) -> int:
-    """Draw the legend in at most `most` columns; return how many lines it takes."""
-    if not series:
-        return 0
-    handles = [_handle(one) for one in series]
-    labels = [one.label for one in series]
-    width = max(map(len, labels))
-    columns = next((n for n, most in ((4, 14), (3, 19), (2, 30)) if width <= most), 1)
-    columns = min(columns, len(labels), most, 4 if len(labels) <= 4 else 3)
-    axes.legend(
-        handles,
-        [plain_mathtext(label) for label in labels],
-        loc="upper left",
-        ncols=columns,
-        title=title or None,
-        alignment="left",
-    )
-    return math.ceil(len(labels) / columns) + bool(title)
-
-
-def _handle(one: Series):
+def _lines(panel: Panel, one: Series) -> None:
+    surface, dashes = panel.surface, DASHES if one.dashed else ()
     if one.style == "points":
-        return matplotlib.lines.Line2D(
-            [], [], linestyle="none", marker=one.marker, color=one.colour,
-            markerfacecolor=one.colour if one.filled else "white",
-            markersize=7.0 if one.marker == "*" else 5.0,
-        )  # fmt: skip
-    if one.style == "band":
-        return Patch(facecolor=one.colour, alpha=BAND, linewidth=0)
+        has = np.isfinite(one.value)
+        ends = (one.left[has], one.value[has]), (one.right[has], one.value[has])
+        lines = np.stack([panel.at(*end) for end in ends], axis=1)
+        surface.stroke(_known(lines), one.colour, 1.1, clip=panel.box)
+        return
+    if one.style == "steps":
+        x = np.column_stack([one.left, one.right]).ravel()
+        y, width = np.repeat(one.value, 2), 1.3
+    else:
+        x, y, width = (one.left + one.right) / 2, one.value, 1.4
+    places = panel.at(x, y)
+    gaps = np.flatnonzero(~np.isfinite(places).all(axis=-1))
+    pieces = _known(np.split(places, gaps))
+    surface.stroke(pieces, one.colour, width, dashes=dashes, clip=panel.box)
+
+
+def _markers(panel: Panel, one: Series) -> None:
+    if one.style == "steps" or not one.marker or (one.style == "line" and len(one.value) > _FEW):
+        return
+    middle = (one.left + one.right) / 2
+    if panel.x_log and one.style == "points":
+        middle = np.sqrt(one.left * one.right)
+    places = _known([panel.at(middle, one.value)])[0]
+    x0, y0, x1, y1 = panel.box
+    inside = (places >= (x0 - 1, y0 - 1)).all(axis=-1) & (places <= (x1 + 1, y1 + 1)).all(axis=-1)
+    size = 4.0 if one.style == "line" else _size(one)
+    panel.surface.markers(
+        places[inside], one.marker, size, one.colour, filled=one.filled,
+        edge=0.4 if one.filled else 1.0, clip=panel.box,
+    )  # fmt: skip
+
+
+def _size(one: Series) -> float:
+    return 7.0 if one.marker == "*" else 5.0
+
+
+def _key(one: Series) -> Key:
+    """Return the entry of a series in a legend."""
+    label = plain_mathtext(one.label)
+    if one.style == "points":
+        return label, sign(one.colour, one.marker, _size(one), one.filled)
     marker = one.marker if one.style == "line" else ""
-    return matplotlib.lines.Line2D(
-        [], [], color=one.colour, lw=1.4, ls="--" if one.dashed else "-", marker=marker, ms=4
-    )
+    return label, sign(one.colour, marker, 4.0, line=1.4, dashes=DASHES if one.dashed else ())
 
 
-def _ratio_panel(axes: Axes, chart: Chart) -> None:
+def _ratio_panel(panel: Panel, chart: Chart) -> None:
     reference = chart.series[chart.ratio]
     ratios = [one.over(reference) for one in chart.series]
-    for one in ratios:
-        draw_series(axes, one)
-    guide(axes, 1.0)
     values = np.concatenate([one.value for one in ratios])
     values = values[np.isfinite(values)]
     if len(values):
@@ -258,42 +226,74 @@ def _ratio_panel(axes: Axes, chart: Chart) -> None:
     else:
         low, high = 0.5, 1.5
     margin = 0.12 * (high - low)
-    axes.set_ylim(max(0.0, low - margin), high + margin)
-    axes.set_ylabel(chart.ratio_label, loc="center")
-    ticks(axes, x=not chart.ticks, most=4)
+    panel.show(y=(max(0.0, low - margin), high + margin))
+    guide(panel, 1.0)
+    draw_series(panel, ratios)
+    widest = panel.frame(x=not chart.ticks, y_most=4)
+    panel.titles(y=chart.ratio_label, widest=widest, centred=True)
 
 
-def guide(axes: Axes, height: float) -> None:
+def guide(panel: Panel, height: float) -> None:
     """Draw a dashed horizontal line."""
-    axes.axhline(height, color="0.45", linewidth=0.9, linestyle="--", zorder=1)
+    left, _, right, _ = panel.box
+    y = panel.at(panel.x_limits[0], height)[1]
+    line = np.array([[left, y], [right, y]])
+    panel.surface.stroke([line], _GREY, 0.9, dashes=DASHES, clip=panel.box)
 
 
-def _rows(axes: Axes, chart: Chart) -> None:
+def _rows(surface: Surface, chart: Chart) -> None:
     """Horizontal intervals, a row for each name, the first on top."""
+    widest = max(surface.measure(line, 9.5)[0] for name in chart.rows for line in name.split("\n"))
+    left, bottom, width, height = _WHOLE
+    more = min(max((widest + 14.0 * surface.point) / surface.width - left, 0.0), 0.3)
+    panel = Panel(surface, (left + more, bottom, width - more, height))
     n_rows, n_series = len(chart.rows), len(chart.series)
-    scale(axes)
+    panel.header(chart.origin, chart.what, start=-more / (width - more))
+    taken = panel.legend([_key(one) for one in chart.series], chart.title)
+    panel.show(_horizontal_range(chart), (n_rows - 0.5, n_rows - 0.5 - n_rows / (1 - taken - 0.02)))
+    left, right = panel.x_limits
     for i in range(0, n_rows, 2):
-        axes.axhspan(i - 0.5, i + 0.5, color="0.955", lw=0, zorder=0)
+        band = panel.at((left, left, right, right), (i - 0.5, i + 0.5, i + 0.5, i - 0.5))
+        surface.fill([band], (0.955, 0.955, 0.955, 1.0))
+    if chart.guide is not None:
+        line = panel.at((chart.guide, chart.guide), (n_rows - 0.5, -0.5))
+        surface.stroke([line], _GREY, 0.9, dashes=DASHES, clip=panel.box)
     half = 0.36 / max(n_series, 1)
     for k, one in enumerate(chart.series):
         place = one.left + (2 * k + 1 - n_series) * half
         has = np.isfinite(one.value)
-        moved = replace(one, left=place - half * 0.8, right=place + half * 0.8)
         low, high = (
-            np.where(np.isfinite(bound), bound, moved.value) for bound in (moved.low, moved.high)
+            np.where(np.isfinite(bound), bound, one.value)[has] for bound in (one.low, one.high)
         )
-        corners = (
-            (low, moved.left), (high, moved.left), (high, moved.right), (low, moved.right),
+        below, above = (place - half * 0.8)[has], (place + half * 0.8)[has]
+        corners = (low, below), (high, below), (high, above), (low, above)
+        boxes = np.stack([panel.at(*corner) for corner in corners], axis=1)
+        surface.fill(boxes, (*to_rgb(one.colour), 0.3), clip=panel.box)
+        surface.markers(
+            panel.at(one.value[has], place[has]), one.marker, 4.5, one.colour, filled=one.filled,
+            edge=0.4 if one.filled else 1.0, clip=panel.box,
         )  # fmt: skip
-        boxes = np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1)[has]
-        axes.add_collection(
-            PolyCollection(boxes, facecolor=one.colour, alpha=0.3, linewidth=0, zorder=2),
-            autolim=False,
-        )
-        axes.plot(
-            one.value[has], place[has], ls="none", marker=one.marker, color=one.colour,
-            markerfacecolor=one.colour if one.filled else "white", ms=4.5, zorder=4,
-        )  # fmt: skip
+    _row_names(panel, chart.rows)
+    panel.frame(y=False, x_most=6)
+    panel.titles(x=chart.x)
+
+
+def _row_names(panel: Panel, names: Sequence[str]) -> None:
+    """Write names left of the frame, in lines where they have several."""
+    surface, point = panel.surface, panel.surface.point
+    x, room = panel.box[0] - 6.0 * point, panel.box[0] - 12.0 * point
+    at = panel.at(panel.x_limits[0], np.arange(len(names)))[:, 1]
+    apart = abs(float(at[1] - at[0])) if len(at) > 1 else panel.height
+    for y, name in zip(at.tolist(), names, strict=True):
+        lines = name.split("\n")
+        most = min(9.5, 0.85 * apart / point / len(lines))
+        size = min(fitting(surface, line, most, room) for line in lines)
+        for i, line in enumerate(lines):
+            lower = (i - (len(lines) - 1) / 2) * 1.25 * size * point
+            surface.text(x, y - lower, line, size, side="right", level="middle")
+
+
+def _horizontal_range(chart: Chart) -> tuple[float, float]:
     bounds = [bound for one in chart.series for bound in (one.value, one.low, one.high)]
     values = np.concatenate(bounds) if bounds else np.zeros(1)
     values = values[np.isfinite(values)]
@@ -301,27 +301,18 @@ def _rows(axes: Axes, chart: Chart) -> None:
     if isinstance(chart.y_range, tuple):
         low, high = max(low, chart.y_range[0]), min(high, chart.y_range[1])
     margin = 0.06 * max(high - low, 1e-3)
-    axes.set_xlim(low - margin, high + margin)
-    # the labels of the rows leave the panel two thirds of the width
-    lines = legend(axes, chart.series, chart.title, most=2)
-    axes.set_ylim(n_rows - 0.5, -0.5 - n_rows * 1.15 * _ROW * (lines + 0.6))
-    if chart.guide is not None:
-        axes.axvline(chart.guide, color="0.45", lw=0.9, ls="--", zorder=1)
-    axes.set_yticks(range(n_rows), chart.rows)
-    axes.tick_params(axis="y", labelsize=9.5 if n_rows <= 22 else 7.5)
-    ticks(axes, y=False)
-    axes.set_xlabel(chart.x)
+    return low - margin, high + margin
 
 
-def vertical_range(chart: Chart, legend_lines: int) -> tuple[float, float]:
-    """Return the limits of the vertical axis, with room for the legend above the values."""
+def vertical_range(chart: Chart, taken: float) -> tuple[float, float]:
+    """Return the limits of the vertical axis; taken: share of the height that the legend has."""
+    room = 1 - min(0.6, taken + 0.03)
     if isinstance(chart.y_range, tuple) and not chart.y_log:
         low, high = chart.y_range
-        return low, low + (high - low) / (1 - _ROW * legend_lines - 0.05)
+        return low, low + (high - low) / room
     bounds = [bound for one in chart.series for bound in (one.value, one.low, one.high)]
     values = np.concatenate(bounds) if bounds else np.zeros(0)
     values = values[np.isfinite(values)]
-    room = 1 - min(0.55, _ROW * legend_lines + 0.06)
     if chart.y_log:
         values = values[values > 0]
         if not len(values):

@@ -68,30 +68,14 @@ _CYCLE = (
 FIGURE_SIZE = (6.0, 5.2)
 """Inches; with the page's half column of about 470 pixels a letter is about 12 pixels high."""
 
-RC = {
-    **hep.ROOT,
-    "figure.figsize": FIGURE_SIZE,
-    "font.size": 11,
-    "axes.labelsize": 12,
-    "axes.linewidth": 0.9,
-    "axes.unicode_minus": True,
-    "xtick.labelsize": 10.5,
-    "ytick.labelsize": 10.5,
-    "legend.fontsize": 10.5,
-    "legend.title_fontsize": 10.5,
-    "legend.handlelength": 1.3,
-    "legend.columnspacing": 1.3,
-    "legend.handletextpad": 0.5,
-    "legend.labelspacing": 0.35,
-    "lines.markersize": 5.0,
-    "xtick.major.size": 5,
-    "xtick.minor.size": 2.5,
-    "xtick.major.pad": 4,
-    "ytick.major.size": 5,
-    "ytick.minor.size": 2.5,
-    "ytick.major.pad": 4,
-}
-"""Matplotlib settings, on top of the ROOT-like style of mplhep."""
+TEXT_SIZE, LABEL_SIZE, TICK_SIZE = 11.0, 12.0, 10.5
+"""Letters of headers, of axis titles, of numbers and legends, in points."""
+
+DASHES = (3.7, 1.6)
+"""Lengths of dashes and gaps, in widths of the line."""
+
+RC = {name: value for name, value in hep.ROOT.items() if name.startswith(("font.", "mathtext."))}
+"""Matplotlib settings: the letters of the ROOT-like style of mplhep."""
 
 
 def looks(estimators: Iterable[str]) -> dict[str, Look]:

@@ -87,6 +87,9 @@ ROC = Layout(
     ("threshold",),
     ".roc.csv",
 )  # fmt: skip
+_EMPTY = ["", "nan"]
+"""What stands where there is no number."""
+
 UNCERTAINTIES = Layout(
     "performance",
     (
@@ -147,6 +150,38 @@ def training_of(path: Path, suffix: str) -> str:
 
 def _read_one(path: Path, layout: Layout) -> pd.DataFrame:
     manifest.check(path)
+    frame = _typed(path, layout)
+    if frame is None:
+        frame = _converted(path, layout)
+    twice = frame.duplicated(layout.key)
+    if layout.once and twice.any():
+        row = int(np.flatnonzero(twice.to_numpy())[0])
+        raise UserError(
+            f"{path}: line {row + 2}: the second row of the same "
+            f"{', '.join(name for name in layout.key if name not in _BIN)} and bin; {_REMEDY}"
+        )
+    for name in set(layout.numbers) - set(layout.edges):
+        # an infinite value is no more drawable than a missing one; bin edges may be infinite
+        frame[name] = frame[name].where(np.isfinite(frame[name]))
+    frame.attrs["training"] = training_of(path, layout.suffix)
+    return frame
+
+
+def _typed(path: Path, layout: Layout) -> pd.DataFrame | None:
+    """Return a table read in one go; None for one of which it has to be said what is wrong."""
+    types = {name: np.float64 if name in layout.numbers else str for name in layout.columns}
+    empty = dict.fromkeys(layout.numbers, _EMPTY)
+    try:
+        return pd.read_csv(
+            path, dtype=types, usecols=list(layout.columns), na_values=empty,
+            keep_default_na=False, encoding="utf-8",
+        )[list(layout.columns)]  # fmt: skip
+    except (ValueError, OSError):
+        return None
+
+
+def _converted(path: Path, layout: Layout) -> pd.DataFrame:
+    """Return a table, every number looked at."""
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except FileNotFoundError:
@@ -162,24 +197,14 @@ def _read_one(path: Path, layout: Layout) -> pd.DataFrame:
     frame = frame[list(layout.columns)].copy()
     for name in layout.numbers:
         values = pd.to_numeric(frame[name].replace("", "nan"), errors="coerce")
-        words = values.isna() & ~frame[name].str.strip().str.lower().isin(["", "nan"])
+        words = values.isna() & ~frame[name].str.strip().str.lower().isin(_EMPTY)
         if words.any():
             row = int(np.flatnonzero(words)[0])
             raise UserError(
                 f"{path}: line {row + 2}, column {name}: found {frame[name].iloc[row][:40]!r}, "
                 f"expected a number; {_REMEDY}"
             )
-        # an infinite value is no more drawable than a missing one; bin edges may be infinite
-        drawable = values if name in layout.edges else values.where(np.isfinite(values))
-        frame[name] = drawable.astype(np.float64)
-    twice = frame.duplicated(layout.key)
-    if layout.once and twice.any():
-        row = int(np.flatnonzero(twice.to_numpy())[0])
-        raise UserError(
-            f"{path}: line {row + 2}: the second row of the same "
-            f"{', '.join(name for name in layout.key if name not in _BIN)} and bin; {_REMEDY}"
-        )
-    frame.attrs["training"] = training_of(path, layout.suffix)
+        frame[name] = values.astype(np.float64)
     return frame
 
 

@@ -110,11 +110,20 @@ def _weights(rows: pd.DataFrame, training: str, sample: str, axis: str, kind: Ki
     chart = Chart(
         series, symbol, "mean DeepMET weight", _what(kind, n), kind.origin, guide=1.0,
         x_range=x_range, x_log=x_range is not None,
+        ticks=_classes(rows) if axis == "from_pv" else (),
     )  # fmt: skip
     return _figure(
         training, sample, axis, kind, chart, rows, words,
         "Mean weight that the network gives to candidates.",
     )  # fmt: skip
+
+
+def _classes(rows: pd.DataFrame) -> tuple[tuple[float, str], ...]:
+    """Return the middles of bins that hold a whole number each, and those numbers."""
+    middles = sorted(
+        {(low + high) / 2 for low, high in zip(rows["bin_low"], rows["bin_high"], strict=True)}
+    )
+    return tuple((middle, f"{middle:g}") for middle in middles)
 
 
 def _what(kind: Kind, n_candidates: float) -> str:

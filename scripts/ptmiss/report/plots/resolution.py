@@ -181,7 +181,7 @@ def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
 
 def slices(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
     """Yield figures of the subsets of events that the configuration asks for, the main ones."""
-    wanted = set(context.bosons - context.brief) or set(frame["sample"])
+    wanted = set(context.bosons - context.brief) or set(frame["sample"].unique())
     frame = frame[frame["sample"].isin(wanted)]
     for name, part in frame.groupby("slice", sort=False):
         for key, mine in _parts(part.drop(columns="slice")):

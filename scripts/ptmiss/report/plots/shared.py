@@ -36,7 +36,7 @@ class Context:
 
     def in_order(self, frame: pd.DataFrame, column: str = "sample") -> Iterable[tuple[str, Kind]]:
         """Yield the samples that a frame has, in the order of the page."""
-        found = set(frame[column])
+        found = set(frame[column].unique())
         for name, kind in self.kinds.items():
             if name in found:
                 yield name, kind
@@ -106,5 +106,5 @@ def narrowest(rows: pd.DataFrame) -> pd.DataFrame:
 
 def drawn_variations(frame: pd.DataFrame) -> list[str]:
     """Return the variations that get figures: `nominal` alone where it exists, else all."""
-    found = sorted(set(frame["variation"]))
+    found = sorted(frame["variation"].unique())
     return ["nominal"] if "nominal" in found else found

@@ -44,7 +44,7 @@ def figures(
     tables, for the widths and edges of transverse masses.
     """
     wanted = frame[frame["variation"].isin(drawn_variations(frame))]
-    hidden = {s for s in set(wanted["sample"]) if s in signals and s not in context.bosons}
+    hidden = {s for s in wanted["sample"].unique() if s in signals and s not in context.bosons}
     wanted = wanted[~wanted["sample"].isin(hidden | context.brief)]
     for (training, sample, variation), part in wanted.groupby(
         ["training", "sample", "variation"], sort=False
