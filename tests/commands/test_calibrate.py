@@ -10,6 +10,8 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import uproot
 import yaml
@@ -18,6 +20,7 @@ import calibration_toys as toys
 import performance_toys
 from ptmiss.calibration.tables import COLUMNS
 from ptmiss.errors import UserError
+from ptmiss.io import parquet
 from ptmiss.settings.base import to_json
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "calibrate.py"
@@ -198,6 +201,9 @@ def test_equal_estimates_in_any_order_give_equal_bytes(estimates, written, tmp_p
         ("data", {"n": 60}, "fewer than the 100 that one bin needs"),
         ("z", {"n": 300}, "simulation has .* effective events with a boson"),
         ("data", {"weight": -1.0}, "weights of sample data add up to -2500, expected a positive"),
+        ("z", {"weight": -2.0}, "weights of sample z add up to -.*, expected a positive"),
+        ("tt", {"weight": -1.0}, "weights of sample tt add up to -.*, expected a positive"),
+        ("tt", {"sqrt_s": "13.6"}, r"sample z is of sqrt\(s\) = 13 TeV, tt of 13.6 TeV"),
         ("data", {"drop": ("n_pv",)}, "column n_pv is missing"),
         ("data", {"drop": ("n_jets",)}, "column n_jets is missing"),
         ("data", {"weight": np.nan}, "2500 events whose weight is not finite"),
@@ -205,7 +211,7 @@ def test_equal_estimates_in_any_order_give_equal_bytes(estimates, written, tmp_p
     ],
 )
 def test_what_cannot_be_calibrated_is_one_line(estimates, tmp_path, changed, how, text):
-    found = {path.stem: path for path in estimates if path.stem in ("data", "z")}
+    found = {path.stem: path for path in estimates if path.stem in ("data", "z", "tt")}
     if how is None:
         del found[changed]
     else:
@@ -217,6 +223,19 @@ def test_what_cannot_be_calibrated_is_one_line(estimates, tmp_path, changed, how
         command("calibrate")(arguments(found.values(), tmp_path, settings(apply={})))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "corrections.json.gz").exists()
+
+
+def test_events_without_a_number_of_vertices_are_one_line(estimates, tmp_path):
+    table = pq.read_table(estimates[0])
+    empty = [None if i < 7 else n for i, n in enumerate(table["n_pv"].to_pylist())]
+    at = table.schema.get_field_index("n_pv")
+    field = pa.field("n_pv", pa.uint16())
+    table = table.set_column(at, field, pa.array(empty, pa.uint16()))
+    parquet.write(tmp_path / "data.parquet", table)
+    with pytest.raises(UserError, match="sample data has 7 events whose n_pv is not finite"):
+        command("calibrate")(
+            arguments([tmp_path / "data.parquet", estimates[1]], tmp_path, settings(apply={}))
+        )
 
 
 def test_a_users_mistake_ends_with_status_1(estimates, tmp_path):

@@ -135,11 +135,13 @@ def derive(
         xy[name] = tuple(_line(one.events, e, axis, settings) for axis in (0, 1))
         events = corrected(one, e, xy[name])
         recoils[name] = events.recoil(events.met[0])
-        response[name], plateau[name] = _response(one, *recoils[name], settings)
+        u_par, _, q_t = recoils[name]
+        response[name], plateau[name] = response_of(one, u_par, q_t, settings)
     maps, replicas = {}, {}
     for component in ("u_par", "u_perp"):
         values = {name: _component(component, recoils[name]) for name in DATASETS}
-        maps[component], replicas[component] = _maps(sides, values, bins, settings)
+        odd = component == "u_perp"
+        maps[component], replicas[component] = _maps(sides, values, odd, bins, settings)
     return Corrections(estimator, xy, response, plateau, maps, replicas)
 
 
@@ -153,13 +155,13 @@ def _line(events: Events, e: int, axis: int, settings: CalibrationSettings) -> L
     return choose(found, settings.xy_order, settings.second_order_p)
 
 
-def _response(
-    one: Sample,
-    u_par: np.ndarray,
-    _: np.ndarray,
-    q_t: np.ndarray,
-    settings: CalibrationSettings,
+def response_of(
+    one: Sample, u_par: np.ndarray, q_t: np.ndarray, settings: CalibrationSettings
 ) -> tuple[dict[str, Curve], dict[str, float] | None]:
+    """Return response curve and plateau by systematic; no plateau with too few events.
+
+    u_par, q_t: of the sample's events, (n,) in GeV.
+    """
     edges = np.array(settings.qt_edges)
     number = np.searchsorted(edges, q_t, side="right") - 1
     merged = merge([(number, one.events.weight)], edges.size - 1, settings.min_events)
@@ -195,12 +197,11 @@ def _response(
 def _maps(
     sides: dict[str, Sample],
     values: dict[str, np.ndarray],
+    odd: bool,
     bins: Bins,
     settings: CalibrationSettings,
 ) -> tuple[dict[str, QuantileMap], tuple[np.ndarray, ...]]:
-    levels = np.concatenate([_LEVELS, [0.5], 1.0 - _LEVELS[::-1]])
-    knots = np.unique(np.round(np.quantile(values["simulation"], levels), 2))
-    task = _Task(sides, values, settings, knots)
+    task = _Task(sides, values, odd, settings, _knots(values["simulation"], odd))
     quick = settings.form if settings.form != "gaussians" else QUICK_FORM
     nodes, rows = task.run(bins, quick, replicas=True)
     replicas = tuple(one[1:] for one in rows)
@@ -211,7 +212,7 @@ def _maps(
     nominal = task.made(bins, nodes, [one[0] for one in rows])
     maps = {"nominal": nominal}
     for name, percent in (("stat_up", 84.0), ("stat_down", 16.0)):
-        maps[name] = task.made(bins, nodes, [np.percentile(r, percent, axis=0) for r in replicas])
+        maps[name] = task.made(bins, nodes, [task.bound(r, percent) for r in replicas])
     for direction, sign in _SIGNS.items():
         name, change = f"background_{direction}", sign * settings.background_uncertainty
         if sides["data"].shares.any():
@@ -231,6 +232,15 @@ def _maps(
     return {name: maps[name] for name in SYSTEMATICS}, replicas
 
 
+def _knots(u: np.ndarray, odd: bool) -> np.ndarray:
+    """Return where a map of the component u is stored, GeV; on both sides of 0 alike if `odd`."""
+    levels = np.concatenate([_LEVELS, [0.5], 1.0 - _LEVELS[::-1]])
+    if odd:
+        u = np.concatenate([u, -u])
+    knots = np.unique(np.round(np.quantile(u, levels), 2))
+    return np.unique(np.concatenate([knots, -knots])) if odd else knots
+
+
 def _mirrored(nominal: QuantileMap, varied: QuantileMap) -> QuantileMap:
     """Return the map as far from `nominal` as `varied`, on the other side; of equal nodes."""
     pairs = zip(nominal.shifts, varied.shifts, strict=True)
@@ -240,10 +250,16 @@ def _mirrored(nominal: QuantileMap, varied: QuantileMap) -> QuantileMap:
 
 @dataclass(frozen=True)
 class _Task:
-    """What the maps of one component have in common."""
+    """What the maps of one component have in common.
+
+    odd: an event and its mirror image are equally likely, so the map must not tell left from right.
+    That holds for u_perp, whatever the xy offset, as bosons have no preferred azimuth; the mean of
+    a bin's few events would otherwise be taken for a shift.
+    """
 
     sides: dict[str, Sample]
     values: dict[str, np.ndarray]
+    odd: bool
     settings: CalibrationSettings
     knots: np.ndarray
 
@@ -267,10 +283,18 @@ class _Task:
                         nodes.append(float(w[0] @ q_t / w[0].sum()))
                 tail = max(self.settings.tail, 1.0 / few)
                 width = self.settings.kernel_width
-                shifts.append(shifts_of_bin(form, width, *pairs, self.knots, tail))
+                found = shifts_of_bin(form, width, *pairs, self.knots, tail)
+                shifts.append(0.5 * (found - found[:, ::-1]) if self.odd else found)
             all_nodes.append(np.array(nodes))
             all_shifts.append(np.stack(shifts, axis=1))
         return tuple(all_nodes), all_shifts
+
+    def bound(self, replicas: np.ndarray, percent: float) -> np.ndarray:
+        """Return a percentile of shifts (replicas, ..., knots); of odd ones up means outwards."""
+        found = np.percentile(replicas, percent, axis=0)
+        if not self.odd:
+            return found
+        return np.where(self.knots < 0.0, np.percentile(replicas, 100.0 - percent, axis=0), found)
 
     def made(
         self, bins: Bins, nodes: tuple[np.ndarray, ...], shifts: list[np.ndarray]

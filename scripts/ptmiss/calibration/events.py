@@ -107,7 +107,7 @@ def load(
 
     folds: those whose events may be used; None for all. Returns the events and the factor by which
     their weights must be multiplied to stand for all folds. Raises `UserError` for a file without a
-    needed column and for weights that are not finite.
+    needed column and for weights and numbers of vertices and jets that are not finite.
     """
     names = [f"{name}_p{axis}" for name in estimators for axis in "xy"]
     columns = [*_IDENTITY, "fold", *_NUMBERS, *names]
@@ -119,7 +119,8 @@ def load(
         )
     table = pa.concat_tables(tables)
     number = {name: _float64(table, name) for name in (*_NUMBERS, *names)}
-    _finite_weights(number["weight"], source)
+    for name in ("weight", "n_pv", "n_jets"):
+        _finite(number[name], name, source)
     identity = [table[name].to_numpy() for name in _IDENTITY]
     half, other = coins(*identity)
     met = np.array([number[name] for name in names]).reshape(len(estimators), 2, table.num_rows)
@@ -165,10 +166,10 @@ def _require(file: str, columns: Sequence[str]) -> None:
         )
 
 
-def _finite_weights(weight: np.ndarray, source: Source) -> None:
-    bad = np.count_nonzero(~np.isfinite(weight))
+def _finite(values: np.ndarray, name: str, source: Source) -> None:
+    bad = np.count_nonzero(~np.isfinite(values))
     if bad:
         raise UserError(
-            f"{source.files[0]}: sample {source.sample} has {bad} events whose weight is not"
+            f"{source.files[0]}: sample {source.sample} has {bad} events whose {name} is not"
             " finite; make it again with the stage evaluate"
         )

@@ -122,6 +122,7 @@ class _Reader:
                 _LOG.info("background %s: no event with a boson, nothing to subtract; give it the"
                           " selection of the data sample", source.sample)  # fmt: skip
                 continue
+            _positive(events, source)
             parts.append(events.scaled(factor * self.settings.luminosity))
         return join(parts) if parts else None
 
@@ -144,12 +145,16 @@ def _usable(events: Events, source: Source) -> Events:
             f"{source.files[0]}: sample {source.sample} has no event with a boson, so nothing can"
             " be calibrated in it; give it a selection of kind zmumu (or wmunu)"
         )
+    _positive(events, source)
+    return events
+
+
+def _positive(events: Events, source: Source) -> None:
     if events.weight.sum() <= 0.0:
         raise UserError(
             f"{source.files[0]}: the weights of sample {source.sample} add up to"
             f" {events.weight.sum():g}, expected a positive sum; check its weights"
         )
-    return events
 
 
 def n_events(side: Side) -> str:

@@ -181,7 +181,9 @@ def _maps(one: Corrections, behind: Sequence[Sequence[float]]) -> Iterator[Row]:
         between = nominal.knots
         for j, (q_t, shifts) in enumerate(zip(nominal.nodes, nominal.shifts, strict=True)):
             jets = _jets(nominal.jet_edges, j)
-            low, high = (maps[name].shifts[j] for name in ("stat_down", "stat_up"))
+            # up means outwards across the boson, which is down on one side
+            ends = [maps[name].shifts[j] for name in ("stat_down", "stat_up")]
+            low, high = np.minimum(*ends), np.maximum(*ends)
             for i, q in enumerate(q_t):
                 head = ("map", one.estimator, f"qt_{q:.0f}", component)
                 middle = [0.5 * (a[i, 1:] + a[i, :-1]) for a in (shifts, low, high)]
