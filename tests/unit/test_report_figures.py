@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 import report_toys
-from ptmiss.report import draw, samples, tables
-from ptmiss.report.chart import Chart, Series, empty_bins
+from ptmiss.report import draw, panel, samples, surface, tables
+from ptmiss.report.chart import Chart, Series, covered, empty_bins
 from ptmiss.report.plots import resolution, shared
 
 
@@ -142,3 +142,29 @@ def test_a_ratio_is_taken_bin_by_bin():
     ratio = other.over(series())
     assert (ratio.value, ratio.low, ratio.high) == (2.0, 1.5, 2.5)
     assert np.isnan(series().over(other).value).tolist() == [True, False, True]
+
+
+def test_an_axis_ends_where_values_end_if_most_of_it_is_empty():
+    few = series(value=np.array([1.0, np.nan, np.nan]))
+    assert covered([few]) == (0.0, 1.0)
+    assert covered([few, series()]) is None
+    assert covered([series(value=np.full(3, np.nan))]) is None
+
+
+def test_numbers_of_marks_are_short():
+    assert panel.labels(np.array([-0.5, 0.0, 0.5]), False) == (["\u22120.5", "0.0", "0.5"], "")
+    assert panel.labels(np.array([0.0, 2e-5]), False) == (["0", "2"], r"$\times 10^{-5}$")
+    assert panel.labels(np.array([0.1, 1.0, 10.0]), True)[0] == ["0.1", "1", "10"]
+    assert panel.labels(np.array([1e-4, 1e-3]), True)[0] == ["$10^{-4}$", "$10^{-3}$"]
+
+
+def test_a_palette_keeps_flat_colours_and_covers_rare_ones():
+    image = np.full((60, 60, 4), 255, dtype=np.uint8)
+    image[10:40, 10:40, :3] = (200, 120, 40)
+    image[50, :, 0] = np.arange(60) * 4
+    image[55, 5, :3] = (0, 255, 0)
+    small = surface.few_colours(image).convert("RGB")
+    far = np.abs(np.asarray(small).astype(int) - image[..., :3]).max(axis=-1)
+    assert far[10:40, 10:40].max() <= 7
+    assert far.max() <= 40
+    assert len(small.getcolors()) <= surface.COLOURS

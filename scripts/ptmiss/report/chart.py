@@ -154,3 +154,14 @@ def span(series: Sequence[Series]) -> tuple[float, float]:
     if not len(edges) or edges.min() == edges.max():
         return 0.0, 1.0
     return float(edges.min()), float(edges.max())
+
+
+def covered(series: Sequence[Series]) -> tuple[float, float] | None:
+    """Return the range of bins that have a value, if it is less than half of all; else None."""
+    edges = [(one.left[has], one.right[has]) for one in series for has in (np.isfinite(one.value),)]
+    found = np.concatenate([np.concatenate(pair) for pair in edges] or [[]])
+    found = found[np.isfinite(found)]
+    low, high = span(series)
+    if not len(found) or found.max() - found.min() >= 0.5 * (high - low):
+        return None
+    return float(found.min()), float(found.max())

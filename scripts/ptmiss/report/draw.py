@@ -107,7 +107,9 @@ def _panels(surface: Surface, chart: Chart) -> int:
     if chart.diagonal:
         surface.stroke([panel.at(limits, limits)], _GREY, 0.9, dashes=DASHES, clip=panel.box)
     draw_series(panel, chart.series)
-    widest = panel.frame(x=not chart.ticks, labels=whole)
+    # an efficiency has no marks beyond one, where the legend is
+    most = chart.y_range[1] if isinstance(chart.y_range, tuple) else None
+    widest = panel.frame(x=not chart.ticks, labels=whole, y_end=most)
     panel.titles(y=chart.y, widest=widest)
     lowest = panel
     if not whole:
@@ -331,6 +333,13 @@ def vertical_range(chart: Chart, taken: float) -> tuple[float, float]:
     elif chart.y_range == "centred":
         width = max(high - low, 1.0)
         low, high = low - 0.15 * width, high + 0.05 * width
+        # an interval that knows nothing does not decide what is seen of the values
+        value = np.concatenate([one.value for one in chart.series])
+        value = value[np.isfinite(value)]
+        if len(value):
+            first, last = min(float(value.min()), 0.0), max(float(value.max()), 0.0)
+            reach = max(0.6 * (last - first), 0.5)
+            low, high = max(low, first - reach), min(high, last + reach)
     elif chart.y_range == "data":
         width = max(high - low, 1e-3 * max(abs(high), 1e-9))
         low, high = low - 0.08 * width, high + 0.03 * width

@@ -17,8 +17,8 @@ _ETA = 5.2
 _LARGEST = 240.0
 """Square of the diameter of the hardest candidate in points; areas are proportional to pT."""
 
-_BEFORE, _AFTER = (0.10, 0.525, 0.50, 0.405), (0.10, 0.105, 0.50, 0.405)
-_PLANE = (0.67, 0.53, 0.30, 0.30 * FIGURE_SIZE[0] / FIGURE_SIZE[1])
+_BEFORE, _AFTER = (0.10, 0.525, 0.475, 0.405), (0.10, 0.105, 0.475, 0.405)
+_PLANE = (0.695, 0.53, 0.28, 0.28 * FIGURE_SIZE[0] / FIGURE_SIZE[1])
 _SMALL = 9.0
 
 
@@ -46,7 +46,7 @@ def draw_display(surface: Surface, display: Display) -> None:
         widest = panel.frame(labels=panel is after, y_most=6)
         panel.titles(y=r"$\phi$ [rad]", widest=widest, centred=True)
         _note(panel, text)
-    before.header(display.origin, display.what, end=1.74)
+    before.header(display.origin, display.what, end=0.875 / 0.475)
     after.titles(x=r"$\eta$")
     _plane(plane, display)
 
@@ -79,7 +79,7 @@ def _plane(panel: Panel, display: Display) -> None:
     groups = [
         (label, sign((*to_rgb(colour), 0.7), "o")) for label, colour in display.groups.values()
     ]
-    x, y = panel.box[0] - 24 * point, panel.box[1] - 46 * point
+    x, y = panel.box[0] - 34 * point, panel.box[1] - 46 * point
     for label, draw in (*keys, *groups):
         draw(surface, x, y, 14 * point)
         text = plain_mathtext(label)

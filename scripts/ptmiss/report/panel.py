@@ -76,13 +76,19 @@ class Panel:
         return np.clip(found, -_FAR, _FAR)
 
     def frame(
-        self, x: bool = True, y: bool = True, labels: bool = True, x_most: int = 8, y_most: int = 8
+        self,
+        x: bool = True,
+        y: bool = True,
+        labels: bool = True,
+        x_most: int = 8,
+        y_most: int = 8,
+        y_end: float | None = None,
     ) -> float:
         """Draw the frame with tick marks on all sides and their numbers; return the width in pixels
         of the widest number on the left.
 
         x, y: which axes have marks; labels: numbers below the frame as well; x_most, y_most: how
-        many intervals between numbers.
+        many intervals between numbers; y_end: beyond it the left has no marks.
         """
         left, bottom, right, top = self.box
         corners = ((left, bottom), (right, bottom), (right, top), (left, top), (left, bottom))
@@ -92,6 +98,8 @@ class Panel:
             if not wanted:
                 continue
             major, minor = self._marks(i, most)
+            if i == 1 and y_end is not None:
+                major, minor = (one[one <= y_end * (1 + 1e-9)] for one in (major, minor))
             for places, points in ((major, _MAJOR), (minor, _MINOR)):
                 lines += self._sides(i, places, points * self.surface.point)
             if i == 1 or labels:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from ptmiss.report.chart import Chart, Figure, Series, empty_bins
@@ -20,6 +21,9 @@ BOTH = "both"
 
 _MAIN = ("deepmet", "puppi", "pf")
 """The estimator whose calibration is shown in full: the first of these."""
+
+_FIRST_QT = 2.0
+"""Where the logarithmic axis of the response begins, in GeV."""
 
 MOST_NODES = 7
 """So many q_T of a map can be told apart."""
@@ -51,7 +55,8 @@ _TABLES = {
     "phi": _About("Direction of pTmiss", "Before and after the lines are subtracted. Flat is "
                   "right.", "zero", "steps", False),
     "response": _About("Response in Z events", "Mean recoil along the boson over q_T, after the "
-                       "correction of shifts, with the fitted curves.", "response", "points", True),
+                       "correction of shifts, with the fitted curves.",
+                       "response", "points", False),
     "map": _About("Quantile map", "By how much the correction moves a recoil component of "
                   "simulation, for several q_T in GeV.", "data", "line", False),
     BOTH: _About("Recoil before and after the calibration", "Events that the corrections were not "
@@ -121,11 +126,17 @@ def _figure(key: tuple[str, str, str, str, str], rows: pd.DataFrame) -> Figure:
     datasets = list(_looks(rows["dataset"]))
     ratio = datasets.index(DATA) if about.ratio and DATA in datasets and len(series) > 1 else None
     label = looks([estimator])[estimator].label
+    x_range = None
+    if table == "response" and (rows["bin_high"] > _FIRST_QT).any():
+        # half of the events are at a few GeV, and the last bin is as wide as all others
+        x_range = (_FIRST_QT, float(rows["bin_high"].max()))
+        series = tuple(replace(one, left=np.maximum(one.left, _FIRST_QT)) for one in series)
     heading = f"{about.heading}, {label}{_quantity(quantity)}, against {words}"
     chart = Chart(
-        series, symbol, _vertical(quantity), f"{label}{_quantity(quantity)}", y_range=about.scale,
+        series, symbol, _vertical(quantity, axis), f"{label}{_quantity(quantity)}",
+        y_range=about.scale,
         guide={"centred": 0.0, "response": 1.0}.get(about.scale), ratio=ratio,
-        ratio_label="/ pseudo-data",
+        ratio_label="/ pseudo-data", x_range=x_range, x_log=x_range is not None,
     )  # fmt: skip
     bands = "Bands: 68 % intervals"
     bands += ", after the correction with all its sources." if table == BOTH else "."
@@ -166,21 +177,21 @@ def _quantity(name: str) -> str:
     return f", {rest.replace('_', ' ').replace('q T', 'q_T').strip()}" if rest else ""
 
 
-def _vertical(quantity: str) -> str:
+def _vertical(quantity: str, axis: str) -> str:
     if quantity.startswith("mean_"):
         return f"mean $p_{quantity[-1]}^{{miss}}$ [GeV]"
     if quantity.startswith("shift"):
         return "shift [GeV]"
-    return (
-        "share of events per unit" if quantity.startswith("density") else plain_mathtext(quantity)
-    )
+    if quantity.startswith("density"):
+        return f"share of events per {'rad' if axis == 'phi' else 'GeV'}"
+    return plain_mathtext(quantity)
 
 
 def _looks(names: pd.Series) -> dict[str, Look]:
     found = list(dict.fromkeys(names))
     known = [name for name in _DATASETS if name in found]
     others = {
-        name: Look(name.replace("_", " "), colour, "^", True, 9)
+        name: Look(_node(name), colour, "^", True, 9)
         for name, colour in zip(
             (name for name in found if name not in _DATASETS),
             ("#009E73", "#CC79A7", "#332288", "#882255", "#999933", "#661100") * 9,
@@ -188,6 +199,12 @@ def _looks(names: pd.Series) -> dict[str, Look]:
         )
     }
     return {**{name: _DATASETS[name] for name in known}, **others}
+
+
+def _node(name: str) -> str:
+    """Return what a dataset is called that is a node of the map: its q_T."""
+    node = re.fullmatch(r"qt_([0-9.]+)", name)
+    return f"q_T {node[1]} GeV" if node else name.replace("_", " ")
 
 
 def _series(rows: pd.DataFrame, style: str) -> tuple[Series, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ptmiss.report.chart import Chart, Figure, empty_bins
+from ptmiss.report.chart import Chart, Figure, covered, empty_bins
 from ptmiss.report.plots.shared import (
     Context,
     drawn_variations,
@@ -256,6 +256,7 @@ def _figure(
         kind.origin,
         title=" ".join(filter(None, (plain_mathtext(slice_), subset.replace("q_T", "$q_T$")))),
         y_range=about.scale,
+        x_range=covered(series),
         guide=about.guide,
         ratio=ratio,
         ratio_label="/ PUPPI",
