@@ -5,6 +5,7 @@ PYTHON ?= python3
 CORES ?= all
 KILLS ?= 3
 POSITIONS ?= 6
+TOY ?= network
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 # Nothing is fetched once these stamps exist, so both commands work offline afterwards.
@@ -56,13 +57,14 @@ test-slurm: $(TEST_READY)  ## a real Slurm on this machine: needs root, may inst
 test-conda: $(TEST_READY)  ## environments of rules from a local channel, with a stand-in for conda
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/conda -m conda --durations 3
 
-# Each folder is new: the proofs compare runs from the very beginning.
-test-faults: $(TEST_READY)  ## kill runs at random moments (KILLS), fill the disk (POSITIONS; root)
+# Each folder is new: the proofs compare runs from the very beginning. TOY: classical, network,
+# systematics, simulated (tests/faults/toy_run.py).
+test-faults: $(TEST_READY)  ## kill runs at random moments (KILLS, TOY), fill the disk (POSITIONS; root)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/faults/two_runs.py --folder "$$(mktemp -d)/runs"
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/faults/kill.py --count $(KILLS) --seed 1 \
-	  --folder "$$(mktemp -d)/runs"
+	  --toy $(TOY) --folder "$$(mktemp -d)/runs"
 	if [ "$$(id -u)" = 0 ]; then PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python \
-	  tests/faults/disk_full.py --positions $(POSITIONS) --folder "$$(mktemp -d)/runs"; fi
+	  tests/faults/disk_full.py --positions $(POSITIONS) --toy classical --folder "$$(mktemp -d)/runs"; fi
 
 test-remote: $(TEST_READY)  ## inputs over HTTP and from a real xrootd, which root may install
 	command -v xrootd > /dev/null || [ "$$(id -u)" != 0 ] || \

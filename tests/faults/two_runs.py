@@ -9,32 +9,33 @@ import argparse
 import time
 from pathlib import Path
 
-from toy_run import ToyRun, kill_tree, rules_started, write_inputs
+from toy_run import ToyRun, libraries_read, rules_started, write_inputs
 
 
 def prove(folder: Path) -> None:
     """Raise `AssertionError` if the second run is not refused, or unlocking does not help."""
-    first = ToyRun(folder / "run", write_inputs(folder / "input", training=False))
-    second = ToyRun(first.folder, first.configuration)
-    second.name = "second"
-    locks = first.folder / ".snakemake/locks"
-    process = first.start()
-    try:
-        while not (locks.is_dir() and list(locks.iterdir())):
-            assert process.poll() is None, first.output_path.read_text()
-            time.sleep(0.1)
-        status, output = second.run()
-        assert process.poll() is None, "the first run ended too early"
-    finally:
-        kill_tree(process)
-    assert status != 0
-    assert "cannot be locked" in output, output
-    assert "--unlock" in output, output
-    assert rules_started(output) == []
+    configuration = write_inputs(folder / "input", "classical")
+    with libraries_read(folder / "server", "classical") as server:
+        first, second = (ToyRun(folder / "run", configuration, server) for _ in range(2))
+        second.name = "second"
+        locks = first.folder / ".snakemake/locks"
+        process = first.start()
+        try:
+            while not list(locks.glob("*")):
+                assert process.poll() is None, first.words()
+                time.sleep(0.05)
+            status, output = second.run()
+            assert process.poll() is None, "the first run ended too early"
+        finally:
+            first.kill(process)
+        assert status != 0
+        assert "cannot be locked" in output, output
+        assert "--unlock" in output, output
+        assert rules_started(output) == []
 
-    assert list(locks.iterdir()), "a killed run leaves its lock"
-    assert second.run("--unlock")[0] == 0
-    assert not list(locks.iterdir())
+        assert list(locks.glob("*")), "a killed run leaves its lock"
+        assert second.run("--unlock")[0] == 0
+        assert not list(locks.glob("*"))
     print("the second run was refused, the lock was removed")
 
 
