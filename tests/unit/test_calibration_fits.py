@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ptmiss.calibration import mixture
 from ptmiss.calibration.cdf import FORMS
 from ptmiss.calibration.lines import Profile, choose, fit, profile
 from ptmiss.calibration.merging import effective, merge
@@ -106,3 +107,18 @@ def test_two_gaussians_are_found():
 def test_weights_without_a_positive_sum_are_refused(form):
     with pytest.raises(UserError, match="no positive sum of weights"):
         FORMS[form](np.arange(10.0), np.full((1, 10), -1.0), 1.0)
+
+
+def test_replicas_move_a_fit_as_new_fits_would():
+    rng = np.random.default_rng(5)
+    x = np.concatenate([rng.normal(3.0, 12.0, 700), rng.normal(0.0, 30.0, 300)])
+    weights = rng.poisson(1.0, (60, x.size)).astype(float)
+    grid = np.linspace(-30.0, 30.0, 7)
+    made = mixture.fit(x, np.ones(x.size))
+    moved = made.moved(x, weights, grid)
+    fitted = np.array([mixture.fit(x, w).below(grid) for w in weights])
+    np.testing.assert_allclose(moved.std(axis=0), fitted.std(axis=0), rtol=0.1)
+    for one, other in zip(moved.T, fitted.T, strict=True):
+        assert np.corrcoef(one, other)[0, 1] > 0.9
+    same = made.moved(x, np.full((2, x.size), 3.0), grid)
+    np.testing.assert_allclose(same, [made.below(grid)] * 2, atol=1e-12)

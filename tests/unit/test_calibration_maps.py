@@ -29,7 +29,7 @@ MAP = QuantileMap(
 @pytest.fixture(scope="module")
 def made():
     data = toys.toy(4000, 1, response=0.95, sigma=24.0, slope=(0.1, 0.0))
-    return toys.derived(data, toys.toy(4000, 2), toys.settings(plateau_low=60.0))
+    return toys.derived(data, toys.toy(4000, 2), toys.settings(plateau_low=60.0, xy_order=2))
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +90,19 @@ def test_the_map_of_known_distributions(made):
     u = np.array([-20.0, 0.0, 20.0])
     for component, mean in (("u_par", -3.0), ("u_perp", 0.0)):
         maps = made.maps[component]
-        error = 0.5 * (maps["stat_up"](u, q, j) - maps["stat_down"](u, q, j))
+        error = 0.5 * np.abs(maps["stat_up"](u, q, j) - maps["stat_down"](u, q, j))
         assert (error < 7.0).all()
-        assert (np.abs(maps["nominal"](u, q, j) - mean - 1.2 * u) < 3.0 * error).all()
+        assert (np.abs(maps["nominal"](u, q, j) - mean - 1.2 * u) <= 3.0 * error).all()
+
+
+def test_maps_across_the_boson_do_not_tell_left_from_right(made):
+    for name, one in made.maps["u_perp"].items():
+        np.testing.assert_array_equal(one.knots, -one.knots[::-1])
+        for shifts in one.shifts:
+            np.testing.assert_allclose(shifts, -shifts[:, ::-1], atol=1e-9, err_msg=name)
+    up, down = (made.maps["u_perp"][f"stat_{d}"].shifts[0] for d in ("up", "down"))
+    outer = made.maps["u_perp"]["nominal"].knots > 1.0
+    assert (up[:, outer] > down[:, outer]).all()  # up is the wider one
 
 
 def _points(one: QuantileMap) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -139,6 +149,10 @@ def test_the_document_passes_the_validator_of_correctionlib(written, monkeypatch
     ends = ("xy_x", "xy_y", "response", "plateau", "u_par", "u_perp")
     assert names == {f"pf_{end}" for end in ends}
     assert all(one["description"] for one in content["corrections"])
+
+
+def test_parabolas_are_in_the_document_too(made):
+    assert {line.order for lines in made.xy.values() for line in lines} == {2}
 
 
 def test_equal_corrections_give_equal_bytes(made, written, tmp_path):

@@ -19,9 +19,6 @@ from ptmiss.errors import UserError
 from ptmiss.performance.bootstrap import copies, interval
 from ptmiss.settings.calibration import CalibrationSettings
 
-QUICK_FORM = "kernel"
-"""The form whose bootstrap stands for that of fits, which would take a minute."""
-
 _LEVELS = np.array(
     [0.001, 0.003, 0.007, 0.015, 0.03, 0.05, 0.08, 0.12, 0.17, 0.22, 0.28, 0.34, 0.4, 0.46]
 )
@@ -202,13 +199,8 @@ def _maps(
     settings: CalibrationSettings,
 ) -> tuple[dict[str, QuantileMap], tuple[np.ndarray, ...]]:
     task = _Task(sides, values, odd, settings, _knots(values["simulation"], odd))
-    quick = settings.form if settings.form != "gaussians" else QUICK_FORM
-    nodes, rows = task.run(bins, quick, replicas=True)
+    nodes, rows = task.run(bins, settings.form, replicas=True)
     replicas = tuple(one[1:] for one in rows)
-    if quick != settings.form:  # the fit's shifts, the quick form's fluctuations
-        _, fitted = task.run(bins, settings.form)
-        replicas = tuple(r - q[0] + f[0] for r, q, f in zip(replicas, rows, fitted, strict=True))
-        rows = fitted
     nominal = task.made(bins, nodes, [one[0] for one in rows])
     maps = {"nominal": nominal}
     for name, percent in (("stat_up", 84.0), ("stat_down", 16.0)):

@@ -100,6 +100,12 @@ def _apply(u, q_t, n_jets, knots, jet_edges, qt_high, nodes, offsets, shifts, ou
 
 
 def monotone(shifts: np.ndarray, knots: np.ndarray) -> np.ndarray:
-    """Return shifts with which u' rises with u at least by LEAST_SLOPE, shape as given."""
+    """Return shifts with which u' rises with u at least by LEAST_SLOPE, shape as given.
+
+    What falls is met half-way between raising the right and lowering the left of it, so that an odd
+    map stays odd.
+    """
     floor = (1.0 - LEAST_SLOPE) * knots
-    return np.maximum.accumulate(shifts + floor, axis=-1) - floor
+    raised = np.maximum.accumulate(shifts + floor, axis=-1)
+    lowered = np.minimum.accumulate((shifts + floor)[..., ::-1], axis=-1)[..., ::-1]
+    return 0.5 * (raised + lowered) - floor
