@@ -62,9 +62,10 @@ def test_the_map_is_as_fast_as_correctionlib_and_far_faster_than_a_loop(tmp_path
     library = _seconds(theirs.evaluate, "nominal", *points)
     loop = _seconds(_loop, ours, *few) * N / N_LOOP
     print(
-        f"\nquantile map: {N / own / 1e6:.1f} million events/s; correctionlib takes"
-        f" {library / own:.1f} times as long, a loop {loop / own:.0f} times"
+        f"\nquantile map: {N / own / 1e6:.1f} million events/s, correctionlib"
+        f" {N / library / 1e6:.1f}, a loop takes {loop / own:.0f} times"
     )
     assert N / own > 1e6
+    assert N / library > 1e6
     assert loop / own > 10.0
     assert library / own > 0.5

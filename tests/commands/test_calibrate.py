@@ -18,6 +18,8 @@ import yaml
 
 import calibration_toys as toys
 import performance_toys
+from ptmiss.calibration.apply import read
+from ptmiss.calibration.bins import SYSTEMATICS
 from ptmiss.calibration.tables import COLUMNS
 from ptmiss.errors import UserError
 from ptmiss.io import parquet
@@ -156,6 +158,28 @@ def test_root_holds_the_very_numbers_of_the_table(written):
         found = [[float(row["value"]) for row in node] for node in nodes]
         np.testing.assert_array_equal(values.T, found)
         assert knots.size == values.shape[0] + 1
+
+
+def test_the_document_holds_every_uncertainty(written):
+    corrections = read(written / "corrections.json.gz")
+    rng = np.random.default_rng(3)
+    points = rng.normal(0.0, 25.0, 2000), rng.gamma(1.6, 30.0, 2000), rng.integers(0, 4, 2000)
+    for component in ("u_par", "u_perp"):
+        shift = {
+            name: corrections[f"pf_{component}"].evaluate(name, *points) - points[0]
+            for name in SYSTEMATICS
+        }
+        assert SYSTEMATICS[1:] == tuple(
+            f"{source}_{d}" for source in ("stat", "background", "form", "jets")
+            for d in ("up", "down")
+        )  # fmt: skip
+        for name in SYSTEMATICS[1:]:
+            assert np.abs(shift[name] - shift["nominal"]).max() > 0.01, (component, name)
+        outwards = np.sign(points[0]) if component == "u_perp" else 1.0
+        assert ((shift["stat_up"] - shift["stat_down"]) * outwards >= -1e-9).all()
+        for source in ("form", "jets"):
+            middle = 0.5 * (shift[f"{source}_up"] + shift[f"{source}_down"])
+            assert np.median(np.abs(middle - shift["nominal"])) < 1e-6
 
 
 def test_hepdata_holds_the_very_numbers_of_the_table(written):
