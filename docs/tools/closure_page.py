@@ -45,7 +45,7 @@ def page(verdict: Mapping) -> str:
     failed = [one for one in verdict["tests"] if not one["passed"]]
     passed = (
         f"{len(verdict['tests']) - len(failed)} of {len(verdict['tests'])} tests that count are"
-        f" passed; {len(undecided)} are undecided."
+        f" passed; undecided: {len(undecided)}."
     )
     text = HEAD.format(training=verdict["training"], passed=passed)
     text += XY + _xy(counted) + "\n" + DISTANCES

@@ -32,7 +32,7 @@ def test_verdicts_are_in_their_cells():
     }
     verdict["tests"].append(entry("distance_p", 0.6, what="of u_par - q_t"))
     text = page(verdict)
-    assert "5 of 6 tests that count are passed; 1 are undecided." in text
+    assert "5 of 6 tests that count are passed; undecided: 1." in text
     assert "| PUPPI | `zmumu` | 0.001 -> 0.4 | 6 -> 2.5 **failed** | 3 -> 0.1 |" in text
     row = "| PUPPI | `zmumu` | 0 to 60 | {} | 0.500 | 0.050 | {} (0.20) | 0.080 | {} | {} |"
     assert row.format("u_perp", "0.100", "0.700", "passed") in text
