@@ -102,19 +102,15 @@ def test_a_failed_closure_may_be_a_warning(repository, folder):
     assert "allowed at least 0.999" in said
 
 
-@pytest.mark.usefixtures("failed")
-def test_data_of_another_energy_are_refused(repository, folder):
-    own = configuration(folder, "hotter", sqrt_s=13.6)
-    target = "results/calibration/classical/corrections.json.gz"
-    done = snakemake(repository, folder, target, *own)
-    assert done.returncode == 1
-    text = (folder / "results/logs/calibrate/classical.log").read_text()
-    (line,) = [line for line in text.splitlines() if "error:" in line]
-    assert "sample toy_data is of sqrt(s) = 13.6 TeV, toy of 13 TeV" in line
-
-
-def test_a_calibration_without_data_is_refused_before_any_job(repository, folder):
-    own = configuration(folder, "without", data="nobody")
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"data": "nobody"}, "calibration asks for sample 'nobody', which is not among the"),
+        ({"sqrt_s": 13.6}, "sample toy is of sqrt(s) = 13 TeV, toy_data of 13.6 TeV; calibrate"),
+    ],
+)
+def test_a_calibration_that_cannot_be_is_refused_before_any_job(repository, folder, changes, says):
+    own = configuration(folder, "refused", **changes)
     done = snakemake(repository, folder, "--dry-run", "all", *own)
     assert done.returncode == 1
-    assert "calibration asks for sample 'nobody', which is not among the samples" in done.stdout
+    assert [line for line in done.stdout.splitlines() if says in line]

@@ -19,7 +19,18 @@ def calibration_samples():
         if all(name in CONFIG.samples for name in pair):
             optional += pair
     chosen = [*needed, *(name for name in optional if name in CONFIG.samples)]
-    return list(dict.fromkeys(chosen))
+    chosen = list(dict.fromkeys(chosen))
+    # the stage compares what the files say too, but that may be hours later
+    said = {name: CONFIG.samples[name].sqrt_s for name in chosen if name in FILES}
+    said = {name: sqrt_s for name, sqrt_s in said.items() if sqrt_s is not None}
+    for name, sqrt_s in said.items():
+        first = next(iter(said))
+        if sqrt_s != said[first]:
+            raise WorkflowError(
+                f"calibration: sample {name} is of sqrt(s) = {sqrt_s:g} TeV, {first} of"
+                f" {said[first]:g} TeV; calibrate samples of one energy together"
+            )
+    return chosen
 
 
 CALIBRATION_SAMPLES = calibration_samples()
