@@ -42,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--config", required=True, help="the whole configuration as JSON")
     p.add_argument("--revision", default="", help="of the source, such as a git commit")
     p.add_argument("--report", required=True, help="the page to write, HTML")
+    p.add_argument("--overview", required=True, help="the first figure to write alone, PNG")
     p.add_argument("--summary", required=True, help="the summary to write, JSON")
     return p
 
@@ -55,7 +56,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     given = {name: getattr(args, name) for name in OPTIONAL}
     inputs = Inputs(args.tables, args.headlines, args.ledgers, args.benchmarks, **given)
     config = parse(Config, args.config, "config")
-    build(inputs, config, args.revision, TEMPLATES, args.report, args.summary, args.threads)
+    build(
+        inputs, config, args.revision, TEMPLATES, args.report, args.summary, args.threads,
+        args.overview,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ def command():
         arguments = [
             "--tables", table, "--headlines", headline, "--ledgers", "--benchmarks",
             "--config", json.dumps(report_toys.config({"hh": "HH"}, dpi=60)),
-            "--report", folder / "out/report.html", "--summary", folder / "out/summary.json", *more,
+            "--report", folder / "out/report.html", "--summary", folder / "out/summary.json",
+            "--overview", folder / "out/overview.png", *more,
         ]  # fmt: skip
         run(lambda: module.main([str(one) for one in arguments]))
 

@@ -65,7 +65,7 @@ TRIED = {
     "snakemake --unlock": Way(RUN),
     # these need programs or files that only a finished run or the reader has
     "snakemake --touch --cores 1 all": Way(WORDS),
-    "snakemake all --report results/snakemake-report.html": Way(WORDS),
+    "snakemake all --report results/snakemake-report.zip": Way(WORDS),
     "snakemake --cores 8 all --configfile delphes.yaml": Way(WORDS),
     "snakemake --cores 8 all --configfile external.yaml": Way(WORDS),
     "ls results/report/report.html results/summary.json": Way(WORDS),

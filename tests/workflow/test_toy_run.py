@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import zipfile
 
 import pyarrow.parquet as pq
 import pytest
@@ -67,6 +69,7 @@ def test_everything_promised_is_there(toy):
         "performance/tiny.uncertainties.csv",
         "performance/accepted.json",
         "report/report.html",
+        "report/overview.png",
         "summary.json",
     ]:
         assert (results / path).stat().st_size > 0, path
@@ -96,6 +99,22 @@ def test_the_page_escapes_what_users_write(toy):
     assert "Z to &lt;mumu&gt;" in page
     assert "<mumu>" not in page
     assert str(toy[0]) not in page
+
+
+def test_snakemakes_own_report_has_captions_and_labels(repository, toy):
+    folder, own = toy
+    done = snakemake(repository, folder, "all", "--configfile", str(own), "--report", "own.zip")
+    assert done.returncode == 0, done.stdout[-4000:]
+    page = (zipfile.Path(folder / "own.zip") / "own/report.html").read_text("utf-8")
+    found = json.loads(re.search(r"var results = (\{.*\});?$", page, re.MULTILINE)[1])
+    labels = {path: one["labels"] for path, one in found.items()}
+    assert labels == {
+        "results/report/report.html": {"what": "page"},
+        "results/report/overview.png": {"what": "gains in all final states"},
+        "results/summary.json": {"what": "headline numbers"},
+    }
+    assert all(one["caption"].startswith("<p>") for one in found.values())
+    assert "networks are trained on 1 mixture of samples" in page
 
 
 def test_nothing_runs_again_and_an_edit_runs_what_depends_on_it(repository, toy):

@@ -99,13 +99,20 @@ rule report:
             "results/report/report.html",
             caption="../report/page.rst",
             category="Results",
-            labels={"what": "page", "format": "HTML"},
+            # of two labels with two values each, the report of Snakemake makes switches
+            labels={"what": "page"},
+        ),
+        overview=report(
+            "results/report/overview.png",
+            caption="../report/overview.rst",
+            category="Results",
+            labels={"what": "gains in all final states"},
         ),
         summary=report(
             "results/summary.json",
             caption="../report/summary.rst",
             category="Results",
-            labels={"what": "headline numbers", "format": "JSON"},
+            labels={"what": "headline numbers"},
         ),
     log:
         "results/logs/report/report.log",
@@ -146,5 +153,6 @@ rule report:
         ' --revision "$(git -C {params.source:q} {params.state} 2>/dev/null)"'
         " --threads {threads}"
         " --report {output.report:q}"
+        " --overview {output.overview:q}"
         " --summary {output.summary:q}"
         " > {log:q} 2>&1"

@@ -25,7 +25,7 @@ from ptmiss.report import (
     verdicts,
 )
 from ptmiss.report import summary as summaries
-from ptmiss.report.chart import Chart, Display, Figure
+from ptmiss.report.chart import Chart, Display, Figure, Picture
 from ptmiss.report.draw import draw_all
 from ptmiss.report.plots import (
     calibration,
@@ -104,12 +104,14 @@ def build(
     report: str | os.PathLike[str],
     summary: str | os.PathLike[str],
     threads: int = 1,
+    overview: str | os.PathLike[str] | None = None,
 ) -> None:
-    """Write the page `report` (HTML) and `summary` (JSON).
+    """Write the page `report` (HTML), `summary` (JSON) and where wanted `overview` (PNG), the
+    figure of all final states.
 
     revision: of the source, such as a git commit, or empty; templates: folder of the page's
     templates; threads: processes that draw. Equal inputs give equal bytes. Raises `UserError` for
-    an input that cannot be used; then neither file is written.
+    an input that cannot be used; then no file is written.
     """
     heads = headlines.read(inputs.headlines)
     found = _Found(
@@ -158,8 +160,20 @@ def build(
     html = page.render(templates, values, script_json(result))
     with replacing(report) as temporary:
         temporary.write_text(html, encoding="utf-8")
+        if overview is not None:
+            with replacing(overview) as picture:
+                picture.write_bytes(_overview(drawn, config.report.dpi))
         write_json(summary, result)
     _LOG.info("%s: %d figures, %.1f MB", Path(report).name, len(drawn), len(html) / 1e6)
+
+
+def _overview(drawn: Sequence[tuple[Figure, Picture]], dpi: int) -> bytes:
+    """Return the figure of all final states, the first one where there is none, as PNG."""
+    for figure, picture in drawn:
+        if figure.group == gains.ALL:
+            return picture.png
+    nothing = Chart([], "", "", "no figures")
+    return (drawn[0][1] if drawn else next(draw_all([nothing], dpi, 1))).png
 
 
 def _noted(figures: Iterable[Figure], noted: list[Figure]) -> Iterator[Chart | Display]:
