@@ -8,7 +8,7 @@ import pytest
 
 import report_toys
 from ptmiss.errors import UserError
-from ptmiss.report import samples, tables
+from ptmiss.report import samples, tables, verdict_rows
 from ptmiss.report.plots import resolution, shared
 from ptmiss.report.style import looks
 
@@ -138,3 +138,27 @@ def test_trainings_share_what_none_of_them_changes(tmp_path):
 def test_too_many_trainings_stay_apart(tmp_path):
     frame = tables.read([one(tmp_path / f"t{i}.csv", ROW) for i in range(5)])
     assert tables.together(frame) is frame
+
+
+def test_what_is_good_is_said_once_and_what_is_bad_of_each():
+    good = {"passed": True, "judged": True, "tests": [{"passed": True}] * 3, "undecided": [1]}
+    bad = {**good, "passed": False, "tests": [{"passed": True}, {"passed": False}]}
+    summary = {
+        "gate": {"a": good, "b": bad, "c": good, "silent": {**good, "judged": False}},
+        "closure": {"a": good, "b": good, "c": bad},
+        "parity": {
+            name: {"largest_difference_gev": {"px": worst}, "limit_gev": 1e-3}
+            for name, worst in {"a": 2e-4, "b": 3e-4, "c": 0.5}.items()
+        },
+        "ledger": {"z": {"balanced": True, "in": 1200}},
+    }
+    found = [(one["state"], one["text"]) for one in verdict_rows.verdicts(summary)]
+    assert found == [
+        ("good", "gate a, c: accepted"),
+        ("bad", "gate b: refused"),
+        ("good", "closure a, b: 6 of 6 tests hold, 2 undecided for lack of events"),
+        ("bad", "closure c: 1 of 2 tests hold, 1 undecided for lack of events"),
+        ("good", "ONNX a, b: within 0.0003 GeV"),
+        ("bad", "ONNX c: within 0.5 GeV"),
+        ("good", "ledger of 1\u202f200 events adds up"),
+    ]

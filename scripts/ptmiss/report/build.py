@@ -15,6 +15,7 @@ from ptmiss.report import (
     content,
     headlines,
     ledgers,
+    notes,
     page,
     parity,
     provenance,
@@ -22,6 +23,7 @@ from ptmiss.report import (
     samples,
     stages,
     tables,
+    verdict_rows,
     verdicts,
 )
 from ptmiss.report import summary as summaries
@@ -269,19 +271,19 @@ def _values(
     many = len(trainings) > 1
     return {
         "title": config.report.title,
-        "nature": _nature(list(kinds.values())),
-        "missing": _missing(found),
+        "nature": notes.nature(list(kinds.values())),
+        "missing": notes.missing(found.frame, found.heads, found.books, found.times),
         "many_trainings": many,
-        "verdicts": rows.verdicts(result),
-        "tests": rows.tests(result),
+        "verdicts": verdict_rows.verdicts(result),
+        "tests": verdict_rows.tests(result),
         "overviews": rows.overviews(result, kinds),
         "lead_training": rows.lead_training(result),
-        "overview_note": _overview_note(result) + _drawn_note(trainings, drawn),
+        "overview_note": notes.overview_note(result) + notes.drawn_note(trainings, drawn),
         "matrices": rows.matrices(result, kinds) if many else [],
         "generalisation": rows.generalisation(result) if many else [],
         "everything": rows.everything(result, kinds),
         "trainings": rows.trainings(result),
-        "variation_note": _variation_note(found.frame),
+        "variation_note": notes.variation_note(found.frame),
         "ledger": rows.ledger(found.books, kinds),
         "stages": rows.stages(found.times),
         "parity": rows.parity(result["parity"]),
@@ -304,75 +306,3 @@ def _drawn_trainings(found: _Found, order: Sequence[str]) -> list[str]:
 def _brief(config: Config) -> list[str]:
     """Return the samples that stand in for data."""
     return [config.calibration.data, *config.calibration.apply.values()]
-
-
-def _nature(kinds: Sequence[samples.Kind]) -> str:
-    """Say in one sentence what the page's events are."""
-    simulated = [kind for kind in kinds if kind.sentence == samples.SIMULATED]
-    if not kinds or len(simulated) == len(kinds):
-        return samples.SIMULATED
-    if not simulated:
-        return "The events of this page were read from files; each sample says what it is."
-    others = ", ".join(f"{kind.label} ({kind.origin})" for kind in kinds if kind not in simulated)
-    return f"{samples.SIMULATED} Except: {others}."
-
-
-def _missing(found: _Found) -> list[str]:
-    """Say what this report was not given, so that an absence is not taken for a result."""
-    lines = []
-    if found.frame.empty:
-        lines.append("No performance numbers: the tables are empty.")
-    without = sorted(set(found.frame["training"].unique()) - set(found.heads))
-    if without:
-        lines.append(
-            f"No headline numbers for {', '.join(without)}: gains and their intervals are missing."
-        )
-    empty = [
-        sample["label"]
-        for several in found.heads.values()
-        for sample in several
-        if not any(
-            bounds["value"] is not None
-            for values in sample["estimators"].values()
-            for name, bounds in values.items()
-            if name.startswith("sigma") and bounds is not None
-        )
-    ]
-    if empty:
-        labels = ", ".join(dict.fromkeys(empty))
-        lines.append(f"Too few events for a response-corrected resolution: {labels}.")
-    if not found.books:
-        lines.append("No event ledgers: how many events were rejected or repaired is not known.")
-    broken = [one.sample for one in found.books if not one.balanced]
-    if broken:
-        lines.append(f"The event ledger does not add up for {', '.join(broken)}: events were lost.")
-    if not found.times:
-        lines.append("No benchmark files: run time and memory are not known.")
-    return lines
-
-
-def _overview_note(result: Mapping[str, object]) -> str:
-    trainings = result["trainings"].values()
-    names = {name for several in trainings for one in several for name in one["estimators"]}
-    notes = []
-    if "deepmet" not in names:
-        notes.append(
-            "No trained network is among the estimators, so the best classical one stands here."
-        )
-    if "oracle" not in names:
-        notes.append("No sample has the truth of its candidates, so there is no oracle.")
-    return " ".join(notes)
-
-
-def _drawn_note(trainings: Sequence[str], drawn: Sequence[str]) -> str:
-    if len(drawn) == len(trainings):
-        return ""
-    return f" Figures show the trainings {', '.join(drawn)}; numbers of all stand in the tables."
-
-
-def _variation_note(frame: pd.DataFrame) -> str:
-    drawn = shared.drawn_variations(frame)
-    others = sorted(set(frame["variation"].unique()) - set(drawn))
-    if not others:
-        return ""
-    return f"Drawn: variation {', '.join(drawn)}. In the tables only: {', '.join(others)}."
