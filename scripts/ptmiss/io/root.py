@@ -21,7 +21,8 @@ _EPOCH = 0
 def recreated(path: str | os.PathLike[str], identity: str) -> Iterator[Any]:
     """Yield an open ROOT file; its bytes depend on what is written alone.
 
-    identity: what the file is called inside; its UUID follows from it.
+    identity: what the file is called inside; its UUID follows from it. Baskets are compressed with
+    zlib, whose checksum notices flipped bytes (those of zstd, as uproot reads them, often do not).
     """
     name = uuid.uuid5(uuid.NAMESPACE_OID, identity)
     with (

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import uuid
 from collections.abc import Iterator
 from typing import Any
-from unittest import mock
 
 import awkward as ak
 import numpy as np
-import uproot
 
-from ptmiss.io.atomic import replacing
+from ptmiss.io.root import recreated
 from ptmiss.ragged import Ragged
 
 TREE = "Events"
@@ -80,9 +77,6 @@ BITS = {"eta": 12, "phi": 12}
 
 DEFAULT_BITS = 10
 
-_EPOCH = 0
-"""What stands for every date in the file: the beginning of ROOT's time, 1 January 1995."""
-
 
 def round_mantissa(values: np.ndarray, bits: int) -> np.ndarray:
     """Return float32 values with the mantissa rounded to `bits` bits (half away from zero)."""
@@ -108,18 +102,8 @@ def writing(path: str | os.PathLike[str], identity: str, sqrt_s: float) -> Itera
 
     identity: what the file is called inside, such as "zmumu/0003"; its UUID follows from it.
     sqrt_s: centre-of-mass energy in TeV, kept beside the tree as the text `sqrt_s`.
-    The baskets are compressed with zlib, whose checksum notices flipped bytes (those of zstd, as
-    uproot reads them, often do not).
     """
-    name = uuid.uuid5(uuid.NAMESPACE_OID, identity)
-    with (
-        # ROOT files hold the time of writing at many places; the library offers no way to set it
-        mock.patch.object(uproot._util, "datetime_to_code", return_value=_EPOCH),
-        replacing(path) as temporary,
-        # an open file and not its name, because the name would become part of the content
-        open(temporary, "w+b") as sink,
-        uproot.recreate(sink, compression=uproot.ZLIB(1), uuid_function=lambda: name) as file,
-    ):
+    with recreated(path, identity) as file:
         file["sqrt_s"] = f"{sqrt_s:g}"
         types: dict[str, Any] = dict(SCALARS)
         for collection, fields in COLLECTIONS.items():
