@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ptmiss.report.text import DASH, count, number
 
-MOST_NAMES = 4
+MOST_NAMES = 2
 """Trainings that a verdict on several calls by their names."""
 
 
