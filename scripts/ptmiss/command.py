@@ -15,9 +15,18 @@ def parser(stage: str, description: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         prog=stage,
         description=description,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_Defaults,
         allow_abbrev=False,
     )
+
+
+class _Defaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows a default where there is one: what has to be given has none."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.required or action.default in (None, [], ""):
+            return action.help
+        return super()._get_help_string(action)
 
 
 def run(main: Callable[[], None]) -> None:

@@ -24,6 +24,16 @@ def test_a_defect_keeps_its_traceback():
         run(main)
 
 
+def test_help_shows_a_default_only_where_there_is_one():
+    command = parser("skim", "text")
+    command.add_argument("--events", required=True, help="file to write")
+    command.add_argument("--threads", default=1, type=int, help="processes")
+    command.add_argument("--more", nargs="*", default=[], help="files")
+    said = command.format_help()
+    assert "processes (default: 1)" in said
+    assert said.count("default") == 1
+
+
 def test_flags_may_not_be_abbreviated():
     command = parser("skim", "text")
     command.add_argument("--settings")

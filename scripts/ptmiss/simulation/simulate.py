@@ -11,6 +11,7 @@ import numpy as np
 
 from ptmiss.jets import cluster
 from ptmiss.parts import events_of_part, n_simulated_parts
+from ptmiss.progress import progress
 from ptmiss.puppi.parameters import RUN2_V15
 from ptmiss.puppi.weights import puppi_weights
 from ptmiss.ragged import Ragged, segment_sum
@@ -226,11 +227,9 @@ def simulate(
     log.info("%s/%d: %d of %d generated events kept", sample, part, n_events, generated.n_tried)
     lumi, numbers, folds = number_events(part, n_events, spec.folds)
     seed = pythia_seed(settings.seed, sample, part, "detector")
-    done = 0
+    pieces = chunks(generated, pileup, detector(preset.detector), seed, lumi, numbers, folds)
     with ntuple.writing(ntuple_path, f"{sample}/{part:04d}", generated.sqrt_s) as writer:
-        for scalars, collections in chunks(
-            generated, pileup, detector(preset.detector), seed, lumi, numbers, folds
+        for scalars, collections in progress(
+            pieces, f"{sample}/{part}", n_events, lambda piece: len(piece[0]["event"])
         ):
             writer.write(scalars, collections)
-            done += len(scalars["event"])
-            log.info("%s/%d: %d of %d events simulated", sample, part, done, n_events)

@@ -19,6 +19,7 @@ from ptmiss.io import parquet
 from ptmiss.io.ledger import Ledger
 from ptmiss.io.manifest import base_name, sha256_of
 from ptmiss.pinned import pinned
+from ptmiss.progress import progress
 from ptmiss.ragged import Ragged
 from ptmiss.readers.batch import Candidates, EventBatch
 from ptmiss.readers.formats import open_reader
@@ -157,7 +158,9 @@ class Skim:
                         "of other origin needs source: pfnano"
                     )
                 schema = self._schema(reader.has_truth)
-                for start, stop in reader.chunks(self.settings.chunk_events):
+                pieces = reader.chunks(self.settings.chunk_events)
+                said = progress(pieces, base_name(address), reader.n_events, _length)
+                for start, stop in said:
                     yield self._batch(reader, start, stop, schema)
 
     def _check_energy(self, reader: Reader) -> None:
@@ -255,6 +258,10 @@ class Skim:
         self.ledger.add_candidates(0, -sum(dropped.values()), dropped, {}, {})
         mask = pinned(columns["pt"], columns["pdg_id"], columns["from_pv"], self.settings.pinned_pt)
         return Ragged(columns.offsets, {**columns.columns, "pinned": mask})
+
+
+def _length(piece: tuple[int, int]) -> int:
+    return piece[1] - piece[0]
 
 
 def _tev(energy: float | None) -> str:
