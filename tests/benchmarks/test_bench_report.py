@@ -1,0 +1,73 @@
+"""Figures as strokes against the same figures as matplotlib's artists, PNG and PDF of each."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from ptmiss.report.chart import Chart, Series
+from ptmiss.report.draw import Painter
+from ptmiss.report.style import RC
+
+N_FIGURES = 6
+LOOKS = (("pf", "#0072B2", "s"), ("puppi", "#E69F00", "o"), ("net", "#D55E00", "D"))
+
+
+def charts():
+    rng = np.random.default_rng(1)
+    edges = np.linspace(0.0, 150.0, 13)
+    for k in range(N_FIGURES):
+        series = []
+        for label, colour, marker in LOOKS:
+            value = 20.0 + rng.random(12)
+            series.append(
+                Series(label, colour, edges[:-1], edges[1:], value, value - 1, value + 1, marker)
+            )
+        yield Chart(series, f"x{k} [GeV]", "resolution [GeV]", "sample", ratio=1, ratio_label="/")
+
+
+def artists(chart: Chart) -> None:
+    """Draw as a user of matplotlib does: error bars, a legend, a panel of ratios, two files."""
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(6.0, 5.2), dpi=150)
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        below = chart.series[chart.ratio].value
+        for axes, by in ((upper, np.ones_like(below)), (lower, below)):
+            for one in chart.series:
+                middle, half = (one.left + one.right) / 2, (one.right - one.left) / 2
+                axes.errorbar(
+                    middle, one.value / by, xerr=half, ls="none", marker=one.marker,
+                    color=one.colour, label=one.label,
+                )  # fmt: skip
+                low, high = np.append(one.low / by, np.nan), np.append(one.high / by, np.nan)
+                edges = np.append(one.left, one.right[-1])
+                axes.fill_between(edges, low, high, step="post", alpha=0.2, color=one.colour)
+            axes.minorticks_on()
+        upper.legend(ncols=3, title=chart.title)
+        upper.set(ylabel=chart.y, title=chart.what)
+        lower.set(xlabel=chart.x, ylabel=chart.ratio_label)
+        for kind in ("png", "pdf"):
+            figure.savefig(io.BytesIO(), format=kind)
+
+
+def seconds(draw) -> float:
+    best = np.inf
+    for _ in range(2):
+        started = time.process_time()
+        for chart in charts():
+            draw(chart)
+        best = min(best, time.process_time() - started)
+    return best
+
+
+@pytest.mark.benchmark_ratio
+def test_strokes_are_drawn_three_times_as_fast_as_artists():
+    painter = Painter(150)
+    ratio = seconds(artists) / seconds(painter.draw)
+    print(f"strokes are drawn {ratio:.1f} times as fast as artists")
+    assert ratio > 3.0
