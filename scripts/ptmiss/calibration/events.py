@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ DERIVE, JUDGE = 0, 1
 """The two halves: corrections are derived on one and judged on the other."""
 
 _SALT = np.uint64(0x68616C66)
+_BATCH = 1 << 16  # all events at once would need a multiple of the memory of those that are kept
 _IDENTITY = ("run", "lumi", "event")
 _NUMBERS = (
     "weight", "n_pv", "n_jets", "boson_px", "boson_py", "gen_met_px", "gen_met_py",
@@ -110,46 +111,60 @@ def load(
     needed column and for weights and numbers of vertices and jets that are not finite.
     """
     names = [f"{name}_p{axis}" for name in estimators for axis in "xy"]
-    columns = [*_IDENTITY, "fold", *_NUMBERS, *names]
-    tables = []
-    for file in source.files:
+    parts, weights, n_bad = [], [], 0
+    not_finite = dict.fromkeys(("weight", "n_pv", "n_jets"), 0)
+    for table in _batches(source.files, [*_IDENTITY, "fold", *_NUMBERS, *names]):
+        events = _events(table, source, names, seed)
+        for name in not_finite:
+            not_finite[name] += np.count_nonzero(~np.isfinite(getattr(events, name)))
+        usable = np.isfinite(events.boson).all(axis=0) & np.isfinite(events.unseen).all(axis=0)
+        bad = usable & ~np.isfinite(events.met).all(axis=(0, 1))
+        n_bad += np.count_nonzero(bad)
+        usable &= ~bad
+        weights.append(events.weight[usable])
+        if folds is not None:
+            usable &= np.isin(table["fold"].to_numpy(), np.asarray(folds, dtype=np.uint8))
+        parts.append(events.take(usable))
+    _all_finite(not_finite, source)
+    if n_bad:
+        _LOG.warning("%s: %d events with an estimator that is not finite are left out",
+                     source.sample, n_bad)  # fmt: skip
+    found = join(parts)
+    total, used = np.concatenate(weights).sum(), found.weight.sum()
+    return found, (float(total / used) if used > 0.0 else 1.0)
+
+
+def _batches(files: Sequence[str], columns: list[str]) -> Iterator[pa.Table]:
+    """Yield these columns of the files, about `_BATCH` events at a time."""
+    waiting: list[pa.Table] = []
+    for file in files:
         _require(file, columns)
-        tables.extend(
-            table.replace_schema_metadata(None) for table in parquet.row_groups(file, columns)
-        )
-    table = pa.concat_tables(tables)
+        for table in parquet.row_groups(file, columns):
+            waiting.append(table.replace_schema_metadata(None))
+            if sum(part.num_rows for part in waiting) >= _BATCH:
+                yield pa.concat_tables(waiting)
+                waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _events(table: pa.Table, source: Source, names: Sequence[str], seed: int) -> Events:
+    """Return all events of a table. names: columns of pTmiss, x and y of each estimator."""
     number = {name: _float64(table, name) for name in (*_NUMBERS, *names)}
-    for name in ("weight", "n_pv", "n_jets"):
-        _finite(number[name], name, source)
     identity = [table[name].to_numpy() for name in _IDENTITY]
     half, other = coins(*identity)
-    met = np.array([number[name] for name in names]).reshape(len(estimators), 2, table.num_rows)
-    boson = np.stack([number["boson_px"], number["boson_py"]])
     truth = np.stack([number["gen_met_px"], number["gen_met_py"]])
-    usable = np.isfinite(boson).all(axis=0)
-    if source.boson_has_neutrino:
-        usable &= np.isfinite(truth).all(axis=0)
-    bad = usable & ~np.isfinite(met).all(axis=(0, 1))
-    if bad.any():
-        _LOG.warning("%s: %d events with an estimator that is not finite are left out",
-                     source.sample, np.count_nonzero(bad))  # fmt: skip
-    usable &= ~bad
-    total = number["weight"][usable].sum()
-    if folds is not None:
-        usable &= np.isin(table["fold"].to_numpy(), np.asarray(folds, dtype=np.uint8))
-    used = number["weight"][usable].sum()
-    events = Events(
+    return Events(
         states=streams(*identity, seed_of(seed, source.sample)),
         half=half,
         other=other,
         weight=number["weight"],
         n_pv=number["n_pv"],
         n_jets=number["n_jets"],
-        boson=boson,
+        boson=np.stack([number["boson_px"], number["boson_py"]]),
         unseen=truth if source.boson_has_neutrino else np.zeros_like(truth),
-        met=met,
-    ).take(usable)
-    return events, (float(total / used) if used > 0.0 else 1.0)
+        met=np.array([number[name] for name in names]).reshape(-1, 2, table.num_rows),
+    )
 
 
 def _float64(table: pa.Table, name: str) -> np.ndarray:
@@ -166,10 +181,10 @@ def _require(file: str, columns: Sequence[str]) -> None:
         )
 
 
-def _finite(values: np.ndarray, name: str, source: Source) -> None:
-    bad = np.count_nonzero(~np.isfinite(values))
-    if bad:
-        raise UserError(
-            f"{source.files[0]}: sample {source.sample} has {bad} events whose {name} is not"
-            " finite; make it again with the stage evaluate"
-        )
+def _all_finite(not_finite: Mapping[str, int], source: Source) -> None:
+    for name, bad in not_finite.items():
+        if bad:
+            raise UserError(
+                f"{source.files[0]}: sample {source.sample} has {bad} events whose {name} is not"
+                " finite; make it again with the stage evaluate"
+            )
