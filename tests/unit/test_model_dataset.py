@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -139,6 +140,17 @@ def test_buckets_return_all_events_sorted_by_key(tmp_path, n_buckets):
             row = int(np.flatnonzero(source.key == key)[0])
             assert same(events.take(np.array([i])), source.take(np.array([row])))
             assert weight[i] == source.weight[row]
+
+
+def test_buckets_on_a_full_disk_say_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(Spill, "_path", lambda *_: Path("/dev/full"))
+    events = random_events(20, 1)
+    with (
+        pytest.raises(UserError, match=r"^/dev/full: the disk is full; free some space"),
+        Spill(tmp_path / "spill", 1) as spill,
+    ):
+        spill.add(events, events.weight.astype(np.float64))
+    assert not (tmp_path / "spill").exists()
 
 
 def test_each_event_of_the_folds_comes_once(skims, tmp_path):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
 import numpy as np
 
+from ptmiss.errors import UserError
 from ptmiss.model.dataset import Events
 from ptmiss.model.features import CATEGORIES, CONTINUOUS
 from ptmiss.ragged import offsets_of
@@ -43,7 +45,10 @@ class Spill:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def add(self, events: Events, weight: np.ndarray) -> None:
-        """Add events; weight float64 (n,), which replaces their own."""
+        """Add events; weight float64 (n,), which replaces their own.
+
+        Raises `UserError` if the disk is full.
+        """
         # the upper half of the key decides, so that buckets are ranges of keys
         bucket = ((events.key >> np.uint64(32)) * np.uint64(self.n_buckets)) >> np.uint64(32)
         order = np.argsort(bucket, kind="stable")
@@ -58,11 +63,22 @@ class Spill:
                 head[name] = getattr(events, name)[first:last]
             head["weight"] = weight[first:last]
             head["count"] = np.diff(events.offsets[first : last + 1])
-            with open(self._path(int(bucket[first])), "ab") as file:
-                np.array([len(head), rows.stop - rows.start], dtype="<i8").tofile(file)
-                head.tofile(file)
-                events.continuous[rows].astype("<f4", copy=False).tofile(file)
-                events.categories[rows].tofile(file)
+            size = np.array([len(head), rows.stop - rows.start], dtype="<i8")
+            continuous = events.continuous[rows].astype("<f4", copy=False)
+            block = (size, head, continuous, events.categories[rows])
+            self._append(self._path(int(bucket[first])), block)
+
+    def _append(self, path: Path, block: tuple[np.ndarray, ...]) -> None:
+        try:
+            with open(path, "ab") as file:
+                for array in block:
+                    file.write(array.tobytes())  # `tofile` would not say why it failed
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise UserError(
+                    f"{path}: the disk is full; free some space and run the workflow again"
+                ) from error
+            raise
 
     def read(self, bucket: int) -> tuple[Events, np.ndarray] | None:
         """Return the events of a bucket sorted by key, and their float64 weights; None if empty."""
