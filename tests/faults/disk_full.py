@@ -2,9 +2,10 @@
 
     python tests/faults/disk_full.py --positions 20 --toy network --folder /tmp/full
 
-Needs root: the run's folder is a small tmpfs that grows a little after each failure. Every run
-goes on where the one before stopped, so that each failure is followed by a run that gets past it,
-and the last one must end with the bytes of a run on a large disk.
+Needs root: the run's folder is a small tmpfs that grows a little after each failure, by as many
+steps in a job that writes little as in others. Every run goes on where the one before stopped, so
+that each failure is followed by a run that gets past it, and the last one must end with the bytes
+of a run on a large disk.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ import argparse
 import re
 import subprocess
 import sys
+import time
+from collections import Counter
 from pathlib import Path
 
-from toy_run import TOYS, ToyRun, libraries_read, rules_started, write_inputs
+import numpy as np
+from toy_run import TOYS, ToyRun, libraries_read, rules_started, steps, write_inputs
 
 SAYS = re.compile(r"the disk is full|No space left on device")
 
@@ -55,29 +59,46 @@ def prove(positions: int, folder: Path, toy: str) -> None:
             return
         try:
             large = ToyRun(folder / "large", configuration, server, cores=1)
-            large.complete()
-            fill(small, positions, occupied(large.folder), large.artefacts())
+            sizes = growth(large)
+            fill(small, spread(sizes, positions), 4 * sizes[-1], large.artefacts())
         finally:
             subprocess.run(["umount", str(small.folder)], check=True)
 
 
-def fill(run: ToyRun, positions: int, needed: int, expected: dict[str, str]) -> None:
-    """Run on a disk that grows from nothing to the `needed` bytes, then on a large one."""
-    failures = 0
-    for number in range(positions):
-        size = max(4096, int(needed * (number + 0.5) / positions))
+def growth(run: ToyRun) -> list[int]:
+    """Run to the end; return the bytes that were occupied before and after each job."""
+    process, sizes = run.start(), [0]
+    while process.poll() is None:
+        time.sleep(0.05)
+        if sum(not started for _, started in steps(run.words())) >= len(sizes):
+            sizes.append(occupied(run.folder))
+    assert process.returncode == 0, run.words()[-4000:]
+    return sorted([*sizes, occupied(run.folder)])
+
+
+def spread(sizes: list[int], positions: int) -> list[int]:
+    """Return disk sizes that are too small, as many for a job that writes little as for others."""
+    places = (np.arange(positions) + 0.5) / positions * (len(sizes) - 1)
+    return [max(4096, int(size)) for size in np.interp(places, np.arange(len(sizes)), sizes)]
+
+
+def fill(run: ToyRun, sizes: list[int], large: int, expected: dict[str, str]) -> None:
+    """Run on a disk that grows, then on a large one."""
+    failures: Counter[str] = Counter()
+    for size in sizes:
         assert mount(run.folder, f"remount,size={size}")
         status, output = run.run()
         if status == 0:
             print(f"{size} bytes: enough")
             break
-        failures += 1
         rule = check_failure(run, output, expected)
+        failures[rule] += 1
         print(f"{size} bytes: the disk was full in {rule}", flush=True)
-    assert mount(run.folder, f"remount,size={4 * needed}")
+    assert mount(run.folder, f"remount,size={large}")
     run.complete()
     assert run.artefacts() == expected
-    print(f"{failures} failures, then every artefact equal")
+    full = ", ".join(f"{rule} {n}" for rule, n in failures.items())
+    print(f"{failures.total()} failures, then every artefact equal; full in: {full}")
 
 
 def mount(folder: Path, options: str) -> bool:

@@ -104,7 +104,8 @@ def check_killed(run: ToyRun, expected: dict[str, str]) -> tuple[str, int]:
     """Check that no file is half there; return which rules were killed and how many files are."""
     words, left = run.words(), run.artefacts()
     assert not half_written(left, expected), half_written(left, expected)
-    nothing = "between jobs" if steps(words) else "planning"
+    nothing = "ending" if "Finished jobid: 0 " in words else "between jobs"
+    nothing = nothing if steps(words) else "planning"
     return "+".join(sorted(rules_running(words))) or nothing, len(left)
 
 

@@ -82,18 +82,21 @@ def run_script(arguments: list[str], folder: str, environment: dict, files: list
     os.environ.update(environment)
     sys.argv = arguments
     sys.path.insert(0, str(Path(arguments[0]).resolve().parent))
-    status = 0
+    status = 1
     try:
-        runpy.run_path(arguments[0], run_name="__main__")
-    except SystemExit as exit:
-        status = exit.code if isinstance(exit.code, int) else int(exit.code is not None)
-    except BaseException:
-        traceback.print_exc()
-        status = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # no tidying up: libraries would wait for threads that only the first process has
-    os._exit(status)
+        try:
+            runpy.run_path(arguments[0], run_name="__main__")
+            status = 0
+        except SystemExit as exit:
+            status = exit.code if isinstance(exit.code, int) else int(exit.code is not None)
+        except BaseException:
+            traceback.print_exc()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        # no tidying up: libraries would wait for threads that only the first process has, also
+        # where a full disk takes no last words
+        os._exit(status)
 
 
 def serve(address: str) -> None:
