@@ -30,11 +30,9 @@ def sources(script: Path) -> list[Path]:
     found: set[Path] = set()
     waiting = [script]
     while waiting:
-        for module in _imported(waiting.pop()):
-            path = _file_of(root, module)
-            if path is not None and path not in found:
-                found.add(path)
-                waiting.append(path)
+        new = _own(waiting.pop(), root) - found
+        found |= new
+        waiting += new
     return sorted(found)
 
 
@@ -58,6 +56,13 @@ def third_party(script: Path) -> set[str]:
 @functools.cache
 def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+@functools.cache
+def _own(path: Path, root: Path) -> frozenset[Path]:
+    """Return the files of the package below `root` that a file imports itself."""
+    files = (_file_of(root, module) for module in _imported(path))
+    return frozenset(file for file in files if file is not None)
 
 
 @functools.cache  # the commands share most modules, and every job of a cluster reads them
