@@ -272,7 +272,9 @@ class _Task:
                     few = min(few, effective(w[0]))
                     if name == "simulation":
                         q_t = np.hypot(*one.events.boson[:, which])
-                        nodes.append(float(w[0] @ q_t / w[0].sum()))
+                        # to 1e-6 GeV: nodes of two maps that differ in the last bit would
+                        # become edges of one binning, which correctionlib cannot tell apart
+                        nodes.append(round(float(w[0] @ q_t / w[0].sum()), 6))
                 tail = max(self.settings.tail, 1.0 / few)
                 width = self.settings.kernel_width
                 found = shifts_of_bin(form, width, *pairs, self.knots, tail)
