@@ -21,6 +21,8 @@ TESTS = Path(__file__).resolve().parents[1]
 REPOSITORY = TESTS.parent
 SCRIPTS = str(REPOSITORY / "scripts")
 sys.path[:0] = [str(TESTS), SCRIPTS]
+OWN_ENVIRONMENT = {"NO_COLOR": "1", "GIT_DIR": os.devnull}
+"""The page shows the state of the source, which an edit may change between two runs: here none."""
 NOT_COMPARED = ("benchmarks", "checkpoints", "logs")
 """Below results/: how long and how the jobs ran, which no two runs share."""
 
@@ -172,7 +174,7 @@ class ToyRun:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env=os.environ | {"NO_COLOR": "1", "PYTHON_OF_JOBS": str(self.server.client)},
+                env=os.environ | OWN_ENVIRONMENT | {"PYTHON_OF_JOBS": str(self.server.client)},
             )
 
     @property
