@@ -1,5 +1,7 @@
 """From simulation ntuples to a calibrated estimator of missing transverse momentum."""
 
+import shutil
+
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -52,3 +54,14 @@ rule all:
 onsuccess:
     for line in closing.words("results"):
         print(line, file=sys.stderr)
+
+
+# The log of a job lies on the same disk: when that is full, the job cannot say so.
+onerror:
+    free = shutil.disk_usage(".").free
+    if free < 1_000_000:
+        print(
+            f"error: {free} bytes are free on the disk of {os.getcwd()}; free some space and run"
+            " the workflow again",
+            file=sys.stderr,
+        )
