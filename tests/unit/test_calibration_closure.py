@@ -123,6 +123,19 @@ def judged(tmp_path_factory):
     return found
 
 
+def test_of_many_events_the_same_share_of_each_sample_is_judged():
+    side = _inputs(41).dilepton
+    side = dataclasses.replace(side, background=side.simulation.take(np.arange(1200)))
+    assert side.thinned(side.data.size) is side
+    some = side.thinned(side.data.size // 3)
+    for part, whole in ((some.data, side.data), (some.background, side.background)):
+        assert part.size == pytest.approx(whole.size / 3, abs=4.0 * (whole.size * 2 / 9) ** 0.5)
+    # a third of either half: what thins is not what halves
+    assert np.mean(some.data.half) == pytest.approx(0.5, abs=0.05)
+    alone = dataclasses.replace(side, simulation=some.simulation, background=None)
+    np.testing.assert_array_equal(alone.thinned(side.data.size // 3).data.weight, some.data.weight)
+
+
 def test_corrections_of_the_same_data_pass(judged):
     found = judged["good"]
     failed = [

@@ -55,7 +55,8 @@ def closure(
             if side is judged:
                 limit = settings.closure.reduction
                 regions += [(float(low), float(high)) for low, high in settings.closure.qt_ranges]
-            task = _Distances(side, tool, stored[name], bins, settings, limit)
+            some = side.thinned(settings.closure.max_events)
+            task = _Distances(some, tool, stored[name], bins, settings, limit)
             for component in COMPONENTS:
                 tests += task.tests(component, regions)
     _adjust(tests, settings.closure)

@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ptmiss.calibration.events import Events, join, load
 from ptmiss.errors import UserError
 from ptmiss.performance.stream import Source, sources
@@ -33,6 +35,19 @@ class Side:
         """Return one half of the events."""
         parts = (self.data, self.simulation, self.background)
         taken = [None if part is None else part.take(part.half == number) for part in parts]
+        return Side(self.data_name, self.name, *taken)
+
+    def thinned(self, most: int) -> Side:
+        """Return a random part of the events, the same share of each, at most about `most` of one.
+
+        An event is always drawn or never, whatever the others are.
+        """
+        parts = (self.data, self.simulation, self.background)
+        largest = max(part.size for part in parts if part is not None)
+        if largest <= most:
+            return self
+        last = np.uint64(most / largest * 2.0**64)
+        taken = [None if part is None else part.take(part.states < last) for part in parts]
         return Side(self.data_name, self.name, *taken)
 
 

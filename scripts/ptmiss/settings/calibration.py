@@ -30,6 +30,12 @@ class ClosureSettings(Section):
     ]
     qt_ranges: Annotated[tuple[Range, ...], Field(description="GeV, besides all q_t together")]
     permutations: Annotated[int, Field(ge=99, le=100_000)]
+    max_events: Annotated[
+        int,
+        Field(
+            ge=1000, description="events of a sample whose distances are judged; of more, a part"
+        ),
+    ]
 
 
 class CalibrationSettings(Section):
