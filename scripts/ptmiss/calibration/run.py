@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Sequence
 
-from ptmiss.calibration import document, histograms, inputs, store, submission, tables
+from ptmiss.calibration import document, inputs, store, submission, tables
 from ptmiss.calibration.apply import Applied, read
 from ptmiss.calibration.derive import derive, make_bins, sample
 from ptmiss.calibration.events import DERIVE
@@ -55,6 +55,8 @@ def calibrate(
     atomic.write_text(table, tables.to_csv(rows))
     submission.write(hepdata, rows, found.training, found.simulated)
     if root is not None:
+        from ptmiss.calibration import histograms  # a third of a second that few ask for
+
         histograms.write(root, rows, bins, found.training, found.simulated)
 
 

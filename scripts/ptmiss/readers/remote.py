@@ -71,10 +71,14 @@ class PatientSource(FSSpecSource):
         return persevere(lambda: size(self), self._file_path_orig, self._remote)
 
 
+class WholeFileError(OSError):
+    """A server sends more than was asked for: it would do so again."""
+
+
 def _as_asked(chunk: Any) -> Any:
     n = len(chunk.future.result())
     if n > chunk.stop - chunk.start:
-        raise NotImplementedError(
+        raise WholeFileError(
             f"the server sent {n} bytes instead of {chunk.stop - chunk.start}: it cannot send parts"
             " of a file (no Range support); copy the file"
         )
@@ -106,7 +110,7 @@ def persevere(request: Callable[[], T], address: str, remote: Remote) -> T:
 
 
 def _is_final(error: Exception) -> bool:
-    kinds = (FileNotFoundError, PermissionError, ModuleNotFoundError, NotImplementedError)
+    kinds = (FileNotFoundError, PermissionError, ModuleNotFoundError, WholeFileError)
     text = str(error).lower()
     return isinstance(error, kinds) or "no such file" in text or "permission denied" in text
 
