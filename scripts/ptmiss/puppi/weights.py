@@ -13,9 +13,6 @@ from ptmiss.puppi.neighbours import alphas
 from ptmiss.puppi.parameters import Tune, records
 from ptmiss.ragged import Ragged
 
-# Compiled functions call only compiled functions of their own module, here and beside: the cache of
-# compiled code notices a change of the module it belongs to, and of no other.
-
 
 def puppi_weights(
     candidates: Ragged, n_pv: np.ndarray, parameters: Tune, no_lepton: bool = False
