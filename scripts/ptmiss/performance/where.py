@@ -1,18 +1,16 @@
-"""Conditions on events, such as "n_jets >= 2 and not 20 <= q_t < 50", parsed without eval.
+"""Conditions on events, such as "n_jets >= 2 and not 20 <= q_t < 50": a part of Python's grammar.
 
-    condition  = together {"or" together}
-    together   = one {"and" one}
-    one        = "not" one | "(" condition ")" | value compare value {compare value}
-    value      = column | ["-" | "+"] number
-    compare    = "<" | "<=" | ">" | ">=" | "==" | "!="
-
-A chain `a < b < c` means `a < b and b < c`. A comparison with a missing value (null) is false.
+Python's parser reads the text, and only these nodes of its tree are taken: comparisons of columns
+and numbers, `and`, `or`, `not`, parentheses. Nothing is evaluated as Python. A chain `a < b < c`
+means `a < b and b < c`. A comparison with a missing value (null) is false.
 """
 
 from __future__ import annotations
 
+import ast
 import operator
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -23,16 +21,20 @@ from ptmiss.errors import UserError
 COLUMNS = ("n_jets", "n_pv", "rho", "gen_ht", "gen_met", "q_t", "weight", "fold")
 """What conditions can be about: columns of the events, boson pT and the size of true pTmiss."""
 
-_COMPARE: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "<=": operator.le, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
-    "<": operator.lt, ">": operator.gt,
-}  # fmt: skip
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])|(?P<word>[A-Za-z_]\w*)"
-    r"|(?P<sign><=|>=|==|!=|<|>|\(|\)|-|\+)|(?P<end>$)|(?P<other>.))",
-    re.ASCII | re.DOTALL,
-)
+_COMPARE: dict[type[ast.cmpop], Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+_JOIN: dict[type[ast.boolop], np.ufunc] = {ast.And: np.logical_and, ast.Or: np.logical_or}
+_FOREIGN = re.compile(r"[^\w\s.<>=!()+-]", re.ASCII)
+"""A character of no condition; without it there is no string, call with arguments, or comment."""
+
 _DEEPEST, _LONGEST = 20, 1000
+_ALLOWED = f"comparisons of numbers and {', '.join(COLUMNS)}, joined by and, or, not"
 
 Columns = Mapping[str, np.ndarray]
 _Evaluate = Callable[[Columns], np.ndarray]
@@ -55,93 +57,92 @@ def parse(text: str) -> Condition:
     """Return the condition that a text states; `UserError` with the position of what is wrong."""
     if len(text) > _LONGEST:
         raise UserError(f"condition of {len(text)} characters, expected at most {_LONGEST}")
-    parser = _Parser(text)
-    evaluate = parser.condition(0)
-    if parser.kind != "end":
-        raise parser.error("'and', 'or' or the end")
-    return Condition(text, frozenset(parser.columns), evaluate)
+    foreign = _FOREIGN.search(text)
+    if foreign:
+        raise _error(text, foreign.start(), foreign[0])
+    line = " ".join(re.split(r"\s", text))  # same positions, and no indentation means anything
+    start = len(line) - len(line.lstrip())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # "2and": Python still reads it
+            tree = ast.parse(line[start:], mode="eval")
+    except SyntaxError as error:
+        position = start + error.offset - 1 if error.offset else len(line)  # 0: it ends too early
+        raise _error(text, position, _word(line, position)) from None
+    except (RecursionError, MemoryError):
+        raise UserError(f"condition {text!r}: too deeply nested") from None
+    reader = _Reader(text, start)
+    evaluate = reader.condition(tree.body, 0)
+    return Condition(text, frozenset(reader.columns), evaluate)
 
 
-class _Parser:
-    """Recursive descent with one token of look-ahead: `kind` and `token` at `start`."""
+def _word(line: str, position: int) -> str:
+    match = re.compile(r"[\w.]+|[<>=!]+|\S").match(line, position)
+    return match[0] if match else ""
 
-    def __init__(self, text: str) -> None:
-        self.text, self.columns = text, set()
-        self.start = self._next = 0
-        self.kind = self.token = ""
-        self.advance()
 
-    def advance(self) -> str:
-        before = self.token
-        match = _TOKEN.match(self.text, self._next)
-        self.kind = match.lastgroup
-        self.token, self.start, self._next = match[self.kind], match.start(self.kind), match.end()
-        return before
+def _error(text: str, position: int, found: str) -> UserError:
+    what = repr(found) if found else "the end"
+    return UserError(
+        f"condition {text!r}: position {position + 1}: found {what}, expected {_ALLOWED}"
+    )
 
-    def error(self, expected: str) -> UserError:
-        found = repr(self.token) if self.kind != "end" else "the end"
-        where = f"condition {self.text!r}: position {self.start + 1}"
-        return UserError(f"{where}: found {found}, expected {expected}")
 
-    def condition(self, depth: int) -> _Evaluate:
-        return self._joined("or", np.logical_or, depth)
+class _Reader:
+    """Turns the allowed nodes of a tree into functions of the columns, and notes those columns."""
 
-    def _joined(self, word: str, join: Callable, depth: int) -> _Evaluate:
-        def part() -> _Evaluate:
-            if word == "or":
-                return self._joined("and", np.logical_and, depth)
-            return self.one(depth)
+    def __init__(self, text: str, start: int) -> None:
+        self.text, self.start = text, start
+        self.columns: set[str] = set()
 
-        parts = [part()]
-        while self.kind == "word" and self.token == word:
-            self.advance()
-            parts.append(part())
-        return lambda columns: join.reduce([evaluate(columns) for evaluate in parts])
-
-    def one(self, depth: int) -> _Evaluate:
+    def condition(self, node: ast.expr, depth: int) -> _Evaluate:
         if depth > _DEEPEST:
-            raise self.error(f"at most {_DEEPEST} levels of 'not' and parentheses")
-        if self.kind == "word" and self.token == "not":
-            self.advance()
-            inner = self.one(depth + 1)
-            return lambda columns: ~inner(columns)
-        if self.token == "(":
-            self.advance()
-            inner = self.condition(depth + 1)
-            if self.token != ")":
-                raise self.error("')'")
-            self.advance()
-            return inner
-        return self.chain()
+            raise UserError(
+                f"condition {self.text!r}: expected at most {_DEEPEST} levels of and, or and not"
+            )
+        match node:
+            case ast.BoolOp():
+                join = _JOIN[type(node.op)]
+                parts = [self.condition(part, depth + 1) for part in node.values]
+                return lambda columns: join.reduce([evaluate(columns) for evaluate in parts])
+            case ast.UnaryOp(op=ast.Not()):
+                inner = self.condition(node.operand, depth + 1)
+                return lambda columns: ~inner(columns)
+            case ast.Compare():
+                return self.chain(node)
+        raise self.error(node)
 
-    def chain(self) -> _Evaluate:
-        values, signs = [self.value()], []
-        while self.token in _COMPARE:
-            signs.append(_COMPARE[self.advance()])
-            values.append(self.value())
-        if not signs:
-            raise self.error(f"a comparison, one of {' '.join(_COMPARE)}")
+    def chain(self, node: ast.Compare) -> _Evaluate:
+        if not all(type(sign) in _COMPARE for sign in node.ops):
+            raise self.error(node)
+        signs = [_COMPARE[type(sign)] for sign in node.ops]
+        values = [self.value(value) for value in (node.left, *node.comparators)]
 
         def evaluate(columns: Columns) -> np.ndarray:
-            found = [value(columns) for value in values]
-            good = np.logical_and.reduce([np.isfinite(one) for one in found])
-            for left, sign, right in zip(found, signs, found[1:], strict=False):
+            terms = [value(columns) for value in values]
+            good = np.logical_and.reduce([np.isfinite(term) for term in terms])
+            for left, sign, right in zip(terms, signs, terms[1:], strict=False):
                 good = good & sign(left, right)
             return good
 
         return evaluate
 
-    def value(self) -> _Evaluate:
-        if self.token in ("-", "+") or self.kind == "number":
-            sign = 1.0
-            if self.kind != "number":
-                sign = -1.0 if self.advance() == "-" else 1.0
-            if self.kind != "number":
-                raise self.error("a number")
-            number = sign * float(self.advance())
-            return lambda columns: np.full(next(iter(columns.values())).size, number)
-        if self.kind != "word" or self.token not in COLUMNS:
-            raise self.error(f"a number or one of {', '.join(COLUMNS)}")
-        name = self.advance()
-        self.columns.add(name)
-        return lambda columns: columns[name]
+    def value(self, node: ast.expr) -> _Evaluate:
+        match node:
+            case ast.Name(id=name) if name in COLUMNS:
+                self.columns.add(name)
+                return lambda columns: columns[name]
+            case ast.UnaryOp(op=ast.UAdd() | ast.USub(), operand=ast.Constant(value=size)):
+                sign = -1.0 if isinstance(node.op, ast.USub) else 1.0
+            case ast.Constant(value=size):
+                sign = 1.0
+            case _:
+                raise self.error(node)
+        if type(size) not in (int, float) or size > 1e300:
+            raise self.error(node)
+        number = sign * size
+        return lambda columns: np.full(next(iter(columns.values())).size, number)
+
+    def error(self, node: ast.expr) -> UserError:
+        first, last = self.start + node.col_offset, self.start + (node.end_col_offset or 0)
+        return _error(self.text, first, self.text[first:last])
