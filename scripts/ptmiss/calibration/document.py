@@ -30,7 +30,7 @@ _INPUTS = {
     "systematic": ("string", f"one of {', '.join(SYSTEMATICS)}"),
     "n_pv": ("real", "number of reconstructed vertices"),
     "q_t": ("real", "transverse momentum of the boson in GeV"),
-    "n_jets": ("int", "jets: anti-kT 0.4, pT > 20 GeV, |eta| < 3, cleaned of leptons"),
+    "n_jets": ("real", "number of jets: anti-kT 0.4, pT > 20 GeV, |eta| < 3, cleaned of leptons"),
     "u": ("real", "u_par - q_t or u_perp in GeV, after the xy correction of the simulation"),
 }
 
