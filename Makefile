@@ -15,7 +15,7 @@ TEST_READY := .venv/.test-$(shell cksum < requirements/test.txt | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-slurm test-conda lint lock schema envs clean benchmark test-faults test-remote test-scale
-.PHONY: env docs docs-results docs-seeds docs-closure test-readme
+.PHONY: env docs docs-results docs-seeds docs-closure test-readme test-runtimes
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -45,7 +45,7 @@ run: $(RUN_READY)  ## everything in config.yaml, to results/report/report.html
 # tests/remote has its own target: xrootd's client cannot live in one process with TensorFlow.
 test: $(TEST_READY) lint  ## the whole test suite
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests --ignore tests/remote \
-	  -m "not benchmark_ratio and not slurm and not conda and not readme" \
+	  -m "not benchmark_ratio and not slurm and not conda and not readme and not runtimes" \
 	  --numprocesses 2 --dist loadfile --durations 15
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/benchmarks \
 	  --ignore tests/benchmarks/test_bench_planning.py -m benchmark_ratio -s
@@ -58,6 +58,9 @@ test-slurm: $(TEST_READY)  ## a real Slurm on this machine: needs root, may inst
 
 test-conda: $(TEST_READY)  ## environments of rules from a local channel, with a stand-in for conda
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/conda -m conda --durations 3
+
+test-runtimes: $(TEST_READY)  ## runtimes of years ago, in their own environments, give our numbers
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/runtimes -m runtimes -rs --durations 3
 
 # Each folder is new: the proofs compare runs from the very beginning. TOY: classical, network,
 # systematics, simulated (tests/faults/toy_run.py).
@@ -87,7 +90,7 @@ lint: $(TEST_READY)  ## style and static checks
 	$(BIN)/snakefmt --check Snakefile workflow
 
 lock: $(BIN)/uv  ## compile requirements/*.in to hashed lock files
-	cd requirements && for name in run test; do \
+	cd requirements && for name in run test old-runtimes oldest-corrections; do \
 	  ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-annotate --no-emit-index-url $$name.in -o $$name.txt; done
 

@@ -15,6 +15,7 @@ import numpy as np
 
 def subtract_offset(corrections, name, dataset, met_x, met_y, n_pv, systematic="nominal"):
     """Remove the mean offset of pTmiss; dataset is "data" or "simulation"."""
+    n_pv = np.asarray(n_pv, dtype=float)  # a single whole number is refused as it is
     return (
         met_x - corrections[f"{name}_xy_x"].evaluate(dataset, systematic, n_pv),
         met_y - corrections[f"{name}_xy_y"].evaluate(dataset, systematic, n_pv),
@@ -27,7 +28,7 @@ def map_recoil(corrections, name, met, boson, unseen, n_jets, systematic="nomina
     met, boson, unseen: (x, y). boson is the true or reconstructed boson (for W: lepton + neutrino)
     and unseen its invisible part (for W the neutrino, for Z to leptons zero).
     """
-    q_t = np.hypot(*boson)
+    q_t, n_jets = np.hypot(*boson), np.asarray(n_jets, dtype=float)
     size = np.where(q_t > 0.0, q_t, 1.0)  # a boson at rest has no direction: x stands in
     along_x, along_y = np.where(q_t > 0.0, -boson[0] / size, 1.0), -boson[1] / size
     u_x, u_y = (-(b - v + m) for b, v, m in zip(boson, unseen, met, strict=True))

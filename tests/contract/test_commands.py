@@ -115,7 +115,8 @@ def test_lock_files_hold_hashes_and_no_address():
     for path in (ROOT / "requirements").glob("*.txt"):
         text = path.read_text()
         assert "://" not in text
-        assert text.count("--hash=sha256:") >= len(PIN.findall(text)) > 50
+        least = 50 if path.stem in ("run", "test") else 5
+        assert text.count("--hash=sha256:") >= len(PIN.findall(text)) > least
 
 
 def test_schema_is_in_step_with_the_settings():

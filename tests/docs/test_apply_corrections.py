@@ -103,6 +103,20 @@ def test_the_example_runs_as_written(written):
     assert len({line.split(maxsplit=1)[1] for line in lines}) == len(lines)
 
 
+def test_a_single_event_has_whole_numbers(written):
+    code = (
+        "import correctionlib\n"
+        "example = runpy.run_path(sys.argv[0])\n"
+        "corrections = correctionlib.CorrectionSet.from_file(sys.argv[1])\n"
+        "met = example['subtract_offset'](corrections, 'pf', 'simulation', 3.0, 4.0, 25)\n"
+        "boson, unseen = (60.0, 0.0), (0.0, 0.0)\n"
+        "print(*met, *example['map_recoil'](corrections, 'pf', met, boson, unseen, 1))\n"
+    )
+    found = np.array(alone(code, EXAMPLE, written).split(), dtype=float)
+    assert found.shape == (4,)
+    assert np.isfinite(found).all()
+
+
 @pytest.mark.parametrize("w", [False, True])
 def test_the_example_gives_the_numbers_of_the_package(written, tmp_path, w):
     events = toys.toy(2000, 7, 1, w=w).events

@@ -45,6 +45,7 @@ TRIED = {
     "make test-faults": Way(MAKE, True),
     "make test-remote": Way(MAKE, True),
     "make test-scale": Way(MAKE, True),
+    "make test-runtimes": Way(MAKE, True),
     "make clean": Way(MAKE, True),
     "snakemake -n all": Way(RUN, True),
     "snakemake --cores 32 all": Way(DRY),

@@ -151,6 +151,42 @@ def test_the_document_passes_the_validator_of_correctionlib(written, monkeypatch
     assert all(one["description"] for one in content["corrections"])
 
 
+def nodes(tree: object):
+    """Yield all nodes of a correction."""
+    if isinstance(tree, dict):
+        yield tree
+        tree = list(tree.values())
+    for one in tree if isinstance(tree, list) else []:
+        yield from nodes(one)
+
+
+def test_every_number_is_a_real_input(written):
+    # correctionlib before 2.6: "std::get: wrong index for variant" of a binning over integers
+    with gzip.open(written, "rt") as file:
+        corrections = json.load(file)["corrections"]
+    for one in corrections:
+        kinds = {item["name"]: item["type"] for item in one["inputs"]}
+        kinds_of_bins = {
+            kinds[node["input"]]
+            for node in nodes(one["data"])
+            if node.get("nodetype") in ("binning", "multibinning")
+        }
+        assert kinds_of_bins <= {"real"}, one["name"]
+        assert set(kinds.values()) <= {"real", "string"}, one["name"]
+
+
+def test_jets_may_be_an_array_of_any_numbers(written):
+    correction = read(written)["pf_u_par"]
+    u, q_t, jets = np.full(4, 5.0), np.full(4, 60.0), np.array([0, 1, 2, 200])
+    found = correction.evaluate("nominal", u, q_t, jets.astype(np.float64))
+    assert len(set(found[:2])) == 2
+    for kind in (np.int64, np.int32, np.uint8, np.float32):
+        np.testing.assert_array_equal(
+            correction.evaluate("nominal", u, q_t, jets.astype(kind)), found
+        )
+    assert correction.evaluate("nominal", 5.0, 60.0, np.nan) == 5.0
+
+
 def test_parabolas_are_in_the_document_too(made):
     assert {line.order for lines in made.xy.values() for line in lines} == {2}
 

@@ -120,6 +120,20 @@ def test_slots_without_pt_count_exactly_nothing(bias: str) -> None:
     np.testing.assert_allclose(run(network, none)[0], constant * ft.SCALE, rtol=1e-6)
 
 
+@pytest.mark.parametrize("bias", FORMS)
+@pytest.mark.parametrize("shape", [(3, 0), (1, 0), (0, 5), (0, 0)])
+def test_an_empty_event_and_an_empty_batch_have_a_result(bias: str, shape: tuple[int, int]) -> None:
+    session = estimator(bias).session
+    feed = {name: np.zeros((*shape, n), np.float32) for name, n in onnx_file.INPUTS.items()}
+    met, weights = session.run([onnx_file.OUTPUT, WEIGHT], feed)
+    constant = random_weights()["sum_bias"] if bias == "shipped" else np.zeros(2)
+    assert met.shape == (shape[0], 2)
+    assert weights.shape == shape
+    np.testing.assert_array_equal(met, np.tile(constant.astype(np.float32), (shape[0], 1)))
+    alone = run(estimator(bias), random_events([0] * shape[0]))
+    np.testing.assert_array_equal(alone, met.astype(np.float64) * ft.SCALE)
+
+
 def test_codes_outside_the_tables_add_no_embedding_and_pin_nothing() -> None:
     events = random_events([3])
     weights = random_weights()
@@ -147,7 +161,7 @@ def test_interface_is_that_of_cmssw(bias: str) -> None:
     model = build(random_weights(), bias, 10.0, EPSILON, {"licence": "BSD-3-Clause"})
     onnx.checker.check_model(model, full_check=True)
     assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", OPSET)]
-    assert OPSET == 18
+    assert (OPSET, model.ir_version) == (11, 6)  # of ONNX Runtime 1.0; frameworks stay for years
     accepted = onnx_file.accept(model, "model.onnx")
     assert (accepted.batch, accepted.slots) == (None, None)
     assert accepted.metadata == {"licence": "BSD-3-Clause"}

@@ -68,10 +68,9 @@ class Applied:
 
     def mapped(self, events: Events, found: Recoil, systematic: str = "nominal") -> Recoil:
         """Return the recoil of simulated events after the quantile maps."""
-        jets = events.n_jets.astype(np.int64)
         u_par, u_perp = (
             self.corrections[f"{self.estimator}_{name}"].evaluate(
-                systematic, found.component(name), found.q_t, jets
+                systematic, found.component(name), found.q_t, events.n_jets
             )
             for name in COMPONENTS
         )

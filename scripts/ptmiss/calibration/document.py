@@ -2,7 +2,8 @@
 
 Every grid is written out as bins with a formula in each, so that correctionlib interpolates
 exactly as `QuantileMap`, `Curve` and `Line` do. All edges are finite. What lies outside them is
-said in `flow`: never an error, and a value that is not a number falls back to the input.
+said in `flow`: never an error, and a value that is not a number falls back to the input. Counts are
+real inputs: correctionlib before 2.6 cannot bin integers, and all take arrays of them as real.
 """
 
 from __future__ import annotations
@@ -28,9 +29,13 @@ Side = tuple[float, np.ndarray]
 _INPUTS = {
     "dataset": ("string", "data or simulation: which of the two the event is from"),
     "systematic": ("string", f"one of {', '.join(SYSTEMATICS)}"),
-    "n_pv": ("real", "number of reconstructed vertices"),
+    "n_pv": ("real", "number of reconstructed vertices, as a real number (25.0)"),
     "q_t": ("real", "transverse momentum of the boson in GeV"),
-    "n_jets": ("int", "jets: anti-kT 0.4, pT > 20 GeV, |eta| < 3, cleaned of leptons"),
+    "n_jets": (
+        "real",
+        "number of jets, as a real number (2.0): anti-kT 0.4, pT > 20 GeV, |eta| < 3, cleaned of"
+        " leptons",
+    ),
     "u": ("real", "u_par - q_t or u_perp in GeV, after the xy correction of the simulation"),
 }
 

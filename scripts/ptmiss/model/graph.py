@@ -7,6 +7,8 @@ layers (a converted graph took twice as long; masks and sums over pairs were the
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -17,9 +19,10 @@ from ptmiss.estimators.network import WEIGHT
 from ptmiss.estimators.onnx_file import INPUTS, OUTPUT
 from ptmiss.model import features as ft
 
-OPSET = 18
-IR_VERSION = 10
-"""Version of the file format; 10 is read by ONNX Runtime 1.18 and later."""
+OPSET = 11
+IR_VERSION = 6
+"""Versions of the operators and of the file format: those of ONNX 1.6, which ONNX Runtime has read
+since 1.0. Frameworks of experiments stay with a runtime for years, and the graph needs no more."""
 
 _LAYERS = 3
 
@@ -41,11 +44,17 @@ class _Graph:
 
     def split(self, tensor: str, sizes: list[int], outputs: list[str]) -> list[str]:
         """Cut a tensor along its first axis."""
-        where = self.constant(f"{tensor}/sizes", sizes, np.int64)
+        name = f"{tensor}/split"
         self.nodes.append(
-            helper.make_node("Split", [tensor, where], outputs, name=f"{tensor}/split", axis=0)
+            helper.make_node("Split", [tensor], outputs, name=name, axis=0, split=sizes)
         )
         return outputs
+
+    def first(self, tensor: str, ends: str, axes: list[int], output: str) -> str:
+        """Keep the first `ends` entries along `axes`; ends: a tensor of integers."""
+        starts = self.constant(f"{output}/starts", [0] * len(axes), np.int64)
+        where = self.constant(f"{output}/axes", axes, np.int64)
+        return self.add("Slice", [tensor, starts, ends, where], output)
 
 
 def build(
@@ -59,33 +68,33 @@ def build(
 
     weights: as `network.weights_of` names them; bias: "caption", "training_code" or "shipped", see
     `network.NetworkSpec`; pinned_pt: in GeV; epsilon: of the batch normalisation; metadata: stored
-    in the file. Equal arguments give equal bytes. Inputs must be finite.
+    in the file. Equal arguments give equal bytes. Inputs must be finite; a batch without events and
+    events without candidates are allowed.
     """
     g = _Graph()
-    x = g.add("Reshape", ["input", g.constant("shape/x", [-1, 8], np.int64)], "x")
-    codes = _codes(g, weights)
+    filled, events, slots = _filled(g)
+    x = g.add("Reshape", [filled[0], g.constant("shape/x", [-1, 8], np.int64)], "x")
+    codes = _codes(g, filled[1:], weights)
     outputs = _candidate_network(g, x, codes, weights, epsilon)
     # (3, n): one contiguous row per quantity, so that everything after this is quick
     w, b = g.split(outputs, [1, 2], ["candidate/w", "candidate/b"])
     columns = g.add("Transpose", [x], "x/columns", perm=[1, 0])
     _, pt, _, p = g.split(columns, [4, 1, 1, 2], ["x/0_3", "x/pt", "x/puppi", "x/p"])
-    rows = [len(weights[f"embedding{k}"]) for k in range(len(codes))]
-    pinned, free = _masks(g, pt, codes, rows, pinned_pt)
+    pinned, free = _masks(g, pt, codes, pinned_pt)
 
     if bias != "caption":
         w = g.add("Sub", [g.constant("one", 1, np.float32), w], "candidate/1-w")
     free_weight = g.add("Mul", [w, free], "candidate/free_weight")
     weight = g.add("Add", [free_weight, pinned], "candidate/flat_weight")
-    events = g.add("Shape", ["input"], "shape/events", start=0, end=2)
-    g.add("Reshape", [weight, events], WEIGHT)
+    each = g.add("Reshape", [weight, slots], "candidate/filled_weight")
+    g.first(each, events, [0, 1], WEIGHT)
 
     def total(tensor: str, name: str) -> str:
         """Sum (2, n) over the candidates of each event: (2, B)."""
         two = g.constant(f"{name}/two", [2], np.int64)
-        shape = g.add("Concat", [two, events], f"{name}/shape", axis=0)
+        shape = g.add("Concat", [two, slots], f"{name}/shape", axis=0)
         rows = g.add("Reshape", [tensor, shape], f"{name}/rows")
-        axis = g.constant(f"{name}/axis", [2], np.int64)
-        return g.add("ReduceSum", [rows, axis], name, keepdims=0)
+        return g.add("ReduceSum", [rows], name, axes=[2], keepdims=0)
 
     if bias == "shipped":
         # MET = sum((w - 1)(b, p)) K + k over the free candidates, minus the pinned momenta
@@ -108,21 +117,42 @@ def build(
             "terms",
         )
         missing = g.add("Neg", [total(terms, "sum")], "missing")
-    g.add("Transpose", [missing], OUTPUT, perm=[1, 0])
+    by_event = g.add("Transpose", [missing], "missing/by_event", perm=[1, 0])
+    n_events = g.first(events, g.constant("shape/one", [1], np.int64), [0], "shape/n_events")
+    g.first(by_event, n_events, [0], OUTPUT)
     return _model(g, metadata)
 
 
-def _codes(g: _Graph, weights: Mapping[str, np.ndarray]) -> list[str]:
+def _filled(g: _Graph) -> tuple[list[str], str, str]:
+    """Add the inputs with one pad along each empty axis, (B, N), and (B, N) with these pads.
+
+    Runtimes disagree on what tensors without elements become, and old ones refuse to sum them; a
+    pad counts nothing and is cut off at the end.
+    """
+    shape = g.add("Shape", ["input"], "shape/input")
+    two = g.constant("shape/two", [2], np.int64)
+    events = g.first(shape, two, [0], "shape/events")
+    some = g.add("Cast", [events], "shape/some", to=TensorProto.BOOL)
+    none = g.add("Not", [some], "shape/none")
+    pads = g.add("Cast", [none], "shape/pads", to=TensorProto.INT64)
+    before = g.constant("pads/before", [0, 0, 0], np.int64)
+    last = g.constant("pads/last", [0], np.int64)
+    where = g.add("Concat", [before, pads, last], "pads", axis=0)
+    filled = [g.add("Pad", [name, where], f"{name}/filled") for name in INPUTS]
+    return filled, events, g.add("Add", [events, pads], "shape/slots")
+
+
+def _codes(g: _Graph, inputs: list[str], weights: Mapping[str, np.ndarray]) -> list[str]:
     """Add the codes as integers (n,); those beyond their table become -1 or the row after it.
 
     Both stand for "no such code": tables have one row more, which index -1 reaches as well.
     """
     flat = g.constant("shape/flat", [-1], np.int64)
     codes = []
-    for k in range(len(ft.CATEGORIES)):
+    for k, name in enumerate(inputs):
         low = g.constant(f"code{k}/low", -1, np.float32)
         high = g.constant(f"code{k}/high", len(weights[f"embedding{k}"]), np.float32)
-        row = g.add("Reshape", [f"input_cat{k}", flat], f"code{k}/flat")
+        row = g.add("Reshape", [name, flat], f"code{k}/flat")
         inside = g.add("Clip", [row, low, high], f"code{k}/inside")
         codes.append(g.add("Cast", [inside], f"code{k}", to=TensorProto.INT32))
     return codes
@@ -188,15 +218,22 @@ def _logarithm(g: _Graph, x: str, weights: Mapping[str, np.ndarray]) -> str:
     return g.add("Mul", [size, g.add("Sign", [x], "log/sign")], "log")
 
 
-def _masks(
-    g: _Graph, pt: str, codes: list[str], rows: list[int], pinned_pt: float
-) -> tuple[str, str]:
+def _masks(g: _Graph, pt: str, codes: list[str], pinned_pt: float) -> tuple[str, str]:
     """Add two masks (1, n), as 0 or 1 in float32: pinned leptons, and neither pinned nor pad."""
 
     def among(k: int, known: tuple[int, ...], name: str) -> str:
-        table = np.zeros(rows[k] + 1, dtype=bool)
-        table[list(known)] = True
-        return g.add("Gather", [g.constant(f"{name}/table", table, bool), codes[k]], name, axis=0)
+        """Comparisons with the ends of each run of codes: half the time of a table's look-up."""
+        inside = []
+        for low in (code for code in known if code - 1 not in known):
+            high = next(code for code in itertools.count(low) if code not in known)
+            ends = {"Greater": low - 1, "Less": high}
+            pair = [
+                g.add(op, [codes[k], g.constant(f"{name}/{low}/{op}/end", end, np.int32)],
+                      f"{name}/{low}/{op}")
+                for op, end in ends.items()
+            ]  # fmt: skip
+            inside.append(g.add("And", pair, f"{name}/{low}"))
+        return functools.reduce(lambda a, b: g.add("Or", [a, b], f"{b}/or"), inside)
 
     lepton = among(1, ft.PINNED_PDG_CODES, "is_lepton")
     prompt = among(2, ft.PINNED_FROM_PV_CODES, "is_prompt")
