@@ -40,7 +40,7 @@ def test_cms_candidates_add_up_to_the_stored_met(samples, tmp_path):
     cands = from_arrow(table, ["cand_d0", "cand_dz", "cand_charge", "cand_pdg_id"])
     assert (cands["cand_dz"][cands["cand_charge"] == 0] == 0).all()
     assert set(np.abs(cands["cand_pdg_id"])) == {1, 2, 11, 13, 22, 130, 211}
-    assert ledger.derived == {"fromPV from dz": 8053}
+    assert ledger.derived == {"fromPV from dz and PUPPI weight": 8053}
 
 
 def test_delphes_candidates_add_up_to_the_stored_met(samples, tmp_path):

@@ -64,6 +64,7 @@ def test_order_of_the_columns_their_types_and_the_description(skim: Path) -> Non
     assert {key.decode(): value.decode() for key, value in table.schema.metadata.items()} == {
         "sample": "toy", "part": "0", "source": "simulated", "label": "Toy", "has_truth": "true",
         "is_data": "false", "sqrt_s": "13", "training": "zmumu", "variation": "nominal",
+        "puppi_flavour": "no_lepton",
     }  # fmt: skip
 
 
