@@ -114,7 +114,7 @@ def skim_schema(has_truth: bool, other_puppi: str | None = None) -> pa.Schema:
 
 def flavour_of(schema: pa.Schema, skim: str | os.PathLike[str]) -> str:
     """Return the flavour of the column cand_puppi; raises `UserError` if a skim does not say it."""
-    flavour = (schema.metadata or {}).get(PUPPI_KEY.encode(), b"").decode()
+    flavour = (schema.metadata or {}).get(PUPPI_KEY.encode(), b"").decode(errors="replace")
     if flavour not in OTHER_FLAVOUR:
         raise UserError(
             f"{skim}: does not say which PUPPI weight cand_puppi is ({PUPPI_KEY}); make the skim"

@@ -156,6 +156,7 @@ def test_weights_are_those_of_the_candidates_in_the_skims_order(skim: Path) -> N
     [
         ("cand_from_pv", None, "cand_from_pv is missing"),
         ("n_pv", pa.int64(), "n_pv has type int64"),
+        ("cand_puppi_standard", pa.list_(pa.float64()), "cand_puppi_standard has type list"),
     ],
 )
 def test_what_is_not_a_skim_is_refused_in_one_line(
