@@ -93,13 +93,14 @@ def puppi(columns: Ragged, n_pv_good: np.ndarray, flavour: str) -> tuple[Ragged,
     """
     names = {flavour: "puppi", OTHER_FLAVOUR[flavour]: f"puppi_{OTHER_FLAVOUR[flavour]}"}
     missing = [key for key, name in names.items() if name not in columns.columns]
-    weights = {}
     if len(missing) == 2:
         both = both_flavours(columns, n_pv_good, RUN2_V15)
         weights = dict(zip(("standard", "no_lepton"), both, strict=True))
-    for key in missing[:1] if len(missing) == 1 else ():
-        no_lepton = key == "no_lepton"
-        weights[key] = puppi_weights(columns, n_pv_good, RUN2_V15, no_lepton=no_lepton)
+    else:
+        weights = {
+            key: puppi_weights(columns, n_pv_good, RUN2_V15, no_lepton=key == "no_lepton")
+            for key in missing
+        }
     made = {names[key]: values for key, values in weights.items()}
     return Ragged(columns.offsets, {**columns.columns, **made}), missing
 
