@@ -280,10 +280,11 @@ def toy_skim(
     """
     toy = make_toy(n_events, seed, process, selected=True, **physics)
     has_truth = has_truth and not is_data
-    schema = skim_schema(has_truth).with_metadata(
+    schema = skim_schema(has_truth, other_puppi="standard").with_metadata(
         {
             "sample": sample, "part": part, "source": "simulated", "label": label,
             "has_truth": str(has_truth).lower(), "is_data": str(is_data).lower(), "sqrt_s": "13",
+            "puppi_flavour": "no_lepton",
         }
     )  # fmt: skip
     event = dict(toy.event)
@@ -293,7 +294,11 @@ def toy_skim(
     stored["raw_puppi"] = met_of(toy, toy.candidates["puppi"])
     candidates = toy.candidates
     hard_lepton = (np.abs(candidates["pdg_id"]) == 13) & (candidates["pt"] > 10)
-    candidates = {**candidates, "pinned": hard_lepton & (candidates["from_pv"] >= 2)}
+    candidates = {
+        **candidates,
+        "pinned": hard_lepton & (candidates["from_pv"] >= 2),
+        "puppi_standard": candidates["puppi"],
+    }
     columns = []
     for field in schema:
         name = field.name

@@ -70,5 +70,6 @@ def candidates(*events: list[dict[str, Any]]) -> Ragged:
             dtype=TYPES.get(name.removeprefix("cand_"), np.float32),
         )
         for name in CANDIDATE_COLUMNS
+        if name.removeprefix("cand_") in DEFAULTS
     }
     return Ragged(offsets_of(np.array([len(event) for event in events], dtype=np.int64)), columns)

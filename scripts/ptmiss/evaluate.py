@@ -88,10 +88,12 @@ def evaluate(
     networks = models.load(with_weights=weights is not None)
     with parquet.reading(skim) as file:
         schema = file.schema_arrow
+    for network in networks.values():
+        network.read_from(schema, skim)
     fixed = usable(settings.estimators, schema, skim)
     names = [*fixed, *networks]
     events = table.event_columns(schema, skim)
-    needed = candidate_columns(fixed, bool(networks))
+    needed = candidate_columns(fixed, networks)
     out_schema = table.estimates_schema(schema, events, names, training, variation)
     counts = dict.fromkeys(("events", *names), 0)
     with contextlib.ExitStack() as stack:
@@ -137,10 +139,11 @@ def usable(estimators: Sequence[str], schema: pa.Schema, skim: str | os.PathLike
     return names
 
 
-def candidate_columns(fixed: Sequence[str], has_networks: bool) -> list[str]:
+def candidate_columns(fixed: Sequence[str], networks: Mapping[str, NetworkEstimator]) -> list[str]:
     """Return the candidate columns that these classical estimators, and networks, need."""
     wanted = {column for name in fixed for column in classical.COLUMNS[name]}
-    wanted |= {*classical.MOMENTUM_COLUMNS, *(FEATURE_COLUMNS if has_networks else ())}
+    wanted |= {*classical.MOMENTUM_COLUMNS, *(FEATURE_COLUMNS if networks else ())}
+    wanted |= {network.puppi for network in networks.values()}
     return [column for column in CANDIDATE_COLUMNS if column in wanted]
 
 

@@ -12,7 +12,7 @@ from numba import njit
 from ptmiss.puppi.calibration import calibrate
 from ptmiss.puppi.identity import LEPTON, NEUTRAL, PILEUP, PRIMARY, identities
 from ptmiss.puppi.parameters import RUN2_V15, records
-from ptmiss.puppi.weights import puppi_weights
+from ptmiss.puppi.weights import both_flavours, puppi_weights
 from unit.toy_pileup import toy_events
 
 N_EVENTS = 60
@@ -136,3 +136,15 @@ def test_the_grid_is_quicker_than_all_pairs(benchmark):
     benchmark.extra_info["candidates_per_event"] = float(np.mean(candidates.counts))
     benchmark.extra_info["ratio"] = pairs / grid
     assert pairs / grid > 4.0, f"{1e3 * grid / N_EVENTS:.2f} ms/event, {pairs / grid:.1f} x pairs"
+
+
+@pytest.mark.benchmark_ratio
+def test_both_flavours_are_quicker_than_two_calls(benchmark):
+    candidates = toy_events(1, [PILEUP_COLLISIONS] * N_EVENTS, n_tracks=55)
+    n_pv = np.full(N_EVENTS, 22)
+    benchmark.pedantic(both_flavours, args=(candidates, n_pv, RUN2_V15), rounds=3)
+    both = seconds(lambda: both_flavours(candidates, n_pv, RUN2_V15), 7)
+    one = seconds(lambda: puppi_weights(candidates, n_pv, RUN2_V15), 7)
+    other = seconds(lambda: puppi_weights(candidates, n_pv, RUN2_V15, True), 7)
+    benchmark.extra_info["ratio"] = (one + other) / both
+    assert (one + other) / both > 1.15, f"{(one + other) / both:.2f}"

@@ -48,12 +48,12 @@ def write_skim(path: Path, sample: str, n_events: int, first_seed: int, is_data:
 
     block = path.with_name("block.parquet")
     physics = {"pileup": 1.0, "per_collision": 4.0, "per_hard": 4.0}
-    schema = skim_schema(has_truth=not is_data)
+    schema = skim_schema(has_truth=not is_data, other_puppi="standard")
     schema = schema.with_metadata(
         {
             "sample": sample, "part": "0000", "source": "simulated", "label": sample,
             "has_truth": str(not is_data).lower(), "is_data": str(is_data).lower(),
-            "sqrt_s": "13", "selection": "zmumu",
+            "sqrt_s": "13", "selection": "zmumu", "puppi_flavour": "no_lepton",
         }
     )  # fmt: skip
     with parquet.writing(path, schema) as writer:

@@ -64,6 +64,7 @@ def test_order_of_the_columns_their_types_and_the_description(skim: Path) -> Non
     assert {key.decode(): value.decode() for key, value in table.schema.metadata.items()} == {
         "sample": "toy", "part": "0", "source": "simulated", "label": "Toy", "has_truth": "true",
         "is_data": "false", "sqrt_s": "13", "training": "zmumu", "variation": "nominal",
+        "puppi_flavour": "no_lepton",
     }  # fmt: skip
 
 
@@ -155,6 +156,7 @@ def test_weights_are_those_of_the_candidates_in_the_skims_order(skim: Path) -> N
     [
         ("cand_from_pv", None, "cand_from_pv is missing"),
         ("n_pv", pa.int64(), "n_pv has type int64"),
+        ("cand_puppi_standard", pa.list_(pa.float64()), "cand_puppi_standard has type list"),
     ],
 )
 def test_what_is_not_a_skim_is_refused_in_one_line(

@@ -75,6 +75,18 @@ def skims(tmp_path_factory):
     return paths
 
 
+def test_the_flavour_of_puppi_goes_from_skims_to_the_training(tmp_path, skims):
+    summary, _ = run(tmp_path, skims)
+    assert summary["features"]["puppi_flavour"] == "no_lepton"
+    other = tmp_path / "w0.parquet"
+    with parquet.reading(skims[2]) as file:
+        table = file.read()
+    metadata = {**table.schema.metadata, b"puppi_flavour": b"standard"}
+    parquet.write(other, table.replace_schema_metadata(metadata), 50)
+    with pytest.raises(UserError, match="make all skims with one"):
+        run(tmp_path, [*skims[:2], other])
+
+
 def random_events(n=20, seed=0):
     rng = np.random.default_rng(seed)
     counts = rng.integers(0, 6, n)

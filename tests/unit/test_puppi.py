@@ -10,7 +10,7 @@ from ptmiss.puppi.calibration import calibrate, inverse_erf, median_and_spread
 from ptmiss.puppi.identity import LEPTON, NEUTRAL, PILEUP, PRIMARY, identities
 from ptmiss.puppi.neighbours import alphas
 from ptmiss.puppi.parameters import PHASE2, RUN2_V14, RUN2_V15, TUNES, records
-from ptmiss.puppi.weights import puppi_weights
+from ptmiss.puppi.weights import both_flavours, puppi_weights
 from ptmiss.ragged import Ragged, offsets_of
 from unit.reference_puppi import reference_weights
 from unit.toy_pileup import from_rows, toy_events
@@ -77,6 +77,25 @@ def test_equals_the_reference_for_each_tune(toys, tune, no_lepton):
         atol=1e-5,
         rtol=0,
     )
+
+
+@pytest.mark.parametrize("tune", TUNES.values(), ids=TUNES)
+def test_both_flavours_are_those_of_two_calls_to_the_last_bit(toys, tune):
+    some = np.arange(100) % 4 == 1
+    candidates, n_pv = toys[0].keep_events(some), toys[1][some]
+    # electrons in jets and pile-up beside the muons, and events without any lepton
+    rng = np.random.default_rng(6)
+    pdg_id = candidates["pdg_id"].copy()
+    tracks = np.flatnonzero(np.abs(pdg_id) == 211)
+    pdg_id[rng.choice(tracks, len(tracks) // 50, replace=False)] = 11
+    bare = np.repeat(np.arange(candidates.n_events) % 3 == 0, candidates.counts)
+    pdg_id[bare & np.isin(np.abs(pdg_id), (11, 13))] = 211
+    candidates = Ragged(candidates.offsets, candidates.columns | {"pdg_id": pdg_id})
+    standard, no_lepton = both_flavours(candidates, n_pv, tune)
+    np.testing.assert_array_equal(standard, puppi_weights(candidates, n_pv, tune))
+    np.testing.assert_array_equal(no_lepton, puppi_weights(candidates, n_pv, tune, True))
+    neutral = candidates["charge"] == 0
+    assert (standard != no_lepton)[neutral].sum() > 100
 
 
 SPECIAL = {

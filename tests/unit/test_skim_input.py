@@ -318,4 +318,4 @@ def test_missing_from_pv_can_be_refused(tmp_path):
     assert "missing_from_pv" in refused(path, tmp_path, settings={"missing_from_pv": "refuse"})
     _, ledger = skim(path, tmp_path)
     charged = int(np.count_nonzero(small_toy().candidates["charge"]))
-    assert ledger.derived == {"fromPV from dz": charged}
+    assert ledger.derived == {"fromPV from dz and PUPPI weight": charged}

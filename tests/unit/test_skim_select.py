@@ -94,19 +94,63 @@ def cands(**columns) -> Ragged:
     return Ragged(np.array([0, n]), {name: np.array(v) for name, v in columns.items()})
 
 
-def test_association_from_dz():
+LIMITS = derive.Limits(tight=0.03, weighted=0.1, loose=0.3)
+NAN = np.nan
+
+
+@pytest.mark.parametrize(
+    ("of", "quality", "expected"),
+    [
+        # of the primary vertex by dz: in its tight fit, in its loose fit, in none
+        ({"dz": 0.02}, 7, 3), ({"dz": -0.02}, 6, 2), ({"dz": 0.02}, 1, 2),
+        # of another vertex: in its fit, in none
+        ({"dz": -0.04}, 7, 0), ({"dz": 5.0}, 6, 0), ({"dz": 0.04}, 5, 1), ({"dz": 5.0}, 0, 1),
+        # electrons and muons are never below 2
+        ({"dz": 5.0, "pdg_id": 13}, 7, 2), ({"dz": 5.0, "pdg_id": -11}, 1, 2),
+        ({"dz": 0.0, "pdg_id": 11}, 7, 3),
+        # neutral candidates count as in the fit
+        ({"charge": 0, "pdg_id": 22, "dz": 0.0, "dz_error": -1.0}, 7, 3),
+        # without track detail the standard PUPPI weight tells the vertex
+        ({"dz_error": -1.0, "weight": 1.0}, 7, 3), ({"dz_error": -1.0, "weight": 1.0}, 1, 2),
+        ({"dz_error": -1.0, "weight": 0.0}, 7, 0), ({"dz_error": -1.0, "weight": 0.0}, 1, 1),
+        ({"dz": NAN, "weight": 1.0}, 7, 3),
+        # nothing is known
+        ({"dz_error": -1.0}, 7, 1), ({"dz": NAN}, 7, 1),
+        # of a track in a fit the weight tells it too, but for tracks of the next vertices
+        ({"dz": 0.02, "weight": 0.0}, 7, 0), ({"dz": 0.05, "weight": 1.0}, 7, 3),
+        ({"dz": 0.15, "weight": 1.0}, 7, 0),
+        # of one in no fit it does not: undecided tracks have 1 up to |dz| = 0.3 cm
+        ({"dz": 0.02, "weight": 0.0}, 5, 2), ({"dz": 0.05, "weight": 1.0}, 5, 1),
+    ],
+)  # fmt: skip
+def test_from_pv_follows_the_rule_of_miniaod(of, quality, expected):
+    of = {"charge": 1, "pdg_id": 211, "dz": 0.0, "dz_error": 0.01, "weight": NAN} | of
+    weight = of.pop("weight")
+    columns = {name: [value] for name, value in of.items()} | {"quality": [quality]}
+    found = derive.association(cands(**columns, puppi=[weight]), LIMITS, "standard")
+    assert (found[0].tolist(), found[1]) == ([expected], int(of["charge"] != 0))
+    other = derive.association(cands(**columns, puppi_standard=[weight]), LIMITS, "no_lepton")
+    assert other[0].tolist() == [expected]
+    if np.isnan(weight):
+        assert derive.association(cands(**columns), LIMITS, "no_lepton")[0].tolist() == [expected]
+
+
+def test_weight_without_leptons_tells_no_vertex_of_a_lepton():
     columns = cands(
-        charge=[0, 1, 1, -1, 1, 1, 1], dz=[0.0, 0.05, 0.05, 0.2, 5.0, 0.0, np.nan],
-        dz_error=[-1, 0.01, 0.01, 0.01, 0.01, -1, 0.01], quality=[7, 7, 6, 7, 7, 1, 7],
+        charge=[1, 1], pdg_id=[13, 211], dz=[5.0, 0.02], dz_error=[0.01, 0.01], quality=[7, 7],
+        puppi=[1.0, 0.0],
     )  # fmt: skip
-    values, n = derive.association(columns, 0.1, 0.3)
-    assert values.tolist() == [3, 3, 2, 1, 0, 1, 1]
-    assert n == 6
+    assert derive.association(columns, LIMITS, "no_lepton")[0].tolist() == [2, 0]
+
+
+def test_from_pv_without_quality():
+    columns = cands(charge=[1] * 4, pdg_id=[211] * 4, dz=[0.02, 0.2, 0.4, NAN])
+    assert derive.association(columns, LIMITS, "no_lepton")[0].tolist() == [3, 1, 0, 1]
 
 
 def test_association_keeps_what_is_given():
-    columns = cands(charge=[1, 1], dz=[0.0, 0.0], from_pv=[0, UNKNOWN])
-    values, n = derive.association(columns, 0.1, 0.3)
+    columns = cands(charge=[1, 1], pdg_id=[211, 211], dz=[0.0, 0.0], from_pv=[0, UNKNOWN])
+    values, n = derive.association(columns, LIMITS, "no_lepton")
     assert (values.tolist(), n) == ([0, 3], 1)
 
 

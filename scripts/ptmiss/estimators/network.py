@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 import onnx
 import onnxruntime
+import pyarrow as pa
 
+from ptmiss.columns import OTHER_FLAVOUR, PUPPI, puppi_column
 from ptmiss.errors import UserError
 from ptmiss.estimators import onnx_file
 from ptmiss.estimators.packing import batches, tensors
@@ -22,8 +25,11 @@ RULES_KEY = "ptmiss.features"
 WEIGHT = "candidate/weight"
 """Tensor inside our files: each candidate's weight, float32 (B, N)."""
 
-CMSSW_RULES = FeatureRules(dz_limit=LIMIT, unknown_codes=False, use_puppi=True)
-"""Features of a file that does not say: those of CMSSW's DeepMETProducer, which clips nothing."""
+CMSSW_RULES = FeatureRules(
+    dz_limit=LIMIT, unknown_codes=False, use_puppi=True, puppi_flavour="standard"
+)
+"""Features of a file that does not say: those of CMSSW's DeepMETProducer, which clips nothing and
+feeds the standard PUPPI weight."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +47,10 @@ class NetworkEstimator:
     model: see `onnx_file.read`; threads: of the runtime; with_weights: also give candidate
     weights, which needs a file written by this project. Raises `UserError` for a model that the
     runtime refuses. counts: features repaired by reason, and candidates beyond a fixed number of
-    slots.
+    slots. puppi: the column of the PUPPI weight, see `read_from`.
     """
+
+    puppi = PUPPI
 
     def __init__(
         self, model: onnx_file.OnnxModel, threads: int, with_weights: bool = False
@@ -56,9 +64,13 @@ class NetworkEstimator:
         self._outputs = [onnx_file.OUTPUT] + [WEIGHT] * self.has_weights
         self.session = self._session(threads)
 
+    def read_from(self, schema: pa.Schema, skim: str | os.PathLike[str]) -> None:
+        """Take the PUPPI weight that the model wants from this skim; raises `UserError` if none."""
+        self.puppi = puppi_column(schema, self.rules.wanted_puppi, skim, self.model.path)
+
     def estimate(self, candidates: Ragged) -> Result:
-        """Return the result for events with the columns `features.COLUMNS`."""
-        made = features(candidates, self.rules)
+        """Return the result for events with the columns `features.COLUMNS` and `puppi`."""
+        made = features(candidates, self.rules, self.puppi)
         self.counts.update(made.repairs)
         return self.run(made)
 
@@ -143,6 +155,7 @@ def rules_of(model: onnx_file.OnnxModel) -> FeatureRules:
             and rules.dz_limit > 0
             and isinstance(rules.unknown_codes, bool)
             and isinstance(rules.use_puppi, bool)
+            and rules.puppi_flavour in OTHER_FLAVOUR
         )
     except (TypeError, ValueError):
         good = False

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from ptmiss.columns import CANDIDATE_COLUMNS, skim_schema
+from ptmiss.columns import CANDIDATE_COLUMNS, OTHER_FLAVOUR, PUPPI, skim_schema
 from ptmiss.errors import UserError
 from ptmiss.ragged import to_arrow
 
@@ -21,7 +21,8 @@ def event_columns(schema: pa.Schema, skim: str | os.PathLike[str]) -> list[str]:
 
     Raises `UserError` naming the first column that is missing or of another type.
     """
-    expected = skim_schema(has_truth="cand_truth" in schema.names)
+    other = next((key for key in OTHER_FLAVOUR if f"{PUPPI}_{key}" in schema.names), None)
+    expected = skim_schema("cand_truth" in schema.names, other)
     for field in expected:
         if field.name not in schema.names:
             raise UserError(f"{skim}: column {field.name} is missing, so this is not a skim")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ptmiss.columns import CANDIDATE_COLUMNS
+from ptmiss.columns import CANDIDATE_COLUMNS, PUPPI, PUPPI_KEY, skim_schema
 from ptmiss.errors import UserError
 from ptmiss.estimators.table import event_columns
 from ptmiss.folds import event_hash
@@ -25,13 +25,17 @@ _EVENT = ("run", "lumi", "event", *(f"{name}_p{axis}" for name in _VECTORS for a
 
 @dataclass(frozen=True)
 class Sample:
-    """The skims of one sample and what they say of themselves; selection: see the skim."""
+    """The skims of one sample and what they say of themselves.
+
+    selection: see the skim; flavour: of the PUPPI weight cand_puppi, empty where not said.
+    """
 
     name: str
     files: tuple[str, ...]
     is_data: bool
     has_truth: bool
     selection: str
+    flavour: str
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ def samples(files: Iterable[str | os.PathLike[str]]) -> list[Sample]:
             is_data=said.get("is_data", "false") == "true",
             has_truth="cand_truth" in schema.names,
             selection=said.get("selection", ""),
+            flavour=said.get(PUPPI_KEY, ""),
         )
         parts = found.setdefault(sample.name, {})
         if said["part"] in parts:
@@ -104,6 +109,11 @@ def samples(files: Iterable[str | os.PathLike[str]]) -> list[Sample]:
                 raise UserError(
                     f"{file}: cand_truth is in only one of this file and {other} of the same"
                     " sample; make both skims again"
+                )
+            if its.flavour != sample.flavour:
+                raise UserError(
+                    f"{file}: made with another skim.puppi_flavour than {other} of the same sample;"
+                    " make both skims again"
                 )
         parts[said["part"]] = (file, sample)
     if not found:
@@ -145,9 +155,15 @@ def largest_hash(chosen: Sequence[Chosen], n_events: int) -> np.uint64:
     return every[min(n_events, len(every)) - 1]
 
 
-def read(chosen: Iterable[Chosen], has_truth: bool, size: int = CHUNK_EVENTS) -> Iterator[Events]:
-    """Yield the chosen events, at most `size` at a time, one row group after the other."""
-    needed = [name for name in CANDIDATE_COLUMNS if has_truth or name != "cand_truth"]
+def read(
+    chosen: Iterable[Chosen], has_truth: bool, puppi: str = PUPPI, size: int = CHUNK_EVENTS
+) -> Iterator[Events]:
+    """Yield the chosen events, at most `size` at a time, one row group after the other.
+
+    puppi: the column that the network reads as PUPPI weight.
+    """
+    wanted = {*skim_schema(has_truth).names, puppi}
+    needed = [name for name in CANDIDATE_COLUMNS if name in wanted]
     for place in chosen:
         with parquet.reading(place.file) as file:
             group = file.read_row_group(place.group, columns=[*_EVENT, *needed], use_threads=False)

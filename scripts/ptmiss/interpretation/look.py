@@ -17,6 +17,7 @@ from ptmiss.interpretation.groups import group_of
 from ptmiss.interpretation.importance import Permuted
 from ptmiss.interpretation.permute import PERMUTED, permuted, sources_of
 from ptmiss.interpretation.separate import SeparateNetwork
+from ptmiss.io import parquet
 from ptmiss.model.features import features
 from ptmiss.performance.bootstrap import copies, streams
 from ptmiss.settings.interpret import InterpretSettings
@@ -57,14 +58,20 @@ class Looker:
     settings: InterpretSettings
 
     def look(self, sample: Sample, chosen: Sequence[events.Chosen]) -> Look:
-        """Return what the chosen events of a sample show; a few events are in memory at a time."""
+        """Return what the chosen events of a sample show; a few events are in memory at a time.
+
+        Raises `UserError` for skims without the PUPPI weight that the network wants.
+        """
+        for file in sample.files:
+            with parquet.reading(file) as opened:
+                self.network.read_from(opened.schema_arrow, file)
         cells = Cells(self.settings)
         compared = [name for name in COMPARED if name != "oracle" or sample.has_truth]
         estimators = (DEEPMET, *compared)
         look = Look(sample, weights.MeanWeights(cells, estimators, self.performance.replicas))
         limit = events.largest_hash(chosen, self.settings.importance_events)
         parts = []
-        for part in events.read(chosen, sample.has_truth):
+        for part in events.read(chosen, sample.has_truth, self.network.puppi):
             states = streams(part.run, part.lumi, part.event, self.performance.seed)
             drawn = copies(states, self.performance.replicas)
             self._weigh(look, part, cells, compared, drawn)
@@ -98,7 +105,7 @@ class Looker:
 
     def _permute(self, part: Events) -> np.ndarray:
         """Return pTmiss as it is and with each feature permuted, (1 + features, 2, n) in GeV."""
-        made = features(part.candidates, self.separate.rules)
+        made = features(part.candidates, self.separate.rules, self.network.puppi)
         seen = [made]
         for feature in PERMUTED:
             source = sources_of(made.offsets, part.hashes, self.settings.seed, feature)
@@ -107,7 +114,7 @@ class Looker:
 
     def show(self, sample: Sample, place: events.Chosen) -> Shown:
         """Return one event in full, with every estimator."""
-        (part,) = events.read([place], sample.has_truth)
+        (part,) = events.read([place], sample.has_truth, self.network.puppi)
         candidates = part.candidates
         momentum = classical.transverse_momentum(candidates)
         result = self.network.estimate(candidates)

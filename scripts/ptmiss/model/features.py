@@ -66,11 +66,14 @@ class FeatureRules:
         to a known one (charge 0; the pion or neutral hadron of that charge; another vertex), for
         a network that replaces a shipped one, whose tables have no such row.
     use_puppi: without, the PUPPI weight is 0 in every candidate; the layout stays.
+    puppi_flavour: which PUPPI weight it is; files of before, which do not say it, were made with
+        the one without leptons as long as nobody changed the setting.
     """
 
     dz_limit: float
     unknown_codes: bool
     use_puppi: bool
+    puppi_flavour: str = "no_lepton"
 
     def table_sizes(self) -> tuple[int, int, int]:
         """Return the rows of the tables of charge, pdgId and fromPV."""
@@ -78,7 +81,12 @@ class FeatureRules:
         charge, pdg_id, from_pv = TABLES
         return charge + extra, pdg_id + extra, from_pv + extra
 
-    def as_dict(self) -> dict[str, float | bool]:
+    @property
+    def wanted_puppi(self) -> str | None:
+        """The flavour of PUPPI that matters, None for a network that sees none."""
+        return self.puppi_flavour if self.use_puppi else None
+
+    def as_dict(self) -> dict[str, float | bool | str]:
         """Return plain values; `FeatureRules(**values)` takes them back."""
         return asdict(self)
 
@@ -97,8 +105,10 @@ class Features:
     repairs: dict[str, int]
 
 
-def features(candidates: Ragged, rules: FeatureRules) -> Features:
+def features(candidates: Ragged, rules: FeatureRules, puppi: str = "cand_puppi") -> Features:
     """Return the features of candidates with the columns `COLUMNS` of a skim.
+
+    puppi: the column that is the PUPPI weight, see `ptmiss.columns.puppi_column`.
 
     Broken values (not finite or above `LIMIT`) become 0, each feature on its own, except that a
     candidate with a broken momentum loses pt, px and py together: half a vector would bias the
@@ -113,11 +123,11 @@ def features(candidates: Ragged, rules: FeatureRules) -> Features:
         (DZ, "cand_dz"),
         (ETA, "cand_eta"),
         (MASS, "cand_mass"),
-        (PUPPI, "cand_puppi"),
+        (PUPPI, puppi),
     ):
         x[:, position] = candidates[name]
         broken = _broken(x[:, position])
-        repairs[f"broken_{name.removeprefix('cand_')}"] = int(np.count_nonzero(broken))
+        repairs[f"broken_{CONTINUOUS[position]}"] = int(np.count_nonzero(broken))
         x[broken, position] = 0.0
 
     pt = np.asarray(candidates["cand_pt"], dtype=np.float32) / np.float32(SCALE)

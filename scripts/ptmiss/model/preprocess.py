@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from ptmiss.columns import flavour_of
 from ptmiss.errors import UserError
 from ptmiss.folds import event_hash
 from ptmiss.io import atomic, parquet
@@ -60,11 +61,13 @@ def preprocess(
 
     skims: all parts of all samples of the training `name`, in any order. Returns the summary.
     Raises `UserError` for a sample without truth, a sample missing or not asked for, an event
-    that comes twice, weights that cannot be normalised, and an empty dataset.
+    that comes twice, weights that cannot be normalised, skims with different flavours of PUPPI, and
+    an empty dataset.
     """
     samples = sorted(training.samples)
     inputs = _inputs(skims, samples, name)
-    rules = ft.FeatureRules(settings.dz_limit, settings.unknown_codes, training.use_puppi)
+    flavour = _flavour([path for _, path, _ in inputs], name)
+    rules = ft.FeatureRules(settings.dz_limit, settings.unknown_codes, training.use_puppi, flavour)
     n_rows = sum(rows for _, _, rows in inputs)
     n_buckets = max(1, -(-n_rows // settings.bucket_events))
     tally = _Tally({s: [SampleSums(settings.flat_edges) for _ in samples] for s in SPLITS})
@@ -131,6 +134,21 @@ def _inputs(
     if absent:
         raise UserError(f"training {name}: no skim of sample {absent[0]} is given")
     return sorted(found, key=lambda item: (item[0], item[1].name))
+
+
+def _flavour(skims: Sequence[Path], name: str) -> str:
+    """Return the flavour of PUPPI that all skims have in cand_puppi."""
+    found: dict[str, Path] = {}
+    for path in skims:
+        with parquet.reading(path) as file:
+            found.setdefault(flavour_of(file.schema_arrow, path), path)
+    if len(found) > 1:
+        (own, one), (other, another) = list(found.items())[:2]
+        raise UserError(
+            f"training {name}: cand_puppi is {own!r} in {one}, but {other!r} in {another}; make all"
+            " skims with one skim.puppi_flavour"
+        )
+    return next(iter(found))
 
 
 def _distribute(

@@ -43,6 +43,8 @@ def alphas(
     points = np.empty((4, 0))
     for event in range(len(offsets) - 1):
         begin, end = offsets[event], offsets[event + 1]
+        if not wanted[begin:end].any():
+            continue
         inside = begin + np.flatnonzero(members[begin:end])
         if points.shape[1] < 2 * len(inside):
             points = np.empty((4, 4 * len(inside)))
@@ -50,6 +52,27 @@ def alphas(
         for i in range(begin, end):
             if wanted[i]:
                 result[i] = _alpha_at(eta[i], phi[i], rapidity[i], cone, starts, points)
+    return result
+
+
+@njit(cache=True, nogil=True)
+def near(
+    phi: np.ndarray, rapidity: np.ndarray, few: np.ndarray, offsets: np.ndarray, cone: float
+) -> np.ndarray:
+    """Return which candidates have one of the `few` (bool) as a neighbour, bool (n_candidates,).
+
+    For few in an event: a plain loop over pairs. A hair wider than `alphas`, never narrower.
+    """
+    result = np.zeros(len(phi), dtype=np.bool_)
+    limit = cone * cone * (1.0 + 1e-9)
+    for event in range(len(offsets) - 1):
+        begin, end = offsets[event], offsets[event + 1]
+        for j in begin + np.flatnonzero(few[begin:end]):
+            for i in range(begin, end):
+                d_phi = abs(phi[i] - phi[j])
+                d_phi = min(d_phi, 2.0 * math.pi - d_phi)
+                if (rapidity[i] - rapidity[j]) ** 2 + d_phi * d_phi < limit:
+                    result[i] = True
     return result
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from ptmiss.compiled import njit
 from ptmiss.puppi.calibration import calibrate
 from ptmiss.puppi.identity import LEPTON, NEUTRAL, PILEUP, PRIMARY, identities
-from ptmiss.puppi.neighbours import alphas
+from ptmiss.puppi.neighbours import alphas, near
 from ptmiss.puppi.parameters import Tune, records
 from ptmiss.ragged import Ragged
 
@@ -31,54 +32,110 @@ def puppi_weights(
     regions, without transverse momentum, or with a value that is not finite gets weight 0; the last
     kind is nobody's neighbour. The weights do not depend on the order of the candidates.
     """
+    located = _located(candidates, n_pv, parameters)
+    return _weigh(located, no_lepton)[0]
+
+
+def both_flavours(
+    candidates: Ragged, n_pv: np.ndarray, parameters: Tune
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the standard weights and those without leptons, as `puppi_weights` gives them.
+
+    The flavours differ by what an electron or a muon does to its neighbours, so that alpha is
+    computed anew around leptons only: to the last bit what two calls give, in 1.5 times the time
+    of one.
+    """
+    located = _located(candidates, n_pv, parameters)
+    no_lepton, found = _weigh(located, True)
+    return _weigh(located, False, found)[0], no_lepton
+
+
+@dataclass(frozen=True)
+class _Located:
+    """Candidates in float64, azimuth within [-pi, pi]; region: of eta, or a number below 0."""
+
+    candidates: Ragged
+    n_pv: np.ndarray
+    tune: Tune
+    pt: np.ndarray
+    eta: np.ndarray
+    phi: np.ndarray
+    rapidity: np.ndarray
+    region: np.ndarray
+    regions: np.ndarray
+
+    def kinds(self, no_lepton: bool) -> np.ndarray:
+        columns = self.candidates.columns
+        return identities(
+            self.pt,
+            self.eta,
+            np.asarray(columns["dz"], dtype=np.float64),
+            columns["pdg_id"],
+            columns["charge"],
+            columns["from_pv"],
+            columns.get("from_other_pv", np.zeros(0, dtype=np.uint8)),
+            records(self.tune.association),
+            no_lepton,
+        )
+
+
+def _located(candidates: Ragged, n_pv: np.ndarray, tune: Tune) -> _Located:
     if len(n_pv) != candidates.n_events:
         raise ValueError(f"n_pv has {len(n_pv)} entries for {candidates.n_events} events")
-    columns, offsets = candidates.columns, candidates.offsets
     pt, eta, phi, mass = (
-        np.asarray(columns[name], dtype=np.float64) for name in ("pt", "eta", "phi", "mass")
+        np.asarray(candidates[name], dtype=np.float64) for name in ("pt", "eta", "phi", "mass")
     )
-    regions = records(*parameters.regions)
+    regions = records(*tune.regions)
     phi, rapidity, region = _locate(pt, eta, phi, mass, regions)
-    kinds = identities(
-        pt,
-        eta,
-        np.asarray(columns["dz"], dtype=np.float64),
-        columns["pdg_id"],
-        columns["charge"],
-        columns["from_pv"],
-        columns.get("from_other_pv", np.zeros(0, dtype=np.uint8)),
-        records(parameters.association),
-        no_lepton,
-    )
-    finite, weighed = region != _NOT_FINITE, region >= 0
+    vertices = np.asarray(n_pv, dtype=np.float64)
+    return _Located(candidates, vertices, tune, pt, eta, phi, rapidity, region, regions)
+
+
+def _weigh(
+    at: _Located, no_lepton: bool, known: list[np.ndarray] | None = None
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the weights, and alpha of each metric; known: alpha of the flavour without leptons."""
+    parameters, pt, eta, offsets = at.tune, at.pt, at.eta, at.candidates.offsets
+    kinds = at.kinds(no_lepton)
+    finite, weighed = at.region != _NOT_FINITE, at.region >= 0
     calibrating = weighed & (np.abs(eta) < parameters.calibration_abs_eta)
-    metric_of = np.where(weighed, regions["metric"][region], -1)
+    metric_of = np.where(weighed, at.regions["metric"][at.region], -1)
+    photon = at.candidates["pdg_id"] == 22
+    photon &= np.abs(eta) < parameters.protection.photon_abs_eta
+    leptons = None if known is None else finite & (at.kinds(True) == LEPTON)
 
     weights = (weighed & ((kinds == PRIMARY) | (kinds == LEPTON))).astype(np.float32)
+    found = []
     for m, metric in enumerate(parameters.metrics):
         members = finite & (kinds == PRIMARY if metric.primary_only else kinds != LEPTON)
         neutral = (kinds == NEUTRAL) & (metric_of == m)
         pileup = calibrating & (kinds == PILEUP) & (pt >= metric.min_pt)
         primary = calibrating & (kinds == PRIMARY) & (pt >= metric.min_pt)
         wanted = neutral | pileup | primary
-        alpha = alphas(pt, eta, phi, rapidity, members, wanted, offsets, metric.cone)
+        if leptons is not None:
+            new = members & leptons
+            wanted &= leptons | near(at.phi, at.rapidity, new, offsets, metric.cone)
+        alpha = alphas(pt, eta, at.phi, at.rapidity, members, wanted, offsets, metric.cone)
+        if known is not None:
+            alpha = np.where(wanted, alpha, known[m])
+        found.append(alpha)
         median, spread = calibrate(alpha, pileup, primary, offsets)
         _weigh_neutrals(
             alpha,
             neutral,
             pt,
-            (columns["pdg_id"] == 22) & (np.abs(eta) < parameters.protection.photon_abs_eta),
-            region,
+            photon,
+            at.region,
             offsets,
-            np.asarray(n_pv, dtype=np.float64),
+            at.n_pv,
             median,
             spread,
-            regions,
+            at.regions,
             records(parameters.protection),
             no_lepton,
             weights,
         )
-    return weights
+    return weights, found
 
 
 _OUTSIDE = -1

@@ -76,6 +76,7 @@ class Candidates:
 
     columns: pt, eta, phi, mass, d0, dz (float32; lengths in cm, 0 without track detail), charge,
     pdg_id (int32) and, where the input has them, from_pv (int32), puppi, truth (float32),
+    puppi_standard or puppi_no_lepton (float32, the flavour that puppi is not),
     dz_error (float32, cm, negative without track detail) and quality (int32, how a track belongs
     to its own vertex, whichever that is).
     """

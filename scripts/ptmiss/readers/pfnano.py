@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ptmiss.columns import OTHER_FLAVOUR
 from ptmiss.errors import UserError
 from ptmiss.ragged import Ragged
 from ptmiss.readers.batch import Candidates, EventBatch
@@ -79,7 +80,9 @@ class PFNanoReader:
         else:
             fields["quality"] = "cand_quality"
         fields["dz_error"] = "cand_dz_error"
+        other = OTHER_FLAVOUR[self.puppi_flavour]
         fields["puppi"] = f"cand_puppi_{self.puppi_flavour}"
+        fields[f"puppi_{other}"] = f"cand_puppi_{other}"
         if self.has_truth:
             fields["truth"] = "cand_truth"
         found = self.columns.ragged(fields, start, stop, keep)

@@ -70,16 +70,20 @@ class SkimSettings(Section):
         float, Field(gt=0, description="largest relative isolation of such a lepton")
     ]
     puppi_flavour: Annotated[
-        Literal["no_lepton", "standard"], Field(description="which PUPPI weight is an input")
+        Literal["no_lepton", "standard"],
+        Field(description="PUPPI weight of cand_puppi and of trainings; the other is kept beside"),
     ]
     missing_from_pv: Annotated[
         Literal["derive", "refuse"], Field(description="what to do without fromPV in the input")
     ]
     from_pv_tight: Annotated[
-        float, Field(gt=0, le=10, description="largest |dz| of a track of the vertex, cm")
+        float, Field(gt=0, le=10, description="|dz| below which the vertex is the primary one, cm")
+    ]
+    from_pv_weighted: Annotated[
+        float, Field(gt=0, le=10, description="the same for a track in a fit with PUPPI 1, cm")
     ]
     from_pv_loose: Annotated[
-        float, Field(gt=0, le=10, description="largest |dz| of a track near the vertex, cm")
+        float, Field(gt=0, le=10, description="largest |dz| of an undecided track, cm")
     ]
 
     remote_attempts: Annotated[
@@ -94,9 +98,10 @@ class SkimSettings(Section):
 
     @model_validator(mode="after")
     def _loose_beyond_tight(self) -> Self:
-        if self.from_pv_loose < self.from_pv_tight:
-            raise ValueError(
-                f"from_pv_loose is {self.from_pv_loose:g}, it must not be below from_pv_tight "
-                f"{self.from_pv_tight:g}"
-            )
+        for name in ("from_pv_weighted", "from_pv_loose"):
+            if getattr(self, name) < self.from_pv_tight:
+                raise ValueError(
+                    f"{name} is {getattr(self, name):g}, it must not be below from_pv_tight "
+                    f"{self.from_pv_tight:g}"
+                )
         return self

@@ -13,7 +13,7 @@ from ptmiss.jets import cluster
 from ptmiss.parts import events_of_part, n_simulated_parts
 from ptmiss.progress import progress
 from ptmiss.puppi.parameters import RUN2_V15
-from ptmiss.puppi.weights import puppi_weights
+from ptmiss.puppi.weights import both_flavours
 from ptmiss.ragged import Ragged, segment_sum
 from ptmiss.rho import median_density
 from ptmiss.settings.samples import SimulatedSample
@@ -93,10 +93,9 @@ def _columns(
     candidates = Ragged(raw.offsets, ntuple.packed(raw.columns))
     n_pv = event["n_pv_good"]
     # the weights follow from the stored values, so that who recomputes them finds the same
-    weights = puppi_weights(candidates, n_pv, RUN2_V15)
-    no_lepton = puppi_weights(candidates, n_pv, RUN2_V15, no_lepton=True)
     weights, no_lepton = (
-        ntuple.round_mantissa(w, ntuple.DEFAULT_BITS) for w in (weights, no_lepton)
+        ntuple.round_mantissa(w, ntuple.DEFAULT_BITS)
+        for w in both_flavours(candidates, n_pv, RUN2_V15)
     )
     columns = {RENAMED.get(name, name): values for name, values in candidates.columns.items()}
     columns |= {"puppiWeight": weights, "puppiWeightNoLep": no_lepton}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ptmiss.columns import OTHER_FLAVOUR
 from ptmiss.ragged import Ragged
 
 LIMIT = 1e6
@@ -74,7 +75,11 @@ def mend(columns: Ragged) -> tuple[Ragged, Counts]:
         masks["fromPV not 0..3"] = strange
         replaced = _replaced(out["from_pv"], strange, np.where(charge != 0, 0, 3))
         out["from_pv"] = replaced.astype(np.uint8)
-    for name, text in (("puppi", "PUPPI weight"), ("truth", "truth fraction")):
+    weights = (
+        ("puppi", "PUPPI weight"),
+        *((f"puppi_{f}", f"PUPPI weight ({f})") for f in OTHER_FLAVOUR),
+    )
+    for name, text in (*weights, ("truth", "truth fraction")):
         if name in out:
             values = out[name]
             outside = ~((values >= -PACKING) & (values <= 1 + PACKING))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ptmiss.columns import skim_schema
+from ptmiss.columns import OTHER_FLAVOUR, PUPPI_KEY, skim_schema
 from ptmiss.errors import UserError
 from ptmiss.folds import event_hash
 from ptmiss.inputs import is_remote
@@ -116,7 +116,8 @@ class Skim:
     def _schema(self, has_truth: bool) -> pa.Schema:
         energy = next(iter(self.energy_of), None)
         known = {} if energy is None else {"sqrt_s": f"{energy:g}"}
-        return skim_schema(has_truth).with_metadata(
+        flavour = self.settings.puppi_flavour
+        return skim_schema(has_truth, OTHER_FLAVOUR[flavour]).with_metadata(
             {
                 "sample": self.sample,
                 "part": self.part,
@@ -125,6 +126,7 @@ class Skim:
                 "has_truth": str(has_truth).lower(),
                 "is_data": str(self.is_data).lower(),
                 "selection": self.selection.kind,
+                PUPPI_KEY: flavour,
                 **known,
             }
         )
@@ -233,10 +235,11 @@ class Skim:
         n_in = len(candidates.columns["pt"])
         columns, dropped = repair.remove_unusable(candidates.columns)
         check_units(columns, address)
-        from_pv, n_derived = derive.association(
-            columns, settings.from_pv_tight, settings.from_pv_loose
+        limits = derive.Limits(
+            settings.from_pv_tight, settings.from_pv_weighted, settings.from_pv_loose
         )
-        derived = {"fromPV from dz": n_derived} if n_derived else {}
+        from_pv, n_derived = derive.association(columns, limits, settings.puppi_flavour)
+        derived = {"fromPV from dz and PUPPI weight": n_derived} if n_derived else {}
         if n_derived and settings.missing_from_pv == "refuse":
             raise UserError(
                 f"{address}: {n_derived} charged candidates without fromPV (or vertex); produce "
@@ -244,11 +247,10 @@ class Skim:
             )
         columns = Ragged(columns.offsets, {**columns.columns, "from_pv": from_pv})
         columns, repaired = repair.mend(columns)
-        if "puppi" not in columns.columns:
-            weights = derive.puppi(columns, events.n_pv_good, settings.puppi_flavour)
-            columns = Ragged(columns.offsets, {**columns.columns, "puppi": weights})
-            if len(weights):
-                derived["PUPPI weight computed"] = len(weights)
+        columns, computed = derive.puppi(columns, events.n_pv_good, settings.puppi_flavour)
+        for flavour in computed:
+            if len(columns["pt"]):
+                derived[f"PUPPI weight computed ({flavour})"] = len(columns["pt"])
         self.ledger.add_candidates(n_in, n_in - sum(dropped.values()), dropped, repaired, derived)
         return columns
 

@@ -79,6 +79,7 @@ class _Network:
     ) -> None:
         self._network, self._candidates, self._nominal = network, candidates, nominal
         self._group = shifts.group
+        self._columns = {*FEATURE_COLUMNS, network.puppi}
         self._before: dict[int, np.ndarray] = {}
         if network.model.slots is None:  # with fixed slots a small group costs as much as all
             for group in range(len(GROUPS)):
@@ -96,7 +97,7 @@ class _Network:
             return self._nominal
         if self._before:
             return self._nominal + (self._run(after) - self._before[self._group[members[0]]])
-        columns = {name: self._candidates[name].copy() for name in FEATURE_COLUMNS}
+        columns = {name: self._candidates[name].copy() for name in self._columns}
         for name in ("cand_pt", "cand_mass"):
             columns[name][members] = after[name]
         return self._run(Ragged(self._candidates.offsets, columns))
@@ -106,7 +107,7 @@ class _Network:
         return np.stack([result.px, result.py])
 
     def _adds_up(self) -> bool:
-        none = {name: self._candidates[name][:0] for name in FEATURE_COLUMNS}
+        none = {name: self._candidates[name][:0] for name in self._columns}
         empty = self._run(Ragged(np.zeros(2, dtype=np.int64), none))
         parts = [before - empty for before in self._before.values()]
         difference = np.abs(empty + sum(parts) - self._nominal)

@@ -52,6 +52,8 @@ def vary(
     networks = models.load(with_weights=False)
     with parquet.reading(skim) as file:
         schema = file.schema_arrow
+    for network in networks.values():
+        network.read_from(schema, skim)
     events = table.event_columns(schema, skim)
     metadata = schema.metadata or {}
     if metadata.get(b"is_data", b"false") == b"true":
@@ -59,7 +61,7 @@ def vary(
             f"{skim}: recorded events are not varied; take this sample out of vary.samples"
         )
     fixed = usable(estimators.estimators, schema, skim)
-    wanted = {*candidate_columns(fixed, bool(networks)), *COLUMNS}
+    wanted = {*candidate_columns(fixed, networks), *COLUMNS}
     needed = [column for column in CANDIDATE_COLUMNS if column in wanted]
     n_muons = BOSON_MUONS.get(metadata.get(b"selection", b"").decode(), 0)
     n_events = 0
