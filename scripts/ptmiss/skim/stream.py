@@ -21,14 +21,14 @@ from ptmiss.io.manifest import base_name, sha256_of
 from ptmiss.pinned import pinned
 from ptmiss.progress import progress
 from ptmiss.ragged import Ragged
-from ptmiss.readers.batch import Candidates, EventBatch
+from ptmiss.readers.batch import Candidates, EventBatch, Vector
 from ptmiss.readers.formats import open_reader
 from ptmiss.readers.reader import Reader
 from ptmiss.readers.remote import Remote
 from ptmiss.settings.samples import FileSample, SimulatedSample
 from ptmiss.settings.skim import SkimSettings
 from ptmiss.skim import derive, repair
-from ptmiss.skim.gates import check_units
+from ptmiss.skim.gates import check_units, off_raw_met, refuse_incomplete
 from ptmiss.skim.select import clean_leptons, select
 from ptmiss.skim.table import to_table
 
@@ -233,6 +233,8 @@ class Skim:
         n_in = len(candidates.columns["pt"])
         columns, dropped = repair.remove_unusable(candidates.columns)
         check_units(columns, address)
+        whole = columns.counts == candidates.columns.counts
+        self._check_complete(columns, whole, events.stored.get("raw_pf"), address)
         from_pv, n_derived = derive.association(
             columns, settings.from_pv_tight, settings.from_pv_loose
         )
@@ -251,6 +253,19 @@ class Skim:
                 derived["PUPPI weight computed"] = len(weights)
         self.ledger.add_candidates(n_in, n_in - sum(dropped.values()), dropped, repaired, derived)
         return columns
+
+    def _check_complete(
+        self, columns: Ragged, whole: np.ndarray, stored: Vector | None, address: str
+    ) -> None:
+        """Compare the first events of a file with their stored raw MET; ours is made of the sum."""
+        if self.spec.source == "simulated" or self.ledger.compared:
+            return
+        off = off_raw_met(columns, whole, stored)
+        if off is None:
+            return
+        if self.settings.incomplete_candidates == "refuse":
+            refuse_incomplete(off, len(columns["pt"]) / columns.n_events, address)
+        self.ledger.add_comparison(off[0])
 
     def _limited(self, columns: Ragged) -> Ragged:
         """Return at most the allowed number of candidates an event, with the column `pinned`."""
