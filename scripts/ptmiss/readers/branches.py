@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,17 @@ _SHAPES = {
 
 @dataclass(frozen=True)
 class Field:
-    """What the reader wants: one quantity under one of several names."""
+    """What the reader wants: one quantity under one of several names.
+
+    group: collections that stand for each other, such as those of all candidates, are groups of
+    fields of which a file needs one; empty for fields of every file.
+    """
 
     names: tuple[str, ...]
     shape: str
     kind: str
     required: bool | str
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,13 @@ def expected(name: str) -> Expected:
     text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
     values = yaml.load(text, Loader=SAFE_LOADER)
     fields = {
-        key: Field(tuple(field["names"]), field["shape"], field["type"], field["required"])
+        key: Field(
+            tuple(field["names"]),
+            field["shape"],
+            field["type"],
+            field["required"],
+            field.get("group", ""),
+        )
         for key, field in values["fields"].items()
     }
     return Expected(values["tree"], values["candidates"], fields)
@@ -62,25 +74,50 @@ def bind(tree: Any, address: str, want: Expected, is_data: bool) -> dict[str, Br
 
     Raises `UserError` for a required branch that is missing, naming the nearest name that is
     there, and for any wanted branch that does not hold numbers of the right shape. Fields of the
-    generator are required only where `is_data` is false.
+    generator are required only where `is_data` is false. Of several groups of fields the first that
+    is complete is taken, and nothing of the others.
     """
     present = {key: tree[key] for key in _keys(tree)}
+    group = _group(want, set(present))
     found = {}
     for key, field in want.fields.items():
+        if field.group not in ("", group):
+            continue
         name = next((name for name in field.names if name in present), None)
         if name is not None:
             _check(present[name], name, address, field)
             found[key] = Branch(present[name], address)
         elif field.required is True or (field.required == "simulation" and not is_data):
-            raise UserError(_missing(address, field, list(present), field.required))
+            others = [
+                other.names[0]
+                for other in want.fields.values()
+                if other.group not in ("", field.group) and other.required is True and field.group
+            ]
+            raise UserError(_missing(address, field, list(present), field.required, others))
     return found
+
+
+def _group(want: Expected, present: set[str]) -> str:
+    """Return the first group whose required fields are all there, the first one if none is."""
+    groups = list(dict.fromkeys(field.group for field in want.fields.values() if field.group))
+    for group in groups:
+        needed = [f for f in want.fields.values() if f.group == group and f.required is True]
+        if all(present & set(field.names) for field in needed):
+            return group
+    return groups[0] if groups else ""
 
 
 def _keys(tree: Any) -> list[str]:
     return [key for key in tree.keys(recursive=True, full_paths=True) if key.count("/") <= 1]
 
 
-def _missing(address: str, field: Field, present: list[str], required: bool | str) -> str:
+def _missing(
+    address: str,
+    field: Field,
+    present: list[str],
+    required: bool | str,
+    instead: Sequence[str] = (),
+) -> str:
     name, *others = field.names
     text = f"{address}: no branch {name}"
     if others:
@@ -91,6 +128,8 @@ def _missing(address: str, field: Field, present: list[str], required: bool | st
     if near:
         spelled = next(key for key in present if key.lower() == near[0].lower())
         text += f"; the nearest name is {spelled}"
+    if instead:
+        text += f"; {instead[0].split('/')[0]} alone would do too"
     if required == "simulation":
         text += "; recorded collisions need is_data: true in their sample"
     return text + "; this format needs it (resources/branches), produce the file with it"
