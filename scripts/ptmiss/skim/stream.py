@@ -152,8 +152,9 @@ class Skim:
                 truth_of.setdefault(reader.has_truth, address)
                 if len(truth_of) == 2:
                     raise UserError(
-                        f"{truth_of[False]}: no {_TRUTH[self.spec.source]}, but {truth_of[True]} has "
-                        "it; files of one sample must agree, make two samples of them"
+                        f"{truth_of[False]}: no {_TRUTH[self.spec.source]}, but "
+                        f"{truth_of[True]} has it; files of one sample must agree, make two "
+                        "samples of them"
                     )
                 if self.spec.source == "simulated" and not reader.has_truth:
                     raise UserError(
