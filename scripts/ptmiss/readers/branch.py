@@ -42,7 +42,7 @@ class Branch(abc.ABC):
         self.name = name
         self.typename = typename
         self.dtype = None if dtype is None else dtype.newbyteorder("=")
-        self.jagged_shape = jagged
+        self.has_lists = jagged
         self.edges: list[int] = []
         self._last: tuple[int, Piece | None] = (-1, None)
 

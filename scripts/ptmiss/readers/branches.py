@@ -28,14 +28,18 @@ _SHAPES = {
 
 @dataclass(frozen=True)
 class Field:
-    """What the reader wants: one quantity under one of several names, in which `*` stands for the
-    collection.
+    """What the reader wants: one quantity under one of several names.
+
+    names: in which `*` stands for the collection; group: collections that stand for each other,
+    such as those of all candidates, are groups of fields of which a file needs one; empty for
+    fields of every file.
     """
 
     names: tuple[str, ...]
     shape: str
     kind: str
     required: bool | str
+    group: str = ""
 
     def within(self, *collections: str) -> tuple[str, ...]:
         """Return the names in some collections, in the order of these; each name once."""
@@ -59,7 +63,13 @@ def expected(name: str) -> Expected:
     text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
     values = yaml.load(text, Loader=SAFE_LOADER)
     fields = {
-        key: Field(tuple(field["names"]), field["shape"], field["type"], field["required"])
+        key: Field(
+            tuple(field["names"]),
+            field["shape"],
+            field["type"],
+            field["required"],
+            field.get("group", ""),
+        )
         for key, field in values["fields"].items()
     }
     collections = tuple(values.get("collections", ()))
@@ -70,14 +80,17 @@ def bind(table: Table, address: str, want: Expected, is_data: bool) -> dict[str,
     """Return field -> branch for every field of `want` that the table has.
 
     Fields of one collection come from one collection: the first of `want.collections` that the
-    table has. Raises `UserError` for a required branch that is missing, naming the nearest name
-    that is there, and for any wanted branch that does not hold numbers of the right shape. Fields
-    of the generator are required only where `is_data` is false.
+    table has. Of several groups of fields the first that is complete is taken, and nothing of the
+    others. Raises `UserError` for a required branch that is missing, naming the nearest name that
+    is there, and for any wanted branch that does not hold numbers of the right shape. Fields of the
+    generator are required only where `is_data` is false.
     """
     present = set(table.names)
-    collection = collection_of(present, want)
+    collection, group = collection_of(present, want), _group(want, present)
     found = {}
     for key, field in want.fields.items():
+        if field.group not in ("", group):
+            continue
         names = field.within(*([collection] if collection else want.collections))
         name = next((name for name in names if name in present), None)
         if name is not None:
@@ -85,7 +98,12 @@ def bind(table: Table, address: str, want: Expected, is_data: bool) -> dict[str,
             _check(branch, field)
             found[key] = branch.prepare(table.n_events)
         elif field.required is True or (field.required == "simulation" and not is_data):
-            raise UserError(_missing(address, names, table, field.required))
+            others = [
+                other.names[0]
+                for other in want.fields.values()
+                if other.group not in ("", field.group) and other.required is True and field.group
+            ]
+            raise UserError(_missing(address, names, table, field.required, others))
     return found
 
 
@@ -102,7 +120,23 @@ def collection_of(present: Collection[str], want: Expected) -> str | None:
     )
 
 
-def _missing(address: str, names: Sequence[str], table: Table, required: bool | str) -> str:
+def _group(want: Expected, present: set[str]) -> str:
+    """Return the first group whose required fields are all there, the first one if none is."""
+    groups = list(dict.fromkeys(field.group for field in want.fields.values() if field.group))
+    for group in groups:
+        needed = [f for f in want.fields.values() if f.group == group and f.required is True]
+        if all(present & set(field.names) for field in needed):
+            return group
+    return groups[0] if groups else ""
+
+
+def _missing(
+    address: str,
+    names: Sequence[str],
+    table: Table,
+    required: bool | str,
+    instead: Sequence[str] = (),
+) -> str:
     (name, *others), present = names, table.names
     text = f"{address}: no branch {name}"
     if others:
@@ -113,6 +147,8 @@ def _missing(address: str, names: Sequence[str], table: Table, required: bool | 
     if near:
         spelled = next(key for key in present if key.lower() == near[0].lower())
         text += f"; the nearest name is {spelled}"
+    if instead:
+        text += f"; {instead[0].split('/')[0]} alone would do too"
     if required == "simulation":
         text += "; recorded collisions need is_data: true in their sample"
     return (
@@ -133,7 +169,7 @@ def friends_of(table: Table) -> str:
 
 def _check(branch: Branch, field: Field) -> None:
     numeric = branch.dtype is not None and branch.dtype.shape == () and branch.dtype.kind in "iufb"
-    if branch.jagged_shape == (field.shape == "flat") or not numeric:
+    if branch.has_lists == (field.shape == "flat") or not numeric:
         raise UserError(
             f"{branch.address}: branch {branch.name} is {branch.typename}, expected "
             f"{_SHAPES[field.shape]}; is this the right format (samples: source)?"

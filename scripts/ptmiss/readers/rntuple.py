@@ -61,7 +61,7 @@ class NTupleField(Branch):
     def _read(self, i: int) -> Piece:
         start, stop = self._bounds[i : i + 2]
         layout = self._field.array(entry_start=start, entry_stop=stop, array_cache=None).layout
-        if not self.jagged_shape:
+        if not self.has_lists:
             return Piece(np.asarray(layout.data), None)
         return Piece(np.asarray(layout.content.data), np.asarray(layout.offsets.data))
 

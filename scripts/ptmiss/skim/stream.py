@@ -34,6 +34,9 @@ from ptmiss.skim.table import to_table
 
 LOG = logging.getLogger(__name__)
 
+_TRUTH = {"simulated": "PFCands_truth", "pfnano": "PFCands_truth", "delphes": "HardEnergyFraction"}
+"""What holds the truth of the candidates in each format."""
+
 COMMON_REASONS = (
     "duplicate of run, lumi and event",
     "generator weight not finite",
@@ -149,8 +152,9 @@ class Skim:
                 truth_of.setdefault(reader.has_truth, address)
                 if len(truth_of) == 2:
                     raise UserError(
-                        f"{truth_of[False]}: no PFCands_truth, but {truth_of[True]} has it; files "
-                        "of one sample must agree, make two samples of them"
+                        f"{truth_of[False]}: no {_TRUTH[self.spec.source]}, but "
+                        f"{truth_of[True]} has it; files of one sample must agree, make two "
+                        "samples of them"
                     )
                 if self.spec.source == "simulated" and not reader.has_truth:
                     raise UserError(
