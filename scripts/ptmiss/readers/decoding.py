@@ -29,7 +29,8 @@ def decoding(address: str, what: str = "") -> Iterator[None]:
 
 def unreadable(address: str, error: Exception, what: str = "") -> UserError:
     """Return the line that says what cannot be read and why; `what` ends in a space."""
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    text = str(getattr(error, "message", error)).strip()  # uproot's text begins with its context
+    reason = text.splitlines()[0] if text else type(error).__name__
     if isinstance(error, FileNotFoundError):
         reason = "no such file"
     if isinstance(error, ModuleNotFoundError):
