@@ -40,12 +40,15 @@ class TreeTable:
 
 
 def _friends(tree: Any) -> tuple[str, ...]:
-    """Return the names of the trees that a tree was made friends with."""
+    """Return the names of the trees that a tree was made friends with, "?" where not known."""
+    return tuple(_name_of(friend) for friend in (tree.all_members.get("fFriends") or ()))
+
+
+def _name_of(friend: Any) -> str:
     try:
-        found = tree.member("fFriends")
-        return tuple(str(friend.member("fTreeName")) for friend in (found or ()))
+        return f"{friend.member('fTreeName')} in {friend.member('fTitle') or 'the same file'}"
     except Exception:  # a hint for a message, from a class that uproot may not know
-        return ()
+        return "?"
 
 
 class TreeBranch(Branch):
@@ -67,6 +70,8 @@ class TreeBranch(Branch):
     def _read(self, i: int) -> Piece:
         branch = self._branch
         basket = self._basket(i) if i < self._normal else branch.basket(i)
+        if basket.num_entries != self.edges[i + 1] - self.edges[i]:
+            raise ValueError(f"it says that it holds {basket.num_entries} events")
         array = branch.interpretation.basket_array(
             basket.data,
             basket.byte_offsets,
