@@ -18,8 +18,8 @@ MANY = 20_000
 TYPICAL_PT = (0.02, 30.0)
 """GeV. The median candidate of any collision lies between: 0.5 GeV with pile-up, 1 GeV without."""
 
-FIRST_EVENTS = 200
-"""So many events are compared with their stored raw MET: 10 ms, and a median good to a tenth."""
+FIRST_EVENTS = 100
+"""So many events are compared with their stored raw MET: 5 ms, and a median good to a tenth."""
 
 
 def check_units(columns: Ragged, address: str) -> None:
