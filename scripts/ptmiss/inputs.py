@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ptmiss.errors import UserError
+from ptmiss.io.regular import require_regular
 
 _REMOTE = ("root://", "http://", "https://")
+
+_PATTERN = re.compile(r"^\w+://[^/]*(/[^?*]*\*|/[^?]*\?(?![\w.-]+=)|/[^?\[]*\[[^]]+\])")
+"""An address with `*`, with a `?` that begins no query, or with `[...]` in its path."""
 
 
 def is_remote(address: str) -> bool:
@@ -24,10 +29,11 @@ def expand(entries: Sequence[str]) -> tuple[str, ...]:
     """Return all files of a sample, sorted, each once.
 
     entries: paths, globs (`*`, `?`, `[...]`, `**` for any depth), addresses (root://, http://,
-    https://; kept as they are), or `@list.txt`, a text file with one of the former a line, where
-    empty lines and lines that begin with `#` do not count and relative paths start at the list's
-    own folder. Raises `UserError` for a file that does not exist, a pattern without a match, an
-    unreadable or empty list, and a file that is named twice.
+    https://; kept as they are, without a pattern), or `@list.txt`, a text file with one of the
+    former a line, where empty lines and lines that begin with `#` do not count and relative paths
+    start at the list's own folder. Raises `UserError` for a file that does not exist, what is no
+    regular file, a pattern without a match or in an address, an unreadable or empty list, and a
+    file that is named twice.
     """
     found: dict[str, str] = {}
     folders: dict[str, str] = {}
@@ -67,6 +73,7 @@ def _expand_entry(entry: str) -> Iterable[str]:
 
 def _from_list(entry: str) -> list[str]:
     path = Path(entry[1:])
+    require_regular(path, "name a text file")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -90,6 +97,11 @@ def _from_list(entry: str) -> list[str]:
 
 def _from_pattern(text: str, where: str) -> list[str]:
     if is_remote(text):
+        if _PATTERN.match(text):  # planning must give the same with and without a network
+            raise UserError(
+                f"{where}: a pattern in an address is not expanded, for planning asks no server; "
+                "list the files once (xrdfs HOST ls FOLDER) and name that list: @list.txt"
+            )
         return [text]
     if "://" in text:
         allowed = ", ".join(_REMOTE)
@@ -98,14 +110,25 @@ def _from_pattern(text: str, where: str) -> list[str]:
     if os.path.lexists(text):  # before globbing: a name may hold brackets
         if os.path.isdir(text):
             raise UserError(f"{where}: is a folder; write {text.rstrip('/')}/*.root")
+        require_regular(text, "name a ROOT file")
         return [text]
     if glob.has_magic(text):
         matches = [
             path
             for path in glob.glob(text, recursive=True)
-            if not (os.path.isdir(path) or path.endswith(".sha256"))  # checked with their files
+            if not path.endswith(".sha256") and _is_file(path)  # sums are checked with their files
         ]
         if matches:
             return sorted(matches)
         raise UserError(f"{where}: no file matches this pattern; correct it or remove it")
     raise UserError(f"{where}: no such file; correct the path or remove it")
+
+
+def _is_file(path: str) -> bool:
+    """Tell whether a match is no folder; anything else than a file is refused."""
+    if os.path.isfile(path):
+        return True
+    if os.path.isdir(path):
+        return False
+    require_regular(path, "move it away or name the files")
+    return True  # a link that leads nowhere: its reader says so

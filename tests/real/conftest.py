@@ -17,6 +17,8 @@ import pytest
 RELEASE = "2026.9.0"
 SHA256 = {
     "pfnano.root": "504f10f40146005184a1365dcf8b6c8235983597567fab04d1b4b6cc25603939",
+    "pfnano_rntuple.root": "51e972ce9fe3ff7bfa96998323e975acbe6ba9fd5ecb859fc0bf1630eaa0a97c",
+    "nano_dy_SpecialTree.root": "c5386e45c645e4394145d0a270cfddc470279ea3b102039c2607c83f4083c4dd",
     "delphes.root": "af2ea9ad3982751f6fec7b39b6be8a35dbae9a4244cfb56fbd35ae5b9d5bd7ea",
     "nano_tt_v15.root": "0ee769872082459bf2ccbef08b916c26b3070b64969812aea4d75a0cfa006256",
     "nano_dy.root": "159b17b34b4d13ea4960d36fb9b01f2a505cc1a5a8de0fb3cfa185154543c81c",
@@ -37,7 +39,7 @@ def _complete() -> bool:
 
 
 def _fetch() -> None:
-    """Download the archive and take the five files out of it, each under its bare name."""
+    """Download the archive and take these files out of it, each under its bare name."""
     with tempfile.TemporaryDirectory() as folder:
         # pip builds the archive's metadata in an environment of its own to read its version
         command = [

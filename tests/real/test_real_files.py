@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from unittest import mock
 
 import awkward as ak
 import numpy as np
@@ -13,6 +14,9 @@ import uproot
 from ptmiss.errors import UserError
 from ptmiss.estimators.classical import candidate_weights, missing_momentum, transverse_momentum
 from ptmiss.ragged import from_arrow, segment_sum
+from ptmiss.readers.batch import Candidates
+from ptmiss.readers.pfnano import PFNanoReader
+from ptmiss.readers.rntuple import _columns
 from skims import skim
 
 pytestmark = pytest.mark.real
@@ -80,7 +84,11 @@ def test_estimates_of_real_files(samples, tmp_path, name, source, bound):
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("nano_tt_v15.root", "constituents of fat jets"), ("nano_dy.root", "without particle-flow")],
+    [
+        ("nano_tt_v15.root", "constituents of fat jets"),
+        ("nano_dy.root", "without particle-flow"),
+        ("nano_dy_SpecialTree.root", "without particle-flow"),  # a version below zero
+    ],
 )
 def test_files_without_all_candidates_are_refused(samples, tmp_path, name, says):
     with pytest.raises(UserError, match=says) as caught:
@@ -120,3 +128,46 @@ def test_both_puppi_weights_of_a_cms_file_are_kept(samples, tmp_path):
         # packed weights can be a hair below 0
         packed = ak.to_numpy(ak.flatten(stored[branch]))
         np.testing.assert_array_equal(values, np.clip(packed, 0, 1))
+
+
+def test_an_rntuple_gives_the_same_skim(samples, tmp_path):
+    tables = [
+        skim(samples / f"{name}.root", tmp_path).table for name in ("pfnano", "pfnano_rntuple")
+    ]
+    assert tables[0].equals(tables[1])
+
+
+def test_a_page_that_is_not_what_its_sum_says_is_one_line(samples, tmp_path):
+    content = bytearray((samples / "pfnano_rntuple.root").read_bytes())
+    with uproot.open(samples / "pfnano_rntuple.root") as file:
+        ntuple = file["Events"]
+        *_, numbers = _columns(ntuple["PFCands_pt"].to_akform()[0])
+        page = ntuple.page_link_list[0][numbers].pages[0]
+    content[page.locator.offset + page.locator.num_bytes // 2] ^= 1
+    (tmp_path / "a.root").write_bytes(content)
+    with pytest.raises(UserError, match=r"PFCands_pt, cluster 0 cannot be read .*sums"):
+        skim(tmp_path / "a.root", tmp_path)
+
+
+def test_the_constituents_of_jets_are_refused(samples, tmp_path):
+    """What PFNano stores unless it is told to keep everything."""
+    with uproot.open(samples / "pfnano.root") as file:
+        names = ("JetPFCands_pFCandsIdx", "FatJetPFCands_pFCandsIdx")
+        index = [file["Events"][name].array(library="np") for name in names]
+    chosen = [np.unique(np.concatenate(pair)) for pair in zip(*index, strict=True)]
+    read = PFNanoReader.candidates
+
+    def of_jets(reader, start, stop, keep):
+        found = read(reader, start, stop, keep).columns
+        jets = [own for own, kept in zip(chosen[start:stop], keep, strict=True) if kept]
+        pairs = zip(found.counts, jets, strict=True)
+        mask = [np.isin(np.arange(count), own) for count, own in pairs]
+        return Candidates(found.keep_candidates(np.concatenate(mask)))
+
+    with mock.patch.object(PFNanoReader, "candidates", of_jets):
+        with pytest.raises(UserError, match=r"(\d\d)\.\d GeV off the raw PF MET"):
+            skim(samples / "pfnano.root", tmp_path)
+        accepted = skim(samples / "pfnano.root", tmp_path, {"incomplete_candidates": "accept"})
+    assert accepted.ledger.inputs[0]["off_raw_met"] == pytest.approx(40.0, abs=1.0)
+    whole = skim(samples / "pfnano.root", tmp_path).ledger
+    assert whole.inputs[0]["off_raw_met"] == pytest.approx(0.195, abs=0.01)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from ptmiss.errors import UserError
@@ -26,8 +28,40 @@ def test_paths_and_globs_are_sorted(folder):
 
 
 def test_addresses_are_kept_as_they_are():
-    address = "root://host//store/*.root"
-    assert expand([address, "https://host/x?y=1"]) == ("https://host/x?y=1", address)
+    address = "root://host//store/x.root?xrd.wantprot=unix"
+    plain = "root://[::1]:1094//store/a.root"
+    query = "https://host/x?y=1&z=*"
+    assert expand([address, plain, query]) == (query, plain, address)
+
+
+@pytest.mark.parametrize("pattern", ["*.root", "x_?.root", "x_[0-9].root", "**/x.root?y=1"])
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_pattern_in_an_address_is_refused_when_planning(folder, pattern, listed):
+    entry = f"root://host//store/{pattern}"
+    if listed:
+        (folder / "list.txt").write_text(f"root://host//store/a.root\n{entry}\n")
+    with pytest.raises(UserError, match="a pattern in an address is not expanded") as caught:
+        expand(["@list.txt" if listed else entry])
+    assert entry in str(caught.value)
+    assert not listed or "line 2" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ("pipe.root", r"pipe\.root: is a named pipe, expected a regular file"),
+        ("pi*.root", r"pipe\.root: is a named pipe, expected a regular file"),
+        ("link.root", r"link\.root: is a named pipe"),
+        ("/dev/zero", "/dev/zero: is a device"),
+        ("@pipe.root", r"pipe\.root: is a named pipe"),
+        ("@/dev/zero", "/dev/zero: is a device"),
+    ],
+)
+def test_what_is_no_file_is_refused_before_it_is_opened(folder, entry, says):
+    os.mkfifo("pipe.root")
+    os.symlink("pipe.root", "link.root")
+    with pytest.raises(UserError, match=says):
+        expand([entry])
 
 
 def test_list_is_relative_to_its_own_folder(folder):

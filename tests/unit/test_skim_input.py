@@ -18,7 +18,9 @@ from toys import make_toy, pfnano_branches, write_pfnano, write_tree
 
 SMALL = {"pileup": 2.0, "per_collision": 8.0, "per_hard": 10.0}
 REQUIRED = [
-    field.names[0] for field in expected("pfnano").fields.values() if field.required is not False
+    field.within("PFCands")[0]
+    for field in expected("pfnano").fields.values()
+    if field.required is not False
 ]
 
 

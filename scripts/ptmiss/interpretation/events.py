@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ptmiss.columns import CANDIDATE_COLUMNS, PUPPI, PUPPI_KEY, skim_schema
+from ptmiss.columns import CANDIDATE_COLUMNS, PUPPI, skim_schema
 from ptmiss.errors import UserError
 from ptmiss.estimators.table import event_columns
 from ptmiss.folds import event_hash
 from ptmiss.io import parquet
 from ptmiss.ragged import Ragged, from_arrow
+from ptmiss.skim import info
 
 CHUNK_EVENTS = 64
 """Events in memory at a time: with 4500 candidates each and all permuted features, 100 MB."""
@@ -86,23 +87,20 @@ def samples(files: Iterable[str | os.PathLike[str]]) -> list[Sample]:
         with parquet.reading(file) as opened:
             schema = opened.schema_arrow
         event_columns(schema, file)
-        said = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
-        for key in ("sample", "part"):
-            if key not in said:
-                raise UserError(f"{file}: does not say its {key}; make the skim again")
+        said = info.read(schema, file, "make the skim again")
         sample = Sample(
-            name=said["sample"],
+            name=said.sample,
             files=(file,),
-            is_data=said.get("is_data", "false") == "true",
+            is_data=said.is_data,
             has_truth="cand_truth" in schema.names,
-            selection=said.get("selection", ""),
-            flavour=said.get(PUPPI_KEY, ""),
+            selection=said.selection,
+            flavour=said.puppi_flavour,
         )
         parts = found.setdefault(sample.name, {})
-        if said["part"] in parts:
+        if said.part in parts:
             raise UserError(
-                f"{file}: holds part {said['part']!r} of sample {sample.name}, which"
-                f" {parts[said['part']][0]} holds too; give each part once"
+                f"{file}: holds part {said.part!r} of sample {sample.name}, which"
+                f" {parts[said.part][0]} holds too; give each part once"
             )
         for other, its in parts.values():
             if its.has_truth != sample.has_truth:
@@ -115,7 +113,7 @@ def samples(files: Iterable[str | os.PathLike[str]]) -> list[Sample]:
                     f"{file}: made with another skim.puppi_flavour than {other} of the same sample;"
                     " make both skims again"
                 )
-        parts[said["part"]] = (file, sample)
+        parts[said.part] = (file, sample)
     if not found:
         raise UserError("--skims: no file given; expected at least one skim")
     return [

@@ -14,8 +14,11 @@ import re
 from pathlib import Path, PurePosixPath
 
 from ptmiss.errors import UserError
+from ptmiss.io.regular import require_regular
 
 SUFFIX = ".sha256"
+
+_LONGEST = 10_000  # characters of a record that are looked at: a sum and a name need less
 
 
 def record_of(path: str | os.PathLike[str]) -> Path:
@@ -29,15 +32,18 @@ def line(digest: str, name: str) -> str:
 
 
 def check(path: str | os.PathLike[str]) -> None:
-    """Raise `UserError` if a file is not what the record beside it says.
+    """Raise `UserError` if a file is not what the record beside it says, or is no regular file.
 
     A file without a record passes, and so does a missing one, which its reader explains better.
     """
+    require_regular(path)
     record = record_of(path)
     if not os.path.exists(path):
         return
+    require_regular(record, "delete it or make it anew with sha256sum")
     try:
-        text = record.read_text(encoding="utf-8")
+        with open(record, encoding="utf-8") as handle:
+            text = handle.read(_LONGEST)
     except FileNotFoundError:
         return
     except (OSError, UnicodeDecodeError) as error:

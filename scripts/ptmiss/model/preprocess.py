@@ -31,6 +31,7 @@ from ptmiss.ragged import from_arrow, segment_sum
 from ptmiss.settings.folds import FoldSettings
 from ptmiss.settings.preprocess import PreprocessSettings
 from ptmiss.settings.trainings import Training
+from ptmiss.skim import info
 
 EVENT_COLUMNS = ("run", "lumi", "event", "fold", "weight", "gen_met_px", "gen_met_py")
 SPLITS = ("train", "validation")
@@ -114,17 +115,17 @@ def _inputs(
     for path in map(Path, skims):
         with parquet.reading(path) as file:
             schema, rows = file.schema_arrow, file.metadata.num_rows
-        metadata = schema.metadata or {}
         for column in (*EVENT_COLUMNS, *ft.COLUMNS, "cand_pinned"):
             if column not in schema.names:
                 raise UserError(f"{path}: no column {column}, so this is not a skim; skim it again")
-        sample = metadata.get(b"sample", b"").decode()
+        said = info.read(schema, path, "make the skim again")
+        sample = said.sample
         if sample not in samples:
             raise UserError(
                 f"{path}: holds sample {sample!r}, but training {name} uses {', '.join(samples)};"
                 " leave the file out or add the sample to trainings"
             )
-        if metadata.get(b"is_data") == b"true":
+        if said.is_data:
             raise UserError(
                 f"{path}: sample {sample} is recorded data without true missing momentum; a"
                 f" training needs simulated samples, take it out of trainings.{name}.samples"

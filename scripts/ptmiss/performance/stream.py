@@ -13,6 +13,7 @@ from ptmiss.errors import UserError
 from ptmiss.io import parquet
 from ptmiss.performance.bootstrap import streams
 from ptmiss.performance.where import COLUMNS, Condition
+from ptmiss.skim import info
 
 CHUNK_EVENTS = 8192
 """Events in memory at a time: their bootstrap copies (4 MB for 500 replicas) stay in the cache."""
@@ -205,15 +206,12 @@ def _alike(first: Source, other: Source) -> None:
 def _describe(file: str, stored: Sequence[str]) -> tuple[str, Source]:
     with parquet.reading(file) as opened:
         schema = opened.schema_arrow
-    metadata = {k.decode(): v.decode() for k, v in (schema.metadata or {}).items()}
     missing = [name for name in _EVENT if name not in schema.names]
     if missing:
         raise UserError(
             f"{file}: column {missing[0]} is missing, so these are not estimates; {_REMEDY}"
         )
-    unsaid = [name for name in ("sample", "training", "variation", "part") if name not in metadata]
-    if unsaid:
-        raise UserError(f"{file}: does not say its {unsaid[0]} in the file's metadata; {_REMEDY}")
+    said = info.read(schema, file, _REMEDY, estimates=True)
     estimators = [
         name.removesuffix("_px")
         for name in schema.names
@@ -225,14 +223,14 @@ def _describe(file: str, stored: Sequence[str]) -> tuple[str, Source]:
     estimators += [f"stored_{name}" for name in stored if f"stored_{name}_px" in schema.names]
     if not estimators:
         raise UserError(f"{file}: holds no estimator (columns NAME_px and NAME_py); {_REMEDY}")
-    return metadata["part"], Source(
-        training=metadata["training"],
-        sample=metadata["sample"],
-        variation=metadata["variation"],
-        label=metadata.get("label", metadata["sample"]),
-        is_data=metadata.get("is_data", "false").lower() in ("true", "1"),
-        boson_has_neutrino=metadata.get("selection", "") == "wmunu",
+    return said.part, Source(
+        training=said.training,
+        sample=said.sample,
+        variation=said.variation,
+        label=said.label,
+        is_data=said.is_data,
+        boson_has_neutrino=said.boson_has_neutrino,
         estimators=tuple(estimators),
         files=(file,),
-        sqrt_s=metadata.get("sqrt_s", ""),
+        sqrt_s=said.sqrt_s,
     )

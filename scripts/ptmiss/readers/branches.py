@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import difflib
 import functools
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
 
 from ptmiss.errors import UserError
-from ptmiss.readers.rootfile import Branch
+from ptmiss.readers.branch import Branch, Table
 
 # The safe loader in C where PyYAML has it: the one in Python takes as long as a thousand events.
 SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -28,12 +28,23 @@ _SHAPES = {
 
 @dataclass(frozen=True)
 class Field:
-    """What the reader wants: one quantity under one of several names."""
+    """What the reader wants: one quantity under one of several names.
+
+    names: in which `*` stands for the collection; group: collections that stand for each other,
+    such as those of all candidates, are groups of fields of which a file needs one; empty for
+    fields of every file.
+    """
 
     names: tuple[str, ...]
     shape: str
     kind: str
     required: bool | str
+    group: str = ""
+
+    def within(self, *collections: str) -> tuple[str, ...]:
+        """Return the names in some collections, in the order of these; each name once."""
+        found = [name.replace("*", one) for one in collections or ("",) for name in self.names]
+        return tuple(dict.fromkeys(found))
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,7 @@ class Expected:
 
     tree: str
     rhythm: str
+    collections: tuple[str, ...]
     fields: dict[str, Field]
 
 
@@ -51,37 +63,81 @@ def expected(name: str) -> Expected:
     text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
     values = yaml.load(text, Loader=SAFE_LOADER)
     fields = {
-        key: Field(tuple(field["names"]), field["shape"], field["type"], field["required"])
+        key: Field(
+            tuple(field["names"]),
+            field["shape"],
+            field["type"],
+            field["required"],
+            field.get("group", ""),
+        )
         for key, field in values["fields"].items()
     }
-    return Expected(values["tree"], values["candidates"], fields)
+    collections = tuple(values.get("collections", ()))
+    return Expected(values["tree"], values["candidates"], collections, fields)
 
 
-def bind(tree: Any, address: str, want: Expected, is_data: bool) -> dict[str, Branch]:
-    """Return field -> branch for every field of `want` that the tree has.
+def bind(table: Table, address: str, want: Expected, is_data: bool) -> dict[str, Branch]:
+    """Return field -> branch for every field of `want` that the table has.
 
-    Raises `UserError` for a required branch that is missing, naming the nearest name that is
-    there, and for any wanted branch that does not hold numbers of the right shape. Fields of the
+    Fields of one collection come from one collection: the first of `want.collections` that the
+    table has. Of several groups of fields the first that is complete is taken, and nothing of the
+    others. Raises `UserError` for a required branch that is missing, naming the nearest name that
+    is there, and for any wanted branch that does not hold numbers of the right shape. Fields of the
     generator are required only where `is_data` is false.
     """
-    present = {key: tree[key] for key in _keys(tree)}
+    present = set(table.names)
+    collection, group = collection_of(present, want), _group(want, present)
     found = {}
     for key, field in want.fields.items():
-        name = next((name for name in field.names if name in present), None)
+        if field.group not in ("", group):
+            continue
+        names = field.within(*([collection] if collection else want.collections))
+        name = next((name for name in names if name in present), None)
         if name is not None:
-            _check(present[name], name, address, field)
-            found[key] = Branch(present[name], address)
+            branch = table.branch(name)
+            _check(branch, field)
+            found[key] = branch.prepare(table.n_events)
         elif field.required is True or (field.required == "simulation" and not is_data):
-            raise UserError(_missing(address, field, list(present), field.required))
+            others = [
+                other.names[0]
+                for other in want.fields.values()
+                if other.group not in ("", field.group) and other.required is True and field.group
+            ]
+            raise UserError(_missing(address, names, table, field.required, others))
     return found
 
 
-def _keys(tree: Any) -> list[str]:
-    return [key for key in tree.keys(recursive=True, full_paths=True) if key.count("/") <= 1]
+def collection_of(present: Collection[str], want: Expected) -> str | None:
+    """Return which collection holds the candidates, None if the format has one or the file none."""
+    rhythm = want.fields[want.rhythm]
+    return next(
+        (
+            name
+            for name in want.collections
+            if any(branch in present for branch in rhythm.within(name))
+        ),
+        None,
+    )
 
 
-def _missing(address: str, field: Field, present: list[str], required: bool | str) -> str:
-    name, *others = field.names
+def _group(want: Expected, present: set[str]) -> str:
+    """Return the first group whose required fields are all there, the first one if none is."""
+    groups = list(dict.fromkeys(field.group for field in want.fields.values() if field.group))
+    for group in groups:
+        needed = [f for f in want.fields.values() if f.group == group and f.required is True]
+        if all(present & set(field.names) for field in needed):
+            return group
+    return groups[0] if groups else ""
+
+
+def _missing(
+    address: str,
+    names: Sequence[str],
+    table: Table,
+    required: bool | str,
+    instead: Sequence[str] = (),
+) -> str:
+    (name, *others), present = names, table.names
     text = f"{address}: no branch {name}"
     if others:
         text += f" (nor {', '.join(others)})"
@@ -91,25 +147,37 @@ def _missing(address: str, field: Field, present: list[str], required: bool | st
     if near:
         spelled = next(key for key in present if key.lower() == near[0].lower())
         text += f"; the nearest name is {spelled}"
+    if instead:
+        text += f"; {instead[0].split('/')[0]} alone would do too"
     if required == "simulation":
         text += "; recorded collisions need is_data: true in their sample"
-    return text + "; this format needs it (resources/branches), produce the file with it"
+    return (
+        f"{text}{friends_of(table)}; this format needs it (resources/branches), produce the file "
+        "with it"
+    )
 
 
-def _check(branch: Any, name: str, address: str, field: Field) -> None:
-    interpretation = branch.interpretation
-    content = getattr(interpretation, "content", None)
-    dtype = getattr(content or interpretation, "from_dtype", None)
-    shape = "flat" if content is None else "jagged"
-    wanted = "flat" if field.shape == "flat" else "jagged"
-    numeric = dtype is not None and dtype.shape == () and dtype.kind in "iufb"
-    if shape != wanted or not numeric:
+def friends_of(table: Table) -> str:
+    """Return what a refusal says of friend trees, which may hold what is missed; empty if none."""
+    if not table.friends:
+        return ""
+    return (
+        f"; the tree has friends ({', '.join(table.friends)[:80]}), which are not read: write one "
+        "tree with the branches of all of them"
+    )
+
+
+def _check(branch: Branch, field: Field) -> None:
+    numeric = branch.dtype is not None and branch.dtype.shape == () and branch.dtype.kind in "iufb"
+    if branch.has_lists == (field.shape == "flat") or not numeric:
         raise UserError(
-            f"{address}: branch {name} is {branch.typename}, expected {_SHAPES[field.shape]}; "
-            "is this the right format (samples: source)?"
+            f"{branch.address}: branch {branch.name} is {branch.typename}, expected "
+            f"{_SHAPES[field.shape]}; is this the right format (samples: source)?"
         )
-    if field.kind == "integer" and dtype.kind not in "iu":
-        raise UserError(f"{address}: branch {name} is {branch.typename}, expected whole numbers")
+    if field.kind == "integer" and branch.dtype.kind not in "iu":
+        raise UserError(
+            f"{branch.address}: branch {branch.name} is {branch.typename}, expected whole numbers"
+        )
 
 
 def single(branch: Branch, start: int, stop: int, address: str, name: str) -> np.ndarray:

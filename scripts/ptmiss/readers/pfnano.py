@@ -1,4 +1,4 @@
-"""CMS NanoAOD with particle-flow candidates: PFCands_* of PFNano, or the private layout PF_*.
+"""CMS NanoAOD with particle-flow candidates: PFNano under its names of Run 2 and Run 3, or PF_*.
 
 Values that PFNano packs are taken as they are; d0 and dz are -1 there when a candidate has no
 track detail, which dzErr == -1 tells (a true dz of -1 cm exists), and become 0 as in MiniAOD.
@@ -14,6 +14,8 @@ from ptmiss.columns import OTHER_FLAVOUR
 from ptmiss.errors import UserError
 from ptmiss.ragged import Ragged
 from ptmiss.readers.batch import Candidates, EventBatch
+from ptmiss.readers.branch import Table
+from ptmiss.readers.branches import collection_of, expected, friends_of
 from ptmiss.readers.reader import Columns
 
 _COLUMNS = ("pt", "eta", "phi", "mass", "d0", "dz", "charge", "pdg_id")
@@ -94,17 +96,19 @@ class PFNanoReader:
         return Candidates(Ragged(found.offsets, columns))
 
 
-def refuse_without_candidates(present: set[str], address: str) -> None:
+def refuse_without_candidates(table: Table, address: str) -> None:
     """Raise `UserError` that says which kind of NanoAOD this is, if it holds no candidates."""
-    if present & {"PFCands_pt", "PF_pt"} or any(name.lower() == "pfcands_pt" for name in present):
-        return
-    if "PFCand_pt" in present:
+    want, present = expected("pfnano"), set(table.names)
+    collection = collection_of(present, want)
+    if collection == "PFCand" and not present & {"PFCand_charge", "PFCand_dz", "PFCand_d0"}:
         raise UserError(
-            f"{address}: has only PFCand_*, the constituents of fat jets in NanoAOD v15; MET needs "
-            "all candidates: produce PFNano with all candidates stored (PFCands_*)"
+            f"{address}: PFCand_* have no charge and no impact parameters: they are the "
+            "constituents of fat jets, which NanoAOD v15 stores; MET needs all candidates: produce "
+            "PFNano with all of them stored (PFCands_*, PFCandV2_*, PFCand_*)"
         )
-    if not any(name.startswith(("PFCand", "PF_")) for name in present):
+    if collection is None and not any(name.startswith(("PFCand", "PF_")) for name in present):
+        *others, last = (f"{name}_*" for name in want.collections)
         raise UserError(
-            f"{address}: NanoAOD without particle-flow candidates (no PFCands_* and no PF_*); MET "
-            "needs them: produce PFNano with all candidates stored"
+            f"{address}: NanoAOD without particle-flow candidates (no {', '.join(others)} or "
+            f"{last}){friends_of(table)}; MET needs them: produce PFNano with all candidates stored"
         )

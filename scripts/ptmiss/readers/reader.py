@@ -13,9 +13,10 @@ from ptmiss.columns import STORED_METS
 from ptmiss.errors import UserError
 from ptmiss.ragged import Ragged, offsets_of
 from ptmiss.readers.batch import Candidates, EventBatch, Vector, vector_of
+from ptmiss.readers.branch import Branch, Table
 from ptmiss.readers.branches import Expected, bind, expected, single
 from ptmiss.readers.remote import Remote
-from ptmiss.readers.rootfile import Branch, energy_of, opened, tree_of
+from ptmiss.readers.rootfile import energy_of, opened, table_of
 
 MUON_MASS = 0.10566
 """GeV; used where the input gives no mass."""
@@ -100,9 +101,20 @@ class Columns:
 
     def leptons(self, kind: str, start: int, stop: int) -> Ragged:
         """Return the collection "muon" or "electron", empty where the input has none."""
-        names = ("pt", "eta", "phi", "mass", "charge", "isolation", "loose")
-        found = self.ragged({name: f"{kind}_{name}" for name in names}, start, stop)
-        columns = {name: np.zeros(0, np.float32) for name in ("pt", "eta", "phi")} | found.columns
+        momentum = {name: f"{kind}_{name}" for name in ("pt", "eta", "phi")}
+        absent = [field for field in momentum.values() if not self.has(field)]
+        if len(absent) == len(momentum):
+            nothing = {name: np.zeros(0, np.float32) for name in momentum}
+            return Ragged(np.zeros(stop - start + 1, dtype=np.int64), nothing)
+        if absent:
+            name = self.want.fields[absent[0]].names[0]
+            raise UserError(
+                f"{self.address}: no branch {name}, although the file has others of {kind}s; "
+                "produce the file with all three of pt, eta and phi, or with none"
+            )
+        others = {name: f"{kind}_{name}" for name in ("mass", "charge", "isolation", "loose")}
+        found = self.ragged(momentum | others, start, stop)
+        columns = dict(found.columns)
         if kind == "muon" and "mass" not in columns:
             columns["mass"] = np.full(len(columns["pt"]), MUON_MASS, dtype=np.float32)
         return Ragged(found.offsets, columns)
@@ -140,21 +152,21 @@ def open_columns(
     form: str,
     is_data: bool,
     remote: Remote,
-    look: Callable[[set[str], str], None] | None = None,
+    look: Callable[[Table, str], None] | None = None,
 ) -> Iterator[Columns]:
     """Yield the branches of a file in a format ("pfnano", "delphes").
 
     remote: how patient to be with an address that is read over the network;
-    look: called with the names of the branches and the address before they are compared with the
-    expected ones, for a format that can say more about a file it cannot use.
+    look: called with the table and the address before its branches are compared with the expected
+    ones, for a format that can say more about a file it cannot use.
 
     A file without events has no need of branches: it is accepted whatever it lacks.
     """
     want = expected(form)
     with opened(address, remote) as file:
-        tree = tree_of(file, address, want.tree)
-        n_events = int(tree.num_entries)
+        table = table_of(file, address, want.tree)
+        n_events = table.n_events
         if n_events and look is not None:
-            look({branch.name for branch in tree.branches}, address)
-        branches = bind(tree, address, want, is_data) if n_events else {}
+            look(table, address)
+        branches = bind(table, address, want, is_data) if n_events else {}
         yield Columns(address, n_events, want, branches, is_data, energy_of(file, address))

@@ -1,26 +1,32 @@
-"""ROOT files through uproot, down to flat arrays; every kind of damage becomes one line.
-
-Baskets are taken as flat content and offsets, without building nested arrays, and only those
-baskets are decompressed that hold an event the caller wants.
-"""
+"""ROOT files through uproot: opening them, and what lies in them beside events."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import uproot
-from uproot.interpretation.library import _regularize_library
 
 from ptmiss.errors import UserError
 from ptmiss.inputs import is_remote
+from ptmiss.io.regular import require_regular
+from ptmiss.readers.branch import Table
+from ptmiss.readers.decoding import decoding
 from ptmiss.readers.remote import Remote, source_of
+from ptmiss.readers.rntuple import NTupleTable
+from ptmiss.readers.ttree import TreeTable
 
-_NUMPY = _regularize_library("np")
 _LARGE = 1_000_000  # ROOT adds this to the version of a file whose addresses have 64 bits
+
+_TABLES = {
+    "TTree": TreeTable,
+    "TNtuple": TreeTable,
+    "TNtupleD": TreeTable,
+    "ROOT::RNTuple": NTupleTable,
+}
 
 
 @contextlib.contextmanager
@@ -29,16 +35,14 @@ def opened(address: str, remote: Remote) -> Iterator[Any]:
 
     remote: how patient to be with an address that is read over the network.
     """
-    if is_remote(address):
-        options = source_of(address, remote)
-    else:
-        _look_at_header(address)
-        # a local file is mapped into memory: the default opens it anew for every basket
-        options = {"handler": uproot.source.file.MemmapSource}
-    try:
+    with decoding(address):  # also what is missing to read an address at all
+        if is_remote(address):
+            options = source_of(address, remote)
+        else:
+            _look_at_header(address)
+            # a local file is mapped into memory: the default opens it anew for every basket
+            options = {"handler": uproot.source.file.MemmapSource}
         file = uproot.open({address: None}, **options)
-    except Exception as error:  # uproot has no common class for what damaged bytes cause
-        raise _unreadable(address, error) from error
     with file:
         yield file
 
@@ -46,6 +50,7 @@ def opened(address: str, remote: Remote) -> Iterator[Any]:
 def _look_at_header(address: str) -> None:
     """Refuse what is not a whole ROOT file, before any byte of it is interpreted."""
     path = Path(address)
+    require_regular(path, "name a ROOT file")
     try:
         size = path.stat().st_size
         with open(path, "rb") as handle:
@@ -62,7 +67,8 @@ def _look_at_header(address: str) -> None:
             else "it begins with other bytes"
         )
         raise UserError(f"{address}: not a ROOT file, {guess}; fetch the file again")
-    version = int.from_bytes(head[4:8], "big")
+    # signed, as ROOT reads it: some programs write versions of their own below zero
+    version = int.from_bytes(head[4:8], "big", signed=True)
     end = int.from_bytes(head[12 : 20 if version >= _LARGE else 16], "big")
     if len(head) < 64 or size < end:
         expected = f"{end} bytes according to its header" if len(head) == 64 else "at least 64"
@@ -71,24 +77,10 @@ def _look_at_header(address: str) -> None:
         )
 
 
-def _unreadable(address: str, error: Exception, what: str = "") -> UserError:
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if isinstance(error, FileNotFoundError):
-        reason = "no such file"
-    if isinstance(error, ModuleNotFoundError):
-        reason = f"the package {error.name} is needed for this address and is not installed"
-    return UserError(
-        f"{address}: {what}cannot be read ({reason[:160]}); the file is damaged or out of reach, "
-        "check it or fetch it again"
-    )
-
-
-def tree_of(file: Any, address: str, name: str) -> Any:
-    """Return the TTree `name` of an open file."""
-    try:
+def table_of(file: Any, address: str, name: str) -> Table:
+    """Return the TTree or RNTuple `name` of an open file."""
+    with decoding(address):
         classes = file.classnames(recursive=False)
-    except Exception as error:
-        raise _unreadable(address, error) from error
     kinds = {key.split(";")[0]: kind for key, kind in classes.items()}
     if name not in kinds:
         found = ", ".join(sorted(kinds)) or "nothing"
@@ -96,124 +88,28 @@ def tree_of(file: Any, address: str, name: str) -> Any:
             f"{address}: no tree {name!r}, found {found[:200]}; is this the right format "
             "(samples: source)?"
         )
-    if kinds[name] not in ("TTree", "TNtuple", "TNtupleD"):
+    if kinds[name] not in _TABLES:
         raise UserError(
-            f"{address}: {name!r} is a {kinds[name]}, expected a TTree; convert the file"
+            f"{address}: {name!r} is a {kinds[name]}, expected a TTree or an RNTuple; convert the "
+            "file"
         )
-    try:
-        return file[name]
-    except Exception as error:
-        raise _unreadable(address, error, f"tree {name!r} ") from error
+    with decoding(address, f"tree {name!r}"):
+        return _TABLES[kinds[name]](file[name], address)
 
 
 def energy_of(file: Any, address: str) -> float | None:
     """Return the centre-of-mass energy in TeV, which our simulation keeps as the text `sqrt_s`.
 
-    None in files of other origin, whose format has no place for it.
+    None in files of other origin, whose format has no place for it. Raises `UserError` if there is
+    a `sqrt_s` that is no energy.
     """
-    try:
-        if file.classnames(recursive=False).get("sqrt_s;1") != "TObjString":
+    with decoding(address, "text 'sqrt_s'"):
+        kinds = file.classnames(recursive=False, cycle=False)
+        if "sqrt_s" not in kinds:
             return None
-        return float(str(file["sqrt_s"]))
-    except Exception as error:
-        raise _unreadable(address, error, "text 'sqrt_s' ") from error
-
-
-class Branch:
-    """One branch of numbers, read as flat arrays. Keeps the last basket, so that neighbouring
-    ranges that share it do not decompress it twice.
-    """
-
-    def __init__(self, branch: Any, address: str, dtype: np.dtype | None = None) -> None:
-        self._branch = branch
-        self._address = address
-        self._dtype = dtype
-        self._edges = [int(edge) for edge in branch.entry_offsets]
-        self._last: tuple[int, Any] = (-1, None)
-
-    @property
-    def edges(self) -> list[int]:
-        """Numbers of the events at which the baskets begin, and the number of events."""
-        return self._edges
-
-    def _basket(self, i: int) -> Any:
-        if self._last[0] == i:
-            return self._last[1]
-        branch = self._branch
-        try:
-            basket = branch.basket(i)
-            array = branch.interpretation.basket_array(
-                basket.data,
-                basket.byte_offsets,
-                basket,
-                branch,
-                branch.context,
-                basket.member("fKeylen"),
-                _NUMPY,
-                {},
-            )
-            n = len(array) if isinstance(array, np.ndarray) else len(array.offsets) - 1
-            if n != self._edges[i + 1] - self._edges[i]:
-                raise ValueError(f"basket {i} holds {n} events")
-        except Exception as error:  # damaged bytes cause errors of any class
-            where = f"branch {branch.name}, basket {i} "
-            raise _unreadable(self._address, error, where) from error
-        self._last = (i, array)
-        return array
-
-    def _overlapping(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
-        """Yield (basket, first event, last event + 1) of each basket in the range."""
-        for i, (low, high) in enumerate(zip(self._edges, self._edges[1:], strict=False)):
-            if low < stop and high > start:
-                yield i, max(low, start), min(high, stop)
-
-    def flat(self, start: int, stop: int) -> np.ndarray:
-        """Return one number an event for the events start .. stop."""
-        pieces = [
-            self._basket(i)[low - self._edges[i] : high - self._edges[i]]
-            for i, low, high in self._overlapping(start, stop)
-        ]
-        return self._joined(pieces)
-
-    def jagged(
-        self, start: int, stop: int, keep: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return (content, counts) of the events start .. stop where `keep` is true (all if None).
-
-        A basket without a wanted event is not decompressed.
-        """
-        pieces, counts = [], []
-        for i, low, high in self._overlapping(start, stop):
-            wanted = None if keep is None else keep[low - start : high - start]
-            if wanted is not None and not wanted.any():
-                continue
-            array = self._basket(i)
-            own = array.offsets[low - self._edges[i] : high - self._edges[i] + 1]
-            n = np.diff(own)
-            if wanted is None:
-                pieces.append(array.content[own[0] : own[-1]])
-                counts.append(n)
-                continue
-            counts.append(n[wanted])
-            # runs of wanted events are cut out as slices: much cheaper than a mask of candidates
-            steps = np.flatnonzero(np.diff(wanted, prepend=False, append=False))
-            bounds = own[steps].tolist()
-            pieces += [
-                array.content[first:last]
-                for first, last in zip(bounds[::2], bounds[1::2], strict=True)
-            ]
-        joined = np.concatenate(counts) if counts else np.zeros(0, dtype=np.int64)
-        return self._joined(pieces), joined
-
-    def _joined(self, pieces: list[np.ndarray]) -> np.ndarray:
-        """Return the pieces as one array of the wanted type in the machine's byte order."""
-        content = self._branch.interpretation
-        stored = getattr(content, "content", content).from_dtype.newbyteorder("=")
-        dtype = self._dtype or stored
-        out = np.empty(sum(len(piece) for piece in pieces), dtype=dtype)
-        first = 0
-        with np.errstate(over="ignore", invalid="ignore"):  # 1e300 becomes inf and is counted later
-            for piece in pieces:
-                out[first : first + len(piece)] = piece
-                first += len(piece)
-        return out
+        if kinds["sqrt_s"] != "TObjString":
+            raise ValueError(f"it is a {kinds['sqrt_s']}, expected a TObjString")
+        energy = float(str(file["sqrt_s"]))
+        if not (math.isfinite(energy) and 0 < energy <= 1000):
+            raise ValueError(f"found {energy:g}, expected TeV between 0 and 1000")
+    return energy

@@ -22,7 +22,9 @@ class Ledger:
 
     rejected: reason -> events; repaired, dropped, derived: reason -> candidates of kept events;
     not_finite: MET found in the input -> events without a usable value; weight_in and weight_kept:
-    sums of event weights; inputs: name of an input file -> SHA-256, empty where it is remote.
+    sums of event weights; inputs: name of an input file -> SHA-256, empty where it is remote;
+    off_raw_met: largest median distance of a file's sum of candidates from its stored MET in GeV,
+    None where nothing was compared.
     """
 
     sample: str
@@ -38,6 +40,7 @@ class Ledger:
     weight_in: float = 0.0
     weight_kept: float = 0.0
     inputs: dict[str, str] = field(default_factory=dict)
+    off_raw_met: float | None = None
 
     @property
     def balanced(self) -> bool:
@@ -90,3 +93,5 @@ def _add(ledger: Ledger, value: dict) -> None:
     ledger.not_finite.update({name: int(n) for name, n in value["stored_mets_not_finite"].items()})
     for entry in value["inputs"]:
         ledger.inputs[str(entry["name"])] = str(entry["sha256"] or "")
+        if "off_raw_met" in entry:
+            ledger.off_raw_met = max(float(entry["off_raw_met"]), ledger.off_raw_met or 0.0)

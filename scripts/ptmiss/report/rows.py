@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
+from ptmiss.io.ledger import OFF_RAW_MET
 from ptmiss.report.content import identifier
 from ptmiss.report.ledgers import Ledger
 from ptmiss.report.samples import Kind
@@ -267,6 +268,8 @@ def ledger(ledgers: Iterable[Ledger], kinds: Mapping[str, Kind]) -> list[dict[st
             "drops": _reasons(one.dropped),
             "derived": _reasons(one.derived),
             "not_finite": _reasons(one.not_finite),
+            "off_raw_met": None if one.off_raw_met is None else f"{one.off_raw_met:.2g}",
+            "incomplete": one.off_raw_met is not None and one.off_raw_met > OFF_RAW_MET,
         }
         for one in ledgers
     ]

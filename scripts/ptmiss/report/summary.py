@@ -127,4 +127,5 @@ def _ledger(ledger: Ledger) -> dict[str, object]:
         "weight_kept": ledger.weight_kept,
         "inputs": dict(sorted(ledger.inputs.items())),
         "inputs_digest": digest_of(ledger.inputs.values()),
+        **({} if ledger.off_raw_met is None else {"off_raw_met": ledger.off_raw_met}),
     }

@@ -86,6 +86,11 @@ class SkimSettings(Section):
         float, Field(gt=0, le=10, description="largest |dz| of an undecided track, cm")
     ]
 
+    incomplete_candidates: Annotated[
+        Literal["refuse", "accept"],
+        Field(description="what to do with files whose candidates do not add up to their raw MET"),
+    ]
+
     remote_attempts: Annotated[
         int, Field(ge=1, le=100, description="how often a remote file is asked before giving up")
     ]

@@ -115,7 +115,7 @@ def clean_leptons(events: EventBatch, selected: Selected, pt: float, isolation: 
 def _need(muons: Ragged, column: str, selection: Selection, address: str) -> None:
     if column not in muons.columns:
         raise UserError(
-            f"{address}: muons have no {column}, which the selection of kind {selection.kind!r} "
+            f"{address}: no muons with {column}, which the selection of kind {selection.kind!r} "
             "needs; choose another selection or add the branch (resources/branches)"
         )
 

@@ -21,18 +21,21 @@ from ptmiss.io.manifest import base_name, sha256_of
 from ptmiss.pinned import pinned
 from ptmiss.progress import progress
 from ptmiss.ragged import Ragged
-from ptmiss.readers.batch import Candidates, EventBatch
+from ptmiss.readers.batch import Candidates, EventBatch, Vector
 from ptmiss.readers.formats import open_reader
 from ptmiss.readers.reader import Reader
 from ptmiss.readers.remote import Remote
 from ptmiss.settings.samples import FileSample, SimulatedSample
 from ptmiss.settings.skim import SkimSettings
 from ptmiss.skim import derive, repair
-from ptmiss.skim.gates import check_units
+from ptmiss.skim.gates import check_units, off_raw_met, refuse_incomplete
 from ptmiss.skim.select import clean_leptons, select
 from ptmiss.skim.table import to_table
 
 LOG = logging.getLogger(__name__)
+
+_TRUTH = {"simulated": "PFCands_truth", "pfnano": "PFCands_truth", "delphes": "HardEnergyFraction"}
+"""What holds the truth of the candidates in each format."""
 
 COMMON_REASONS = (
     "duplicate of run, lumi and event",
@@ -151,8 +154,9 @@ class Skim:
                 truth_of.setdefault(reader.has_truth, address)
                 if len(truth_of) == 2:
                     raise UserError(
-                        f"{truth_of[False]}: no PFCands_truth, but {truth_of[True]} has it; files "
-                        "of one sample must agree, make two samples of them"
+                        f"{truth_of[False]}: no {_TRUTH[self.spec.source]}, but "
+                        f"{truth_of[True]} has it; files of one sample must agree, make two "
+                        "samples of them"
                     )
                 if self.spec.source == "simulated" and not reader.has_truth:
                     raise UserError(
@@ -235,6 +239,8 @@ class Skim:
         n_in = len(candidates.columns["pt"])
         columns, dropped = repair.remove_unusable(candidates.columns)
         check_units(columns, address)
+        whole = columns.counts == candidates.columns.counts
+        self._check_complete(columns, whole, events.stored.get("raw_pf"), address)
         limits = derive.Limits(
             settings.from_pv_tight, settings.from_pv_weighted, settings.from_pv_loose
         )
@@ -253,6 +259,19 @@ class Skim:
                 derived[f"PUPPI weight computed ({flavour})"] = len(columns["pt"])
         self.ledger.add_candidates(n_in, n_in - sum(dropped.values()), dropped, repaired, derived)
         return columns
+
+    def _check_complete(
+        self, columns: Ragged, whole: np.ndarray, stored: Vector | None, address: str
+    ) -> None:
+        """Compare the first events of a file with their stored raw MET; ours is made of the sum."""
+        if self.spec.source == "simulated" or self.ledger.compared:
+            return
+        off = off_raw_met(columns, whole, stored)
+        if off is None:
+            return
+        if self.settings.incomplete_candidates == "refuse":
+            refuse_incomplete(off, len(columns["pt"]) / columns.n_events, address)
+        self.ledger.add_comparison(off[0])
 
     def _limited(self, columns: Ragged) -> Ragged:
         """Return at most the allowed number of candidates an event, with the column `pinned`."""

@@ -20,6 +20,7 @@ from ptmiss.ragged import Ragged, event_index, from_arrow, segment_sum
 from ptmiss.settings.evaluate import EvaluateSettings
 from ptmiss.settings.folds import FoldSettings
 from ptmiss.settings.vary import VarySettings
+from ptmiss.skim import info
 from ptmiss.variations.estimate import Varied
 from ptmiss.variations.names import parse
 from ptmiss.variations.shift import COLUMNS, shifts
@@ -55,15 +56,15 @@ def vary(
     for network in networks.values():
         network.read_from(schema, skim)
     events = table.event_columns(schema, skim)
-    metadata = schema.metadata or {}
-    if metadata.get(b"is_data", b"false") == b"true":
+    said = info.read(schema, skim, "make the skim again")
+    if said.is_data:
         raise UserError(
             f"{skim}: recorded events are not varied; take this sample out of vary.samples"
         )
     fixed = usable(estimators.estimators, schema, skim)
     wanted = {*candidate_columns(fixed, networks), *COLUMNS}
     needed = [column for column in CANDIDATE_COLUMNS if column in wanted]
-    n_muons = BOSON_MUONS.get(metadata.get(b"selection", b"").decode(), 0)
+    n_muons = BOSON_MUONS.get(said.selection, 0)
     n_events = 0
     with contextlib.ExitStack() as stack:
         writers = {}
