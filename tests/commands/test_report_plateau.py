@@ -13,6 +13,7 @@ import performance_toys as toys
 import report_toys
 from ptmiss.performance.run import Outputs, performance
 from ptmiss.report import build
+from ptmiss.report.text import number
 from ptmiss.settings.base import from_mapping
 from ptmiss.settings.config import load
 from ptmiss.settings.folds import FoldSettings
@@ -69,7 +70,7 @@ def test_another_correction_stands_in_and_is_marked(shown, sample, n_rows):
     rows = screen(page, sample)
     assert len(rows) == n_rows
     for row, (quantity, said) in zip(rows, samples[sample]["without_plateau"].items(), strict=True):
-        why = "† no events on the response plateau, too few: corrected by the response of the"
+        why = "† no event on the response plateau: corrected by the response of the"
         assert why in row
         assert said == {"events_on_plateau": 0, "instead": f"{quantity}_bincorr"}
         values = {
@@ -78,7 +79,7 @@ def test_another_correction_stands_in_and_is_marked(shown, sample, n_rows):
         for name in ("pf", "puppi", "oracle"):
             assert 1.0 < values[name]["value"] < 60.0
             assert values[name]["rms"] > 1.0
-            assert f"{values[name]['value']:.3g}†" in row
+            assert f"{number(values[name]['value'])}†" in row
         gain = values["puppi"]["gain_over"]["pf"]
         ratio = values["puppi"]["value"] / values["pf"]["value"]
         assert gain["value"] == pytest.approx(1.0 - ratio)
@@ -88,7 +89,7 @@ def test_another_correction_stands_in_and_is_marked(shown, sample, n_rows):
 
 def test_where_nothing_can_stand_in_the_row_says_why(shown):
     page, samples, _ = shown
-    said = "no events on the response plateau and too few in other bins: no corrected resolution"
+    said = "no event on the response plateau, too few in other bins too: no corrected resolution"
     rows = screen(page, "few")
     assert len(rows) == 2
     assert all(said in row and "†" not in row for row in rows)

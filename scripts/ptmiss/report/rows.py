@@ -231,10 +231,11 @@ def _why(without: Mapping[str, object] | None) -> str:
     if without is None:
         return ""
     n = without["events_on_plateau"]
-    said = f"{count(n) if n else 'no'} event{'' if n == 1 else 's'} on the response plateau"
+    said = f"only {count(n)} event{'' if n == 1 else 's'}" if n else "no event"
+    said = f"{said} on the response plateau"
     if without["instead"]:
-        return f"{MARK} {said}, too few: corrected by the response of the events\u2019 own bins"
-    return f"{said} and too few in other bins: no corrected resolution"
+        return f"{MARK} {said}: corrected by the response of the events\u2019 own bins"
+    return f"{said}, too few in other bins too: no corrected resolution"
 
 
 def _marked_number(value: float | None, mark: str) -> str:
