@@ -14,12 +14,15 @@ from pathlib import Path
 
 import correctionlib
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 import calibration_toys as toys
 import performance_toys
+from ptmiss.calibration.events import load
 from ptmiss.errors import UserError
+from ptmiss.performance.stream import sources
 from ptmiss.settings.base import to_json
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -291,3 +294,14 @@ def test_a_number_of_vertices_that_is_none_leaves_ptmiss_as_it_is(tmp_path):
         for systematic in ("nominal", "stat_up", "stat_down"):
             found = made[f"pf_xy_{axis}"].evaluate("data", systematic, none)
             assert found.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_file_without_a_single_group_of_rows_has_no_events(tmp_path):
+    (whole,) = write(tmp_path, {"data": toys.columns(10, 1)})
+    path = tmp_path / "none.parquet"
+    with pq.ParquetWriter(path, pq.read_schema(whole)):
+        pass
+    (source,) = sources([path], ())
+    events, factor = load(source, ("pf",), None, 1)
+    assert (events.size, factor) == (0, 1.0)
+    assert events.met.shape == (1, 2, 0)
