@@ -18,16 +18,17 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
-    from ptmiss.gate import accept
-    from ptmiss.io.atomic import read_json, write_json
+    from ptmiss.gate import Verdict, accept
+    from ptmiss.io.atomic import write_json
+    from ptmiss.io.records import read_each, to_values
     from ptmiss.settings.base import parse
     from ptmiss.settings.gate import GateSettings
 
     settings = parse(GateSettings, args.settings, "gate")
-    verdicts = [read_json(path) for path in args.verdicts]
+    verdicts = read_each(Verdict, args.verdicts, "gate")
     for problem in accept(verdicts, settings.require):
         logging.warning(problem)
-    write_json(args.accepted, verdicts)
+    write_json(args.accepted, [to_values(one) for one in verdicts])
 
 
 if __name__ == "__main__":

@@ -18,16 +18,17 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
-    from ptmiss.calibration.verdict import confirm
-    from ptmiss.io.atomic import read_json, write_json
+    from ptmiss.calibration.verdict import Verdict, confirm
+    from ptmiss.io.atomic import write_json
+    from ptmiss.io.records import read_each, to_values
     from ptmiss.settings.base import parse
     from ptmiss.settings.calibration import CalibrationSettings
 
     settings = parse(CalibrationSettings, args.settings, "calibration")
-    verdicts = [read_json(path) for path in args.verdicts]
+    verdicts = read_each(Verdict, args.verdicts, "closure")
     for problem in confirm(verdicts, settings.require_closure):
         logging.warning(problem)
-    write_json(args.confirmed, verdicts)
+    write_json(args.confirmed, [to_values(one) for one in verdicts])
 
 
 if __name__ == "__main__":

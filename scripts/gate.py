@@ -17,13 +17,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
-    from ptmiss.gate import verdict
-    from ptmiss.io.atomic import read_json, write_json
+    from ptmiss.gate import Headline, verdict
+    from ptmiss.io.atomic import write_json
+    from ptmiss.io.records import read, to_values
     from ptmiss.settings.base import parse
     from ptmiss.settings.gate import GateSettings
 
     settings = parse(GateSettings, args.settings, "gate")
-    write_json(args.verdict, verdict(read_json(args.headline), settings))
+    found = verdict(read(Headline, args.headline, "performance"), settings)
+    write_json(args.verdict, to_values(found))
 
 
 if __name__ == "__main__":

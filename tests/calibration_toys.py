@@ -21,7 +21,7 @@ SIGMA = 20.0
 def section(**changes: object) -> dict[str, object]:
     path = Path(__file__).parents[1] / "config.yaml"
     values = yaml.safe_load(path.read_text(encoding="utf-8"))["calibration"]
-    closure = {**values["closure"], **changes.pop("closure", {})}
+    closure = {**values["closure"], "estimators": ["pf"], **changes.pop("closure", {})}
     return {**values, "closure": closure, **changes}
 
 

@@ -9,53 +9,121 @@ not be worse than that of the plain sum of all candidates.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
 
 from ptmiss.errors import UserError
+from ptmiss.io.records import Excerpt, Record
 from ptmiss.settings.gate import GateSettings
 
 NETWORK = "deepmet"
 """The estimator that is judged; baselines and models of others are only compared with."""
 
 
-def verdict(headline: dict[str, Any], settings: GateSettings) -> dict[str, Any]:
-    """Judge the network of one training.
+class _Response(Excerpt):
+    value: float | None
 
-    headline: what the stage performance writes for it. Returns a dictionary with `training`,
-    `gate`, `passed` and `tests`, one entry for each number compared: sample, quantity, value, low,
-    high (limits, None where open), passed. A training without any sample that has real pTmiss
-    fails, because nothing protects it from the degenerate solution; one without a network (the
-    classical estimators alone) has nothing to be judged and passes.
+
+class _Estimator(Excerpt):
+    response_met: _Response | None = None
+
+
+class _Gain(Excerpt):
+    estimator: str
+    over: str
+    quantity: str
+    high: float | None
+
+
+class _Sample(Excerpt):
+    sample: str
+    estimators: Annotated[dict[str, _Estimator], Field(min_length=1)]
+    gains: tuple[_Gain, ...]
+
+
+class Headline(Excerpt):
+    """What the gate reads of the headline numbers that the stage performance writes."""
+
+    training: str
+    samples: Annotated[tuple[_Sample, ...], Field(min_length=1)]
+
+
+class Comparison(Record):
+    """One number that was compared with its limits, None where open."""
+
+    sample: str
+    quantity: str
+    value: float
+    low: float | None
+    high: float | None
+    passed: bool
+
+    @model_validator(mode="after")
+    def _as_its_limits_say(self) -> Self:
+        if self.passed != within(self.value, self.low, self.high):
+            raise ValueError(f"passed is {self.passed}, which value and limits do not say")
+        return self
+
+
+class Verdict(Record):
+    """What the gate says of the network of one training; `judged`: there was one to compare."""
+
+    gate: Literal["quality"]
+    training: str
+    tests: tuple[Comparison, ...]
+    judged: bool
+    passed: bool
+
+    @model_validator(mode="after")
+    def _as_its_tests_say(self) -> Self:
+        if self.judged != bool(self.tests):
+            raise ValueError(f"judged is {self.judged} with {len(self.tests)} tests")
+        if self.judged and self.passed != all(test.passed for test in self.tests):
+            raise ValueError(f"passed is {self.passed}, which its tests do not say")
+        return self
+
+
+def within(value: float, low: float | None, high: float | None) -> bool:
+    """Return whether a value lies within its limits, which belong to the range; None is open."""
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+def verdict(headline: Headline, settings: GateSettings) -> Verdict:
+    """Judge the network of one training by what the stage performance writes of it.
+
+    A training without any sample that has real pTmiss fails, because nothing protects it from the
+    degenerate solution; one without a network (the classical estimators alone) has nothing to be
+    judged and passes.
     """
     tests = []
     has_network = False
-    for sample in headline["samples"]:
-        numbers = sample["estimators"].get(NETWORK)
+    for sample in headline.samples:
+        numbers = sample.estimators.get(NETWORK)
         if numbers is None:
             continue
         has_network = True
-        response = numbers.get("response_met") or {}
-        if response.get("value") is None:
+        if numbers.response_met is None or numbers.response_met.value is None:
             continue
         limits = (settings.response_low, settings.response_high)
-        tests.append(_test(sample["sample"], "response_met", response["value"], *limits))
-        for gain in sample["gains"]:
-            found = (gain["estimator"], gain["over"], gain["quantity"])
-            if found == (NETWORK, "pf", "sigma_xy") and gain["high"] is not None:
+        tests.append(_test(sample.sample, "response_met", numbers.response_met.value, *limits))
+        for gain in sample.gains:
+            found = (gain.estimator, gain.over, gain.quantity)
+            if found == (NETWORK, "pf", "sigma_xy") and gain.high is not None:
                 # the upper end of the interval: worse beyond doubt, not by chance
-                tests.append(_test(sample["sample"], "gain over pf", gain["high"], 0.0, None))
-    return {
-        "gate": "quality",
-        "training": headline["training"],
-        "tests": tests,
-        "judged": bool(tests),
-        "passed": not has_network or (bool(tests) and all(test["passed"] for test in tests)),
-    }
+                tests.append(_test(sample.sample, "gain over pf", gain.high, 0.0, None))
+    return Verdict(
+        gate="quality",
+        training=headline.training,
+        tests=tuple(tests),
+        judged=bool(tests),
+        passed=not has_network or (bool(tests) and all(test.passed for test in tests)),
+    )
 
 
-def accept(verdicts: Sequence[dict[str, Any]], require: bool) -> list[str]:
+def accept(verdicts: Sequence[Verdict], require: bool) -> list[str]:
     """Return a line for each failed test; raise `UserError` with the first if they bind."""
-    problems = [problem for one in verdicts if not one["passed"] for problem in _problems(one)]
+    problems = [problem for one in verdicts if not one.passed for problem in _problems(one)]
     if problems and require:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise UserError(
@@ -66,30 +134,29 @@ def accept(verdicts: Sequence[dict[str, Any]], require: bool) -> list[str]:
 
 def _test(
     sample: str, quantity: str, value: float, low: float | None, high: float | None
-) -> dict[str, Any]:
-    passed = (low is None or value >= low) and (high is None or value <= high)
-    return {
-        "sample": sample,
-        "quantity": quantity,
-        "value": value,
-        "low": low,
-        "high": high,
-        "passed": passed,
-    }
+) -> Comparison:
+    return Comparison(
+        sample=sample,
+        quantity=quantity,
+        value=value,
+        low=low,
+        high=high,
+        passed=within(value, low, high),
+    )
 
 
-def _problems(one: dict[str, Any]) -> list[str]:
-    if not one["tests"]:
+def _problems(one: Verdict) -> list[str]:
+    if not one.tests:
         return [
-            f"{one['gate']} gate, training {one['training']}: no sample with real missing momentum"
+            f"{one.gate} gate, training {one.training}: no sample with real missing momentum"
             " has enough test events, so nothing shows that the network does not just shrink; add"
             " one such as ttbar"
         ]
     return [
-        f"{one['gate']} gate, training {one['training']}, sample {test['sample']}:"
-        f" {test['quantity']} is {test['value']:.3f}, allowed {_range(test['low'], test['high'])}"
-        for test in one["tests"]
-        if not test["passed"]
+        f"{one.gate} gate, training {one.training}, sample {test.sample}:"
+        f" {test.quantity} is {test.value:.3f}, allowed {_range(test.low, test.high)}"
+        for test in one.tests
+        if not test.passed
     ]
 
 

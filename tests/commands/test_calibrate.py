@@ -258,8 +258,11 @@ def test_events_without_a_number_of_vertices_are_one_line(estimates, tmp_path):
     parquet.write(tmp_path / "data.parquet", table)
     with pytest.raises(UserError, match="sample data has 7 events whose n_pv is not finite"):
         command("calibrate")(
-            arguments([tmp_path / "data.parquet", estimates[1]], tmp_path, settings(apply={}))
-        )
+            arguments(
+                [tmp_path / "data.parquet", estimates[1]], tmp_path,
+                settings(apply={}, backgrounds=[]),
+            )
+        )  # fmt: skip
 
 
 def test_a_users_mistake_ends_with_status_1(estimates, tmp_path):

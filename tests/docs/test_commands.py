@@ -72,6 +72,8 @@ TRIED = {
     "ls results/report/report.html results/summary.json": Way(WORDS),
     "head -c 600 results/skim/zmumu/0000.ledger.json": Way(WORDS),
     "correction summary results/calibration/mixed/corrections.json.gz": Way(WORDS),
+    "correction merge results/calibration/ttbar/corrections.json.gz "
+    "results/calibration/mixed/corrections.json.gz > both.json": Way(WORDS),
     "export PTMISS_CONDOR='accounting_group = my_group; +MyQueue = \"long\"'": Way(WORDS),
     "apptainer build ptmiss.sif apptainer/ptmiss.def": Way(WORDS),
     "apptainer exec ptmiss.sif snakemake --cores 32 all": Way(WORDS),

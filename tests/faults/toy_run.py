@@ -77,10 +77,10 @@ def write_inputs(folder: Path, toy: str) -> Path:
         "gate": {"require": False},
     }
     if toy == "systematics":
-        closure = {"estimators": [], "reduction": 1.0}
+        closure = {"estimators": ["pf"], "reduction": 1.0}
         values["calibration"] = {
             "data": "data", "replicas": 20, "min_events": 10, "qt_edges": [0, 20, 1000],
-            "jets": [0], "closure": closure,
+            "jets": [0], "closure": closure, "require_closure": False,
         }  # fmt: skip
     path = folder / "own.yaml"
     path.write_text(yaml.safe_dump(values))

@@ -18,6 +18,7 @@ from ptmiss.calibration.inputs import Inputs, Side
 from ptmiss.calibration.lines import Line
 from ptmiss.calibration.verdict import confirm
 from ptmiss.errors import UserError
+from ptmiss.io import records
 
 OTHER = {"response": 0.97, "sigma": 30.0, "offset": (1.0, -2.0), "slope": (0.7, 0.1)}
 
@@ -123,6 +124,10 @@ def judged(tmp_path_factory):
     return found
 
 
+def plain(verdict):
+    return records.to_values(verdict)
+
+
 def test_of_many_events_the_same_share_of_each_sample_is_judged():
     side = _inputs(41).dilepton
     side = dataclasses.replace(side, background=side.simulation.take(np.arange(1200)))
@@ -137,7 +142,7 @@ def test_of_many_events_the_same_share_of_each_sample_is_judged():
 
 
 def test_corrections_of_the_same_data_pass(judged):
-    found = judged["good"]
+    found = plain(judged["good"])
     failed = [
         (one["name"], one["region"], one["value"]) for one in found["tests"] if not one["passed"]
     ]
@@ -152,7 +157,7 @@ def test_corrections_of_the_same_data_pass(judged):
 
 
 def test_corrections_of_other_data_fail(judged):
-    found = judged["wrong"]
+    found = plain(judged["wrong"])
     assert not found["passed"]
     failed = {one["name"] for one in found["tests"] if not one["passed"]}
     assert {"phi_flat", "distance_p", "distance_left"} <= failed
@@ -163,7 +168,7 @@ def test_a_failure_names_test_value_and_limit(judged):
     with pytest.raises(UserError, match=r"closure, training toy, estimator pf, .* allowed at"):
         confirm([judged["wrong"]], require=True)
     lines = confirm([judged["wrong"]], require=False)
-    assert len(lines) == sum(not one["passed"] for one in judged["wrong"]["tests"])
+    assert len(lines) == sum(not one.passed for one in judged["wrong"].tests)
     assert confirm([judged["good"]], require=True) == []
 
 
@@ -177,6 +182,6 @@ def test_too_few_events_decide_nothing_on_the_reduction(tmp_path):
     document.write(tmp_path / "c.json.gz", document.document([made], "toy"))
     store.write(tmp_path / "f.npz", [made], bins)
     stored, bins = store.read(tmp_path / "f.npz")
-    found = closure(inputs, read(tmp_path / "c.json.gz"), stored, bins, chosen)
+    found = plain(closure(inputs, read(tmp_path / "c.json.gz"), stored, bins, chosen))
     assert {one["name"] for one in found["undecided"]} == {"distance_left"}
     assert "distance_left" not in {one["name"] for one in found["tests"]}

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import importlib.util
+import json
+import re
+from pathlib import Path
+
 import pytest
 
 from ptmiss.errors import UserError
-from ptmiss.gate import accept, verdict
-from ptmiss.settings.base import from_mapping
+from ptmiss.gate import Headline, Verdict, accept, verdict
+from ptmiss.io import atomic, records
+from ptmiss.settings.base import from_mapping, to_json
 from ptmiss.settings.gate import GateSettings
 
 SETTINGS = from_mapping(
@@ -25,7 +31,8 @@ def sample(name, response, gain_high, estimator="deepmet"):
 
 
 def judged(*samples):
-    return verdict({"training": "mine", "samples": list(samples)}, SETTINGS)
+    value = {"training": "mine", "samples": list(samples)}
+    return verdict(records.check(Headline, value, "h.json", "performance"), SETTINGS)
 
 
 DILEPTON = {"sample": "zmumu", "estimators": {"deepmet": {"response": {"value": 1.0}}}, "gains": []}
@@ -33,38 +40,38 @@ DILEPTON = {"sample": "zmumu", "estimators": {"deepmet": {"response": {"value": 
 
 def test_a_good_network_passes():
     found = judged(DILEPTON, sample("ttbar", 0.95, 0.2))
-    assert found["passed"]
-    assert [test["quantity"] for test in found["tests"]] == ["response_met", "gain over pf"]
+    assert found.passed
+    assert [test.quantity for test in found.tests] == ["response_met", "gain over pf"]
 
 
 @pytest.mark.parametrize("response", [0.14, 0.79, 1.21])
 def test_a_response_far_from_1_is_refused(response):
     found = judged(DILEPTON, sample("wmunu", 1.0, 0.2), sample("ttbar", response, 0.2))
-    assert not found["passed"]
+    assert not found.passed
     with pytest.raises(UserError, match=r"sample ttbar: response_met is .*, allowed 0\.8 to 1\.2"):
         accept([found], require=True)
 
 
 def test_the_limits_belong_to_the_allowed_range():
-    assert judged(sample("ttbar", 0.8, 0.0))["passed"]
-    assert judged(sample("ttbar", 1.2, 0.0))["passed"]
+    assert judged(sample("ttbar", 0.8, 0.0)).passed
+    assert judged(sample("ttbar", 1.2, 0.0)).passed
 
 
 def test_a_resolution_worse_than_pf_beyond_doubt_is_refused():
-    assert judged(sample("ttbar", 1.0, 0.01))["passed"]
-    assert not judged(sample("ttbar", 1.0, -0.01))["passed"]
+    assert judged(sample("ttbar", 1.0, 0.01)).passed
+    assert not judged(sample("ttbar", 1.0, -0.01)).passed
 
 
 def test_z_alone_is_never_enough():
     found = judged(DILEPTON)
-    assert not found["passed"]
+    assert not found.passed
     with pytest.raises(UserError, match="no sample with real missing momentum"):
         accept([found], require=True)
-    assert not judged(DILEPTON, sample("ttbar", None, None))["passed"]
+    assert not judged(DILEPTON, sample("ttbar", None, None)).passed
 
 
 def test_a_run_without_a_network_has_nothing_to_be_judged():
-    assert judged(sample("ttbar", 0.1, -0.5, estimator="puppi"))["passed"]
+    assert judged(sample("ttbar", 0.1, -0.5, estimator="puppi")).passed
 
 
 def test_a_refusal_can_be_made_a_warning():
@@ -73,3 +80,103 @@ def test_a_refusal_can_be_made_a_warning():
     assert len(problems) == 2
     with pytest.raises(UserError, match=r"and 1 more"):
         accept([bad], require=True)
+
+
+def record(**changes):
+    """The record of an accepted network, with changes."""
+    test = {"sample": "ttbar", "quantity": "response_met", "value": 0.95, "low": 0.8, "high": 1.2,
+            "passed": True}  # fmt: skip
+    tests = [{**test, **changes.pop("test", {})}]
+    good = {"gate": "quality", "training": "mine", "judged": True, "passed": True, "tests": tests}
+    return {**good, **changes}
+
+
+def command(name, *arguments):
+    path = Path(__file__).parents[2] / "scripts" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"command_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.main(list(map(str, arguments)))
+
+
+def accepted(folder, *values):
+    """Run the command accept on these records; return what it writes."""
+    paths = []
+    for number, value in enumerate(values):
+        paths.append(folder / f"{number}.gate.json")
+        paths[-1].write_text(json.dumps(value))
+    out = folder / "accepted.json"
+    command("accept", "--verdicts", *paths, "--settings", to_json(SETTINGS), "--accepted", out)
+    return json.loads(out.read_text())
+
+
+def test_an_accepted_record_is_passed_on_as_it_is(tmp_path):
+    silent = {"gate": "quality", "training": "classical", "judged": False, "passed": True,
+              "tests": []}  # fmt: skip
+    assert accepted(tmp_path, record(), silent) == [record(), silent]
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ({"passed": True}, "gate: Field required"),
+        (record(passed="false"), "passed: Input should be a valid boolean"),
+        (record(passed="true"), "passed: Input should be a valid boolean"),
+        (record(passed=1), "passed: Input should be a valid boolean"),
+        (record(judged=False), "judged is False with 1 tests"),
+        (record(tests=[]), "judged is True with 0 tests"),
+        (record(test={"value": 0.1}), "passed is True, which value and limits do not say"),
+        (record(test={"value": 0.1, "passed": False}), "which its tests do not say"),
+        (record(test={"value": None}), "value: Input should be a valid number"),
+        (record(gate="closure"), "gate: Input should be 'quality'"),
+        (record(accepted=True), "accepted: Extra inputs are not permitted"),
+        ([record()], "the whole: "),
+        ("passed", "the whole: "),
+        (None, "the whole: "),
+    ],
+)
+def test_a_record_that_is_no_verdict_is_not_accepted(tmp_path, value, says):
+    with pytest.raises(UserError, match=re.escape(says)) as caught:
+        accepted(tmp_path, value)
+    assert "0.gate.json: not what the stage gate writes" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "accepted.json").exists()
+
+
+def test_a_training_is_accepted_once(tmp_path):
+    with pytest.raises(UserError, match="a second record of training 'mine'"):
+        accepted(tmp_path, record(), record())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"training": "mine", "samples": []},
+        {"training": "mine", "samples": [{"sample": "ttbar", "estimators": {}, "gains": []}]},
+        {"samples": [sample("ttbar", 1.0, 0.1)]},
+        {"training": "mine", "samples": [sample("ttbar", "1.0", 0.1)]},
+        {"training": "mine", "samples": [sample("ttbar", 1.0, 0.1) | {"gains": {}}]},
+        [],
+    ],
+)
+def test_headline_numbers_that_are_none_are_not_judged(tmp_path, value):
+    path, out = tmp_path / "headline.json", tmp_path / "gate.json"
+    path.write_text(json.dumps(value))
+    with pytest.raises(UserError, match="not what the stage performance writes") as caught:
+        command("gate", "--headline", path, "--settings", to_json(SETTINGS), "--verdict", out)
+    assert "\n" not in str(caught.value)
+    assert not out.exists()
+
+
+def test_a_verdict_is_written_as_it_is_read(tmp_path):
+    path, out = tmp_path / "headline.json", tmp_path / "gate.json"
+    path.write_text(json.dumps({"training": "mine", "samples": [sample("ttbar", 0.95, 0.2)]}))
+    command("gate", "--headline", path, "--settings", to_json(SETTINGS), "--verdict", out)
+    found = records.read(Verdict, out, "gate")
+    assert found.passed
+    assert atomic.read_json(out)["tests"] == [
+        {"sample": "ttbar", "quantity": "response_met", "value": 0.95, "low": 0.8, "high": 1.2,
+         "passed": True},
+        {"sample": "ttbar", "quantity": "gain over pf", "value": 0.2, "low": 0.0, "high": None,
+         "passed": True},
+    ]  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 import report_toys
 from ptmiss.errors import UserError
-from ptmiss.report import samples, tables, verdict_rows
+from ptmiss.report import notes, samples, tables, verdict_rows
 from ptmiss.report.plots import resolution, shared
 from ptmiss.report.style import looks
 
@@ -161,4 +161,13 @@ def test_what_is_good_is_said_once_and_what_is_bad_of_each():
         ("good", "ONNX a, b: within 0.0003 GeV"),
         ("bad", "ONNX c: within 0.5 GeV"),
         ("good", "ledger of 1\u202f200 events adds up"),
+    ]
+
+
+def test_masked_events_are_said_by_estimator():
+    one = {"estimator": "mine", "sample": "z", "events": 130, "of": 250}
+    found = notes.masked({"a": {"masked": [one, {**one, "sample": "data"}]}, "b": {}})
+    assert found == [
+        "Calibration of a: not finite and left out are mine in 130 of 250 events of z, mine in 130"
+        " of 250 events of data."
     ]

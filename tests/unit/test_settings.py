@@ -8,6 +8,7 @@ import yaml
 from ptmiss.errors import UserError
 from ptmiss.settings.base import Section, from_mapping, parse, to_json
 from ptmiss.settings.config import load
+from ptmiss.settings.names import unknown
 
 
 class Inner(Section):
@@ -116,3 +117,98 @@ def test_the_whole_configuration_is_checked(default, path, value, says):
 
 def test_the_default_configuration_is_accepted(default):
     assert "zmumu" in load(default).samples
+
+
+def put(default, path, value):
+    """Return the default configuration with one value changed, and the change alone."""
+    values, own = copy.deepcopy(default), value
+    *parents, last = path
+    place = values
+    for key in parents:
+        place = place[key]
+    place[last] = value
+    for key in reversed(path):
+        own = {key: own}
+    return values, own
+
+
+NAMED = [
+    (("calibration", "data"), "pseudodat", "data is 'pseudodat', .*; did you mean pseudodata"),
+    (("calibration", "simulation"), "zmumuu", "simulation is 'zmumuu', .*; did you mean zmumu"),
+    (("calibration", "backgrounds"), ["ttbar_dimuon", "wz_dimoun"], "backgrounds is 'wz_dimoun', "),
+    (
+        ("calibration", "apply"),
+        {"wmunuu": "pseudodata_w"},
+        "apply is 'wmunuu', .*did you mean wmunu",
+    ),
+    (("calibration", "apply"), {"wmunu": "pseudodata_z"}, "apply is 'pseudodata_z', allowed: "),
+    (("calibration", "closure", "estimators"), ["pff"], r"estimators is 'pff', .*did you mean pf"),
+    (("calibration", "closure", "estimators"), ["pf", "calibrated"], "is 'calibrated', allowed: "),
+    (("performance", "leave_out"), ["pseudo_data_w"], "leave_out is 'pseudo_data_w', allowed: "),
+    (("interpret", "samples"), ["zmumo"], "interpret.samples is 'zmumo', .*did you mean zmumu"),
+    (("vary", "samples"), ["zmumu", "ttbra"], "vary.samples is 'ttbra', .*did you mean ttbar"),
+    (("vary", "trainings"), ["mxed"], "vary.trainings is 'mxed', .*did you mean mixed"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "says"), NAMED)
+def test_a_name_of_ones_own_must_exist(default, path, value, says):
+    values, own = put(default, path, value)
+    for whose in (own, None):
+        with pytest.raises(UserError, match=says) as caught:
+            load(values, whose)
+        assert str(caught.value).startswith(f"setting {'.'.join(path)} is ")
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        (("calibration", "backgrounds"), ["wz_dimuon", "wz_dimuon"], "'wz_dimuon' .*twice"),
+        (("calibration", "closure", "estimators"), ["pf", "pf"], "'pf' .*twice"),
+        (("calibration", "closure", "estimators"), [], "at least 1 item"),
+        (("calibration", "backgrounds"), ["pseudodata"], "which is the data; a sample has one"),
+        (("calibration", "backgrounds"), ["zmumu"], "which is the simulation; a sample has one"),
+        (("calibration", "apply"), {"wmunu": "wmunu"}, "compares 'wmunu' with itself"),
+        (("calibration", "names"), "sample", "found 'sample'"),
+    ],
+)
+def test_a_sample_has_one_part_and_stands_once(default, path, value, says):
+    with pytest.raises(UserError, match=says) as caught:
+        load(*put(default, path, value))
+    assert "\n" not in str(caught.value)
+
+
+def with_own_samples(default, trainings, **sections):
+    """Return a configuration whose samples replace the default ones, and what its user wrote."""
+    own = {"samples": {"dy": default["samples"]["zmumu"]}, "trainings": trainings, **sections}
+    return {**copy.deepcopy(default), **own}, own
+
+
+def test_default_names_may_be_of_samples_that_were_replaced(default):
+    found = load(*with_own_samples(default, {}))
+    assert found.vary.samples == tuple(default["vary"]["samples"])  # none of these: all
+    assert found.calibration.backgrounds == ()
+    assert found.calibration.apply == {}
+    assert found.calibration.closure.estimators == ("puppi", "pf")  # no network, no deepmet
+    assert load(default).calibration.backgrounds == tuple(default["calibration"]["backgrounds"])
+
+
+def test_estimators_that_count_are_among_those_that_are_evaluated(default):
+    evaluate = {"estimators": ["chs"], "external": {"mine": "mine.onnx"}}
+    values, own = put(default, ("evaluate",), evaluate)
+    assert load(values, own).calibration.closure.estimators == ("deepmet",)
+    values["trainings"] = own["trainings"] = {}
+    with pytest.raises(UserError, match=r"none of deepmet, puppi, pf is evaluated, .* chs, mine"):
+        load(values, own)
+    closure = {**default["calibration"]["closure"], "estimators": ["mine"]}
+    values["calibration"] = own["calibration"] = {**default["calibration"], "closure": closure}
+    assert load(values, own).calibration.closure.estimators == ("mine",)
+    closure["estimators"] = ["deepmet"]
+    with pytest.raises(UserError, match="estimators is 'deepmet', allowed: chs, mine"):
+        load(values, own)
+
+
+def test_many_allowed_names_are_cut_short():
+    said = unknown("samples", "x", [f"name_{i:02d}" for i in range(100)])
+    assert said.endswith("name_19 and 80 more")

@@ -105,7 +105,16 @@ def test_a_failed_closure_may_be_a_warning(repository, folder):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"data": "nobody"}, "calibration asks for sample 'nobody', which is not among the"),
+        ({"data": "nobody"}, "setting calibration.data is 'nobody', allowed: toy, toy_data"),
+        (
+            {"backgrounds": ["toy_date"]},
+            "setting calibration.backgrounds is 'toy_date', allowed: toy, toy_data; did you mean"
+            " toy_data?",
+        ),
+        (
+            {"closure": {"estimators": ["pff"]}},
+            "setting calibration.closure.estimators is 'pff', allowed: pf, puppi; did you mean",
+        ),
         ({"sqrt_s": 13.6}, "sample toy is of sqrt(s) = 13 TeV, toy_data of 13.6 TeV; calibrate"),
     ],
 )

@@ -5,21 +5,10 @@ def calibration_samples():
     """The samples that the calibration reads; none where data or simulation are not there."""
     calibration = CONFIG.calibration
     needed = (calibration.data, calibration.simulation)
-    missing = [name for name in needed if name not in CONFIG.samples]
-    if missing:
-        asked = set(workflow.config_settings.overwrite_config.get("calibration", {}))
-        if asked & {"data", "simulation"}:
-            raise WorkflowError(
-                f"calibration asks for sample {missing[0]!r}, which is not among the samples"
-                f" ({', '.join(CONFIG.samples)}); add it or name another"
-            )
+    if any(name not in CONFIG.samples for name in needed):
         return []
-    optional = [*calibration.backgrounds]
-    for pair in calibration.apply.items():
-        if all(name in CONFIG.samples for name in pair):
-            optional += pair
-    chosen = [*needed, *(name for name in optional if name in CONFIG.samples)]
-    chosen = list(dict.fromkeys(chosen))
+    pairs = [name for pair in calibration.apply.items() for name in pair]
+    chosen = list(dict.fromkeys([*needed, *calibration.backgrounds, *pairs]))
     # the stage compares what the files say too, but that may be hours later
     said = {name: CONFIG.samples[name].sqrt_s for name in chosen if name in FILES}
     said = {name: sqrt_s for name, sqrt_s in said.items() if sqrt_s is not None}

@@ -37,7 +37,7 @@ if "trainings" in OWN:
     config["trainings"] = OWN["trainings"]
 
 try:
-    CONFIG = load(config)
+    CONFIG = load(config, OWN)
     FILES = {
         name: file_parts(sample)
         for name, sample in CONFIG.samples.items()

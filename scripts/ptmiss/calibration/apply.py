@@ -12,6 +12,7 @@ import numpy as np
 from ptmiss.calibration.events import Events
 from ptmiss.errors import UserError
 from ptmiss.io import manifest
+from ptmiss.settings.calibration import CalibrationSettings
 
 COMPONENTS = ("u_par", "u_perp")
 
@@ -26,6 +27,14 @@ def read(path: str | os.PathLike[str]) -> correctionlib.CorrectionSet:
         raise UserError(
             f"{path}: not a correctionlib document ({error}); delete it and run the workflow again"
         ) from None
+
+
+def prefix(training: str, settings: CalibrationSettings) -> str:
+    """Return what names of corrections begin with: nothing, or the training and a dot.
+
+    No name of a training or an estimator has a dot, so that two of them never give the same name.
+    """
+    return f"{training}." if settings.names == "training" else ""
 
 
 @dataclass(frozen=True)
@@ -43,11 +52,15 @@ class Recoil:
 
 @dataclass(frozen=True)
 class Applied:
-    """The corrections of one estimator, number `e` of the events, from a document."""
+    """The corrections of one estimator, number `e` of the events, from a document.
+
+    before: what the names in the document have before that of the estimator (see `prefix`).
+    """
 
     corrections: correctionlib.CorrectionSet
     estimator: str
     e: int
+    before: str = ""
 
     def met(self, events: Events, dataset: str | None, systematic: str = "nominal") -> np.ndarray:
         """Return pTmiss less its mean offset in a data set, (2, n); as it is for None."""
@@ -55,7 +68,7 @@ class Applied:
         if dataset is None:
             return met
         return met - np.stack([
-            self.corrections[f"{self.estimator}_xy_{axis}"].evaluate(
+            self.corrections[f"{self.before}{self.estimator}_xy_{axis}"].evaluate(
                 dataset, systematic, events.n_pv
             )
             for axis in "xy"
@@ -69,7 +82,7 @@ class Applied:
     def mapped(self, events: Events, found: Recoil, systematic: str = "nominal") -> Recoil:
         """Return the recoil of simulated events after the quantile maps."""
         u_par, u_perp = (
-            self.corrections[f"{self.estimator}_{name}"].evaluate(
+            self.corrections[f"{self.before}{self.estimator}_{name}"].evaluate(
                 systematic, found.component(name), found.q_t, events.n_jets
             )
             for name in COMPONENTS

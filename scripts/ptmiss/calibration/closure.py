@@ -11,19 +11,25 @@ import correctionlib
 import numpy as np
 
 from ptmiss.calibration import modulation
-from ptmiss.calibration.apply import COMPONENTS, Applied, Recoil
+from ptmiss.calibration.apply import COMPONENTS, Applied, Recoil, prefix
 from ptmiss.calibration.bins import Bins
 from ptmiss.calibration.distance import Outcome, Pair, compare, pair
-from ptmiss.calibration.events import JUDGE, join
+from ptmiss.calibration.events import JUDGE, Events, join
 from ptmiss.calibration.inputs import Inputs, Side
+from ptmiss.calibration.merging import effective
 from ptmiss.calibration.quantile import QuantileMap
 from ptmiss.calibration.store import Stored
+from ptmiss.calibration.verdict import Comparison, Verdict, verdict_of
+from ptmiss.errors import UserError
 from ptmiss.settings.calibration import CalibrationSettings, ClosureSettings
+from ptmiss.settings.names import unknown
 
 Test = dict[str, Any]
 _ALL = (0.0, np.inf)
 _BEFORE = 400
 """Permutations without the correction: that p-value decides nothing."""
+_LEAST = 10
+"""Effective events below which a mean has no error to speak of; `min_events` is never less."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -33,53 +39,81 @@ def closure(
     stored: dict[str, Stored],
     bins: Bins,
     settings: CalibrationSettings,
-) -> dict[str, Any]:
+) -> Verdict:
     """Judge the corrections of all estimators on the half that they were not derived from.
 
-    Returns `training`, `gate`, `passed` and three lists of tests: `tests`, which count;
-    `undecided`, where so few events could not even show a perfect correction; `others`, of
-    estimators that do not count. A test: name, estimator, sample, region, what (was compared),
-    value, limit, bound (`least` or `most`: what the limit is), before (the number without the
-    correction, None where there is none), passed. Probabilities and slopes are of all tests of that
+    Returns three lists of tests: `tests`, which count; `undecided`, where so few events could not
+    even show a perfect correction; `others`, of estimators that do not count. Each estimator is
+    judged in the events in which it is finite, `masked` says in how many it is not. Raises
+    `UserError` for an estimator that counts and is not there, and for too few events.
+
+    A test: name, estimator, sample, region, what (was compared), value, limit, bound (`least` or
+    `most`: what the limit is), before (the number without the correction, None where there is
+    none), passed. Probabilities and slopes are of all tests of that
     name and estimator together (Holm, Scand. J. Stat. 6 (1979) 65), because of twenty slopes that
     are zero one lies beyond two standard deviations; `alone` is the number by itself.
     """
+    for name in settings.closure.estimators:
+        if name not in inputs.estimators:
+            raise UserError(unknown("calibration.closure.estimators", name, inputs.estimators))
     tests = []
     judged = inputs.dilepton.half(JUDGE)
     for e, name in enumerate(inputs.estimators):
-        tool = Applied(corrections, name, e)
-        tests += _flatness(judged, tool, stored[name], settings)
+        tool = Applied(corrections, name, e, prefix(inputs.training, settings))
+        own = judged.finite(e)
+        _enough(own, name)
+        tests += _flatness(own, tool, stored[name], settings)
         for side in (judged, *inputs.control):
             limit = settings.closure.reduction_apply
             regions = [_ALL]
             if side is judged:
                 limit = settings.closure.reduction
                 regions += [(float(low), float(high)) for low, high in settings.closure.qt_ranges]
-            some = side.thinned(settings.closure.max_events)
+            some = side.finite(e).thinned(settings.closure.max_events)
             task = _Distances(some, tool, stored[name], bins, settings, limit)
             for component in COMPONENTS:
                 tests += task.tests(component, regions)
     _adjust(tests, settings.closure)
-    groups = {"tests": [], "undecided": [], "others": []}
+    groups: dict[str, list[Comparison]] = {"tests": [], "undecided": [], "others": []}
     for test in tests:
-        counts = test["estimator"] in settings.closure.estimators
-        kind = "others" if not counts else "tests" if test.pop("decisive") else "undecided"
-        test.pop("decisive", None)
-        groups[kind].append(test)
+        counts, decisive = test["estimator"] in settings.closure.estimators, test.pop("decisive")
+        kind = "others" if not counts else "tests" if decisive else "undecided"
+        groups[kind].append(Comparison(**test))
     if groups["undecided"]:
         _LOG.warning(
             "closure: %d of %d tests are not decided: the correction is smaller than what so few"
             " events can show", len(groups["undecided"]), len(tests) - len(groups["others"]),
         )  # fmt: skip
-    passed = all(test["passed"] for test in groups["tests"])
-    return {"gate": "closure", "training": inputs.training, "passed": passed, **groups}
+    return Verdict(
+        gate="closure",
+        training=inputs.training,
+        passed=verdict_of([test.passed for test in groups["tests"]]),
+        **{kind: tuple(found) for kind, found in groups.items()},
+        **({"masked": inputs.masked} if inputs.masked else {}),
+    )
+
+
+def _enough(side: Side, estimator: str) -> None:
+    """Raise `UserError` where nothing can be judged with the events of one estimator."""
+    data = _less_background(side)
+    for name, events in ((side.data_name, data), (side.name, side.simulation)):
+        found = effective(events.weight)
+        if found < _LEAST:
+            raise UserError(
+                f"closure: sample {name} has {found:.0f} effective events of {estimator} in the"
+                f" half that is judged, fewer than {_LEAST}; add events"
+            )
+
+
+def _less_background(side: Side) -> Events:
+    return side.data if side.background is None else join([side.data, side.background.scaled(-1.0)])
 
 
 def _flatness(
     side: Side, tool: Applied, stored: Stored, settings: CalibrationSettings
 ) -> list[Test]:
     """Return the tests of the xy correction: phi flat, means that do not move with n_pv."""
-    data = side.data if side.background is None else join([side.data, side.background.scaled(-1.0)])
+    data = _less_background(side)
     tests = []
     samples = (("data", side.data_name, data), ("simulation", side.name, side.simulation))
     for dataset, sample, events in samples:
@@ -121,6 +155,10 @@ class _Distances:
             before = self._compare(component, region, first, second, None, (_BEFORE, seed))
             found = self._compare(component, region, first, after, displaced, (most, seed + 1))
             if before is None or found is None:
+                _LOG.warning(
+                    "closure: %s, sample %s: no events to compare in q_t of %g to %g GeV, no test"
+                    " there", self.tool.estimator, self.side.name, *region,
+                )  # fmt: skip
                 continue
             tests += self._judge(component, region, before, found)
         return tests
@@ -180,6 +218,8 @@ class _Distances:
         if min(np.count_nonzero(one) for one in inside) < 2:
             return None
         two = self._pair(component, first, second, inside)
+        if not two.shares.any():  # no bin has weight in both
+            return None
         rows = None if displaced is None else displaced[:, np.concatenate(inside)]
         return compare(two, *chance, rows)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,15 @@ class Sample:
     events: Events
     copies: np.ndarray
     shares: np.ndarray
+
+    def only(self, e: int) -> Sample:
+        """Return the events in which estimator number `e` is finite, with this estimator alone."""
+        met = self.events.met[e : e + 1]
+        finite = self.events.finite(e)
+        one = dataclasses.replace(self.events, met=met)
+        if finite.all():
+            return Sample(one, self.copies, self.shares)
+        return Sample(one.take(finite), self.copies[finite], self.shares[finite])
 
     def weights(self, which: np.ndarray, replicas: bool, background: float = 0.0) -> np.ndarray:
         """Return weights (rows, n) of the events `which`: nominal, then replicas if asked for.
@@ -88,33 +98,71 @@ def shifted(events: Events, e: int, lines: tuple[Line, Line]) -> np.ndarray:
 def make_bins(data: Sample, simulation: Sample, settings: CalibrationSettings) -> Bins:
     """Return bins that hold enough effective events in both samples.
 
-    Categories of jets are joined first, then bins of q_t in each. Raises `UserError` if all events
-    together are too few.
+    Categories of jets are joined first, then bins of q_t in each. Where an estimator is not finite
+    in some events, a bin holds enough of the others too. Raises `UserError` if all events together
+    are too few.
     """
     both, n = (data, simulation), settings.min_events
-    for name, one in zip(DATASETS, both, strict=True):
-        found = effective(one.events.weight)
+    top = settings.qt_edges[-1]
+    usable = [_usable(one.events, top) for one in both]
+    for name, one, masks in zip(DATASETS, both, usable, strict=True):
+        found = effective(one.events.weight[masks[0]])
         if found < n:
             raise UserError(
-                f"calibration: {name} has {found:.0f} effective events with a boson,"
-                f" fewer than the {n} that one bin needs (calibration.min_events); add events or"
-                " lower it"
+                f"calibration: {name} has {found:.0f} effective events with a boson below"
+                f" {top:g} GeV, fewer than the {n} that one bin needs (calibration.min_events); add"
+                " events or lower it"
             )
     edges = np.array([*settings.jets, 256.0])
     numbers = [np.searchsorted(edges, one.events.n_jets, side="right") - 1 for one in both]
-    weights = [one.events.weight for one in both]
-    categories = merge(list(zip(numbers, weights, strict=True)), edges.size - 1, n)
+    categories = merge(_pairs(both, numbers, usable), edges.size - 1, n)
     edges = edges[[first for first, _ in categories] + [categories[-1][1]]]
     ranges = []
     for first, last in itertools.pairwise(edges):
-        pairs = []
-        for one, weight in zip(both, weights, strict=True):
+        numbers = []
+        for one in both:
             inside = (one.events.n_jets >= first) & (one.events.n_jets < last)
             number = np.searchsorted(settings.qt_edges, np.hypot(*one.events.boson), "right") - 1
-            pairs.append((np.where(inside, number, -1), weight))
+            numbers.append(np.where(inside, number, -1))
+        pairs = _pairs(both, numbers, usable)
         merged = merge(pairs, len(settings.qt_edges) - 1, n)
         ranges.append(tuple((settings.qt_edges[a], settings.qt_edges[b]) for a, b in merged))
     return Bins(edges, tuple(ranges))
+
+
+def _usable(events: Events, top: float) -> list[np.ndarray]:
+    """Return which events below a q_t can be used: all, and by each estimator that lacks some."""
+    below = np.hypot(*events.boson) < top
+    each = [events.finite(e) for e in range(len(events.met))]
+    return [below, *(below & one for one in each if not one.all())]
+
+
+def _pairs(
+    samples: Sequence[Sample], numbers: Sequence[np.ndarray], usable: Sequence[Sequence[np.ndarray]]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return number of the bin (-1: none) and weight of each event, for each of `usable`."""
+    return [
+        (np.where(mask, number, -1), one.events.weight)
+        for one, number, masks in zip(samples, numbers, usable, strict=True)
+        for mask in masks
+    ]
+
+
+def check_finite(
+    estimators: Sequence[str], data: Sample, simulation: Sample, settings: CalibrationSettings
+) -> None:
+    """Raise `UserError` for an estimator that is finite in too few events to be calibrated."""
+    for e, estimator in enumerate(estimators):
+        for name, one in zip(DATASETS, (data, simulation), strict=True):
+            finite = one.events.finite(e)
+            if finite.all() or effective(one.events.weight[finite]) >= settings.min_events:
+                continue
+            raise UserError(
+                f"calibration: {estimator} is finite in {np.count_nonzero(finite)} of {finite.size}"
+                f" events of {name}, fewer than the {settings.min_events} effective ones that one"
+                " bin needs (calibration.min_events); mend this estimator or leave it out of"
+                " evaluate.estimators and evaluate.external"
+            )
 
 
 def derive(
@@ -125,12 +173,15 @@ def derive(
     bins: Bins,
     settings: CalibrationSettings,
 ) -> Corrections:
-    """Return the corrections of estimator number `e`. `bins`: from `make_bins`."""
-    sides = dict(zip(DATASETS, (data, simulation), strict=True))
+    """Return the corrections of estimator number `e`. `bins`: from `make_bins`.
+
+    Of the events in which this estimator is finite.
+    """
+    sides = dict(zip(DATASETS, (data.only(e), simulation.only(e)), strict=True))
     xy, response, plateau, recoils = {}, {}, {}, {}
     for name, one in sides.items():
-        xy[name] = tuple(_line(one.events, e, axis, settings) for axis in (0, 1))
-        events = corrected(one, e, xy[name])
+        xy[name] = tuple(_line(one.events, 0, axis, settings) for axis in (0, 1))
+        events = corrected(one, 0, xy[name])
         recoils[name] = events.recoil(events.met[0])
         u_par, _, q_t = recoils[name]
         response[name], plateau[name] = response_of(one, u_par, q_t, settings)

@@ -40,14 +40,18 @@ _INPUTS = {
 }
 
 
-def document(found: Sequence[Corrections], text: str) -> schema.CorrectionSet:
-    """Return all corrections of all estimators. text: description of the whole."""
+def document(found: Sequence[Corrections], text: str, before: str = "") -> schema.CorrectionSet:
+    """Return all corrections of all estimators.
+
+    text: description of the whole; before: what every name begins with (see `apply.prefix`).
+    """
     corrections = []
     for one in found:
         corrections += [_xy(one, i, axis) for i, axis in enumerate("xy")]
         corrections.append(_response(one))
         corrections += [_plateau(one)] if None not in one.plateau.values() else []
         corrections += [_map(one.estimator, *item) for item in one.maps.items()]
+    corrections = [{**one, "name": f"{before}{one['name']}"} for one in corrections]
     return schema.CorrectionSet.model_validate(
         {"schema_version": 2, "description": text, "corrections": corrections}
     )
@@ -95,12 +99,17 @@ def _xy(one: Corrections, i: int, axis: str) -> Node:
     for dataset in DATASETS:
         numbers = _numbers(one.xy[dataset][i])
         data[dataset] = _category(
-            "systematic", {s: _reference(index.get(s, 0), *numbers) for s in SYSTEMATICS}
+            "systematic",
+            {
+                s: _binning("n_pv", [-FAR, FAR], [_reference(index.get(s, 0), *numbers)], 0.0)
+                for s in SYSTEMATICS
+            },
         )
     return _correction(
         f"{one.estimator}_xy_{axis}",
         f"Mean p{axis} of the pTmiss of {one.estimator} at this number of vertices, to be"
-        " subtracted from it. Outside the range of the fit: its value at the end.",
+        " subtracted from it. Outside the range of the fit: its value at the end; 0 where the"
+        " number is not finite.",
         ("dataset", "systematic", "n_pv"),
         "offset",
         formulas,

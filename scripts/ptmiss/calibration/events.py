@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,7 +26,6 @@ _IDENTITY = ("run", "lumi", "event")
 _NUMBERS = (
     "weight", "n_pv", "n_jets", "boson_px", "boson_py", "gen_met_px", "gen_met_py",
 )  # fmt: skip
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,8 @@ class Events:
     """Events with a boson. Shapes (n,); boson and unseen (2, n), met (estimators, 2, n); GeV.
 
     states: of the bootstrap; half: DERIVE or JUDGE; other: a second, independent coin; unseen:
-    what of the boson is invisible (the neutrino of W -> l nu, nothing of Z -> ll).
+    what of the boson is invisible (the neutrino of W -> l nu, nothing of Z -> ll). met may
+    hold numbers that are not finite: `finite` says where an estimator can be used.
     """
 
     states: np.ndarray
@@ -52,6 +51,10 @@ class Events:
     def size(self) -> int:
         """Return the number of events."""
         return int(self.weight.size)
+
+    def finite(self, e: int) -> np.ndarray:
+        """Return in which events estimator number `e` is a finite vector, bool, (n,)."""
+        return np.isfinite(self.met[e]).all(axis=0)
 
     def take(self, which: np.ndarray) -> Events:
         """Return the events that a mask or index array selects."""
@@ -108,30 +111,34 @@ def load(
 
     folds: those whose events may be used; None for all. Returns the events and the factor by which
     their weights must be multiplied to stand for all folds. Raises `UserError` for a file without a
-    needed column and for weights and numbers of vertices and jets that are not finite.
+    needed column and for weights and numbers of vertices and jets that are not finite. An estimator
+    that is not finite in an event keeps the event: the others may be.
     """
     names = [f"{name}_p{axis}" for name in estimators for axis in "xy"]
-    parts, weights, n_bad = [], [], 0
+    parts, weights = [_nothing(len(estimators))], [np.zeros(0)]
     not_finite = dict.fromkeys(("weight", "n_pv", "n_jets"), 0)
     for table in _batches(source.files, [*_IDENTITY, "fold", *_NUMBERS, *names]):
         events = _events(table, source, names, seed)
         for name in not_finite:
             not_finite[name] += np.count_nonzero(~np.isfinite(getattr(events, name)))
         usable = np.isfinite(events.boson).all(axis=0) & np.isfinite(events.unseen).all(axis=0)
-        bad = usable & ~np.isfinite(events.met).all(axis=(0, 1))
-        n_bad += np.count_nonzero(bad)
-        usable &= ~bad
         weights.append(events.weight[usable])
         if folds is not None:
             usable &= np.isin(table["fold"].to_numpy(), np.asarray(folds, dtype=np.uint8))
         parts.append(events.take(usable))
     _all_finite(not_finite, source)
-    if n_bad:
-        _LOG.warning("%s: %d events with an estimator that is not finite are left out",
-                     source.sample, n_bad)  # fmt: skip
     found = join(parts)
     total, used = np.concatenate(weights).sum(), found.weight.sum()
     return found, (float(total / used) if used > 0.0 else 1.0)
+
+
+def _nothing(n_estimators: int) -> Events:
+    """Return no events: what is found in files without any."""
+    none = np.zeros(0)
+    coin = none.astype(np.int8)
+    vector = np.zeros((2, 0))
+    met = np.zeros((n_estimators, 2, 0))
+    return Events(none.astype(np.uint64), coin, coin, none, none, none, vector, vector, met)
 
 
 def _batches(files: Sequence[str], columns: list[str]) -> Iterator[pa.Table]:
@@ -163,7 +170,7 @@ def _events(table: pa.Table, source: Source, names: Sequence[str], seed: int) ->
         n_jets=number["n_jets"],
         boson=np.stack([number["boson_px"], number["boson_py"]]),
         unseen=truth if source.boson_has_neutrino else np.zeros_like(truth),
-        met=np.array([number[name] for name in names]).reshape(-1, 2, table.num_rows),
+        met=np.array([number[name] for name in names]).reshape(len(names) // 2, 2, table.num_rows),
     )
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ptmiss.calibration.events import Events, join, load
+from ptmiss.calibration.verdict import Masked
 from ptmiss.errors import UserError
 from ptmiss.performance.stream import Source, sources
 from ptmiss.settings.calibration import CalibrationSettings
 from ptmiss.settings.folds import FoldSettings
+from ptmiss.settings.names import unknown
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,6 +39,16 @@ class Side:
         taken = [None if part is None else part.take(part.half == number) for part in parts]
         return Side(self.data_name, self.name, *taken)
 
+    def finite(self, e: int) -> Side:
+        """Return the events in which estimator number `e` is finite."""
+        parts = (self.data, self.simulation, self.background)
+        masks = [None if part is None else part.finite(e) for part in parts]
+        if all(mask is None or mask.all() for mask in masks):
+            return self
+        pairs = zip(parts, masks, strict=True)
+        taken = [None if part is None else part.take(mask) for part, mask in pairs]
+        return Side(self.data_name, self.name, *taken)
+
     def thinned(self, most: int) -> Side:
         """Return a random part of the events, the same share of each, at most about `most` of one.
 
@@ -55,7 +67,8 @@ class Side:
 class Inputs:
     """Everything a calibration reads.
 
-    simulated: what plays the part of data is simulated; control: where maps are only applied.
+    simulated: what plays the part of data is simulated; control: where maps are only applied;
+    masked: what was read with an estimator that is not finite.
     """
 
     training: str
@@ -63,6 +76,7 @@ class Inputs:
     estimators: tuple[str, ...]
     dilepton: Side
     control: tuple[Side, ...]
+    masked: tuple[Masked, ...] = ()
 
 
 def load_inputs(
@@ -89,8 +103,13 @@ def load_inputs(
             f"samples {data.sample} and {simulation.sample} have no estimator in common;"
             " evaluate both with the same evaluate.estimators"
         )
+    for name in settings.backgrounds:
+        if name not in found:
+            raise UserError(
+                f"{unknown('calibration.backgrounds', name, found)}; of these there are estimates"
+            )
     read = _Reader(estimators, folds, settings)
-    background = read.backgrounds([found[name] for name in settings.backgrounds if name in found])
+    background = read.backgrounds([found[name] for name in settings.backgrounds])
     events = read.data(data)
     if background is not None and not data.is_data and settings.mix_backgrounds:
         # one half is mixed in and the other subtracted, so that they fluctuate independently
@@ -99,13 +118,16 @@ def load_inputs(
     dilepton = Side(data.sample, simulation.sample, events, read.simulation(simulation), background)
     control = []
     for name, counterpart in sorted(settings.apply.items()):
-        if name not in found or counterpart not in found:
-            _LOG.info("%s and %s: not both among the samples, no closure there", name, counterpart)
-            continue
+        for one in (name, counterpart):
+            if one not in found:
+                raise UserError(
+                    f"{unknown('calibration.apply', one, found)}; of these there are estimates"
+                )
         pair = read.data(found[counterpart]), read.simulation(found[name])
         control.append(Side(counterpart, name, *pair, None))
     simulated = not data.is_data
-    return Inputs(simulation.training, simulated, estimators, dilepton, tuple(control))
+    masked = tuple(read.masked)
+    return Inputs(simulation.training, simulated, estimators, dilepton, tuple(control), masked)
 
 
 @dataclass(frozen=True)
@@ -113,14 +135,28 @@ class _Reader:
     estimators: tuple[str, ...]
     folds: FoldSettings
     settings: CalibrationSettings
+    masked: list[Masked] = field(default_factory=list)
 
     def data(self, source: Source) -> Events:
         """Return the events of data or pseudo-data: all folds, no network learns from them."""
-        events, _ = load(source, self.estimators, None, self.settings.seed)
+        events, _ = self._load(source, None)
         return _usable(events, source)
 
+    def _load(self, source: Source, folds: Sequence[int] | None) -> tuple[Events, float]:
+        """Read a sample, and count where an estimator is not finite."""
+        events, factor = load(source, self.estimators, folds, self.settings.seed)
+        for e, name in enumerate(self.estimators):
+            bad = events.size - int(np.count_nonzero(events.finite(e)))
+            if bad:
+                _LOG.warning("%s: %s is not finite in %d of %d events, which are left out of its"
+                             " calibration", source.sample, name, bad, events.size)  # fmt: skip
+                self.masked.append(
+                    Masked(estimator=name, sample=source.sample, events=bad, of=events.size)
+                )
+        return events, factor
+
     def simulation(self, source: Source) -> Events:
-        events, _ = load(source, self.estimators, self.folds.test, self.settings.seed)
+        events, _ = self._load(source, self.folds.test)
         return _usable(events, source)
 
     def backgrounds(self, found: Sequence[Source]) -> Events | None:
@@ -132,10 +168,10 @@ class _Reader:
                     f"{source.files[0]}: background {source.sample} has no {min(missing)}, which"
                     " data and simulation have; evaluate all with the same estimators"
                 )
-            events, factor = load(source, self.estimators, self.folds.test, self.settings.seed)
+            events, factor = self._load(source, self.folds.test)
             if events.size == 0:
-                _LOG.info("background %s: no event with a boson, nothing to subtract; give it the"
-                          " selection of the data sample", source.sample)  # fmt: skip
+                _LOG.warning("background %s: no event with a boson, nothing to subtract; give it"
+                             " the selection of the data sample", source.sample)  # fmt: skip
                 continue
             _positive(events, source)
             parts.append(events.scaled(factor * self.settings.luminosity))

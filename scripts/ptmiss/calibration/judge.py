@@ -10,8 +10,8 @@ from ptmiss.calibration import store
 from ptmiss.calibration.apply import read
 from ptmiss.calibration.closure import closure as judge
 from ptmiss.calibration.inputs import load_inputs
-from ptmiss.calibration.verdict import problem
-from ptmiss.io import atomic
+from ptmiss.calibration.verdict import problems
+from ptmiss.io import atomic, records
 from ptmiss.settings.calibration import CalibrationSettings
 from ptmiss.settings.folds import FoldSettings
 
@@ -31,7 +31,6 @@ def closure(
     found = load_inputs(estimates, folds, settings)
     stored, bins = store.read(fits)
     result = judge(found, read(corrections), stored, bins, settings)
-    for test in result["tests"]:
-        if not test["passed"]:
-            _LOG.warning("%s", problem(result["training"], test))
-    atomic.write_json(verdict, result)
+    for line in problems(result):
+        _LOG.warning("%s", line)
+    atomic.write_json(verdict, records.to_values(result))

@@ -8,6 +8,10 @@ import numpy as np
 from scipy import stats
 
 from ptmiss.calibration.merging import effective, merge
+from ptmiss.calibration.quantile import FAR
+
+_LEAST = 1e-9
+"""GeV: least error of a mean, that of a bin whose events are all alike."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Line:
         return self.coefficients.size - 1
 
     def __call__(self, n_pv: np.ndarray) -> np.ndarray:
-        """Return the value at n_pv, shape as given; NaN stays NaN."""
+        """Return the value at n_pv, shape as given; 0 where n_pv is not a finite number."""
         return self._powers(n_pv) @ self.coefficients
 
     def error(self, n_pv: np.ndarray) -> np.ndarray:
@@ -43,8 +47,10 @@ class Line:
         return float(self.coefficients[1]), float(np.sqrt(self.covariance[1, 1]))
 
     def _powers(self, n_pv: np.ndarray) -> np.ndarray:
-        n = np.clip(np.asarray(n_pv, dtype=np.float64), self.low, self.high)
-        return n[..., None] ** np.arange(self.coefficients.size)
+        n_pv = np.asarray(n_pv, dtype=np.float64)
+        known = np.abs(n_pv) < FAR
+        n = np.clip(np.where(known, n_pv, self.low), self.low, self.high)
+        return n[..., None] ** np.arange(self.coefficients.size) * known[..., None]
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,11 @@ def _mean(n_pv: np.ndarray, values: np.ndarray, weight: np.ndarray) -> tuple[flo
     total = weight.sum()
     mean = float((weight * values).sum() / total)
     # the scatter of the whole bin: of few events of very different weight each one's own is biased
-    variance = max(float((weight * (values - mean) ** 2).sum() / total), 0.0)
+    squares = (values - mean) ** 2
+    variance = float((weight * squares).sum() / total)
+    if variance <= 0.0:  # a few subtracted events far away outweigh it; an error of 0 would rule
+        size = np.abs(weight)
+        variance = float((size * squares).sum() / size.sum())
     n = effective(weight)
     return float((weight * n_pv).sum() / total), mean, float(np.sqrt(variance / max(n - 1.0, 1.0)))
 
@@ -89,7 +99,7 @@ def fit(found: Profile, order: int) -> Line:
     """Return the weighted least-squares polynomial through a profile."""
     order = min(order, found.mean.size - 1)
     powers = found.centre[:, None] ** np.arange(order + 1)
-    inverse = 1.0 / found.error**2
+    inverse = 1.0 / np.maximum(found.error, _LEAST) ** 2
     covariance = np.linalg.inv(powers.T @ (powers * inverse[:, None]))
     coefficients = covariance @ (powers.T @ (inverse * found.mean))
     if order == 0:  # a single bin has no slope

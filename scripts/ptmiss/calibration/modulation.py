@@ -11,6 +11,7 @@ from scipy import stats
 from ptmiss.calibration.lines import Line, fit, profile
 
 _STEP = 0.05
+_SMALLEST = 5e-324
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,11 @@ def slope(
 
 
 def sigmas(p_value: float) -> float:
-    """Return how many standard deviations of a Gaussian have this two-sided probability."""
-    return float(stats.norm.isf(p_value / 2.0))
+    """Return how many standard deviations of a Gaussian have this two-sided probability.
+
+    38 at most: a float holds no smaller probability, and records hold no infinity.
+    """
+    return float(stats.norm.isf(max(p_value / 2.0, _SMALLEST)))
 
 
 def two_sided(value: float, error: float) -> float:

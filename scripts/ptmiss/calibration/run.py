@@ -7,8 +7,8 @@ import os
 from collections.abc import Sequence
 
 from ptmiss.calibration import document, inputs, store, submission, tables
-from ptmiss.calibration.apply import Applied, read
-from ptmiss.calibration.derive import derive, make_bins, sample
+from ptmiss.calibration.apply import Applied, prefix, read
+from ptmiss.calibration.derive import check_finite, derive, make_bins, sample
 from ptmiss.calibration.events import DERIVE
 from ptmiss.io import atomic
 from ptmiss.settings.calibration import CalibrationSettings
@@ -41,6 +41,7 @@ def calibrate(
         "data": sample(half.data, half.background, settings.replicas),
         "simulation": sample(half.simulation, None, settings.replicas),
     }
+    check_finite(found.estimators, *samples.values(), settings)
     bins = make_bins(*samples.values(), settings)
     _LOG.info("bins of q_t for jets from %s: %s", list(bins.jet_edges), bins.ranges)
     made = [
@@ -48,9 +49,10 @@ def calibrate(
         for e, name in enumerate(found.estimators)
     ]
     store.write(fits, made, bins)
-    document.write(corrections, document.document(made, _about(found)))
+    before = prefix(found.training, settings)
+    document.write(corrections, document.document(made, _about(found, before), before))
     opened = read(corrections)
-    tools = [Applied(opened, name, e) for e, name in enumerate(found.estimators)]
+    tools = [Applied(opened, name, e, before) for e, name in enumerate(found.estimators)]
     rows = tables.rows(made, samples, tools, found, bins, settings)
     atomic.write_text(table, tables.to_csv(rows))
     submission.write(hepdata, rows, found.training, found.simulated)
@@ -60,15 +62,17 @@ def calibrate(
         histograms.write(root, rows, bins, found.training, found.simulated)
 
 
-def _about(found: inputs.Inputs) -> str:
+def _about(found: inputs.Inputs, before: str) -> str:
     """Return the description of a document: how its corrections are applied, and to what."""
+    name = f"{before}NAME"
     kind = "pseudo-data (parametric simulation)" if found.simulated else "data"
     return (
         f"Calibration of pTmiss, training {found.training}, derived from"
         f" {found.dilepton.data_name} ({kind}) and {found.dilepton.name}. In order: subtract"
-        " NAME_xy_x and NAME_xy_y from pTmiss, in data and simulation; in simulation replace"
-        " u_par - q_t and u_perp by NAME_u_par and NAME_u_perp; divide u_par by NAME_response of"
-        " data where a response of 1 is wanted, pTmiss by NAME_plateau where q_t is not known."
+        f" {name}_xy_x and {name}_xy_y from pTmiss, in data and simulation; in simulation replace"
+        f" u_par - q_t and u_perp by {name}_u_par and {name}_u_perp; divide u_par by"
+        f" {name}_response of data where a response of 1 is wanted, pTmiss by {name}_plateau where"
+        " q_t is not known."
         " u = -(visible boson + pTmiss), u_par along minus the boson. Systematics: stat,"
         " background, form of the distribution functions, jets (inclusive); down mirrors up for"
         " the last two."

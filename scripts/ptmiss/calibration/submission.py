@@ -35,6 +35,9 @@ _TITLES = {"u_par": "u_par - q_T", "qt": "q_T", "n_pv": "reconstructed vertices"
 _DIGITS = 17
 """The very numbers of the figures, not rounded ones."""
 
+_MISSING = "-"
+"""HEPData's own sign for a bin without a value."""
+
 NOTICE = "Parametric simulation and pseudo-data: no number here is a result of an experiment."
 
 
@@ -94,11 +97,15 @@ def _table(key: tuple[str, ...], rows: list[Row], simulated: bool) -> Table:
         numbers = [[float(text) if text else None for text in row[7:10]] for row in members]
         values = Variable(f"{words} {dataset}", is_independent=False, is_binned=False)
         values.digits = _DIGITS
-        values.values = [one[0] for one in numbers]
-        if all(None not in one for one in numbers):
+        values.values = [_MISSING if one[0] is None else one[0] for one in numbers]
+        known = [one for one in numbers if one[0] is not None]
+        if known and all(None not in one for one in known):
             bounds = Uncertainty("68 % interval", is_symmetric=False)
             bounds.digits = _DIGITS
-            bounds.values = [(low - value, high - value) for value, low, high in numbers]
+            bounds.values = [
+                (0.0, 0.0) if value is None else (low - value, high - value)
+                for value, low, high in numbers
+            ]
             values.add_uncertainty(bounds)
         table.add_variable(values)
     return table

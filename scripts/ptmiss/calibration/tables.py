@@ -54,19 +54,22 @@ def rows(
     user applies them; bins: of the maps. Distributions before and after are of the half that was
     not used for that.
     """
-    behind = _events_of_maps(samples, bins)
+    every = _events_of_maps(samples, bins)
     judged = inputs.dilepton.half(JUDGE)
     out: list[Row] = []
     for one, tool in zip(found, tools, strict=True):
-        out += _xy(one, tool.e, samples, settings)
-        out += _response(one, tool.e, samples, settings)
-        out += _plateau(one, samples, settings)
-        out += _maps(one, behind)
-        out += _phi(judged, tool)
+        own = {name: sample.only(tool.e) for name, sample in samples.items()}
+        whole = all(own[name].events.size == samples[name].events.size for name in samples)
+        out += _xy(one, own, settings)
+        out += _response(one, own, settings)
+        out += _plateau(one, own, settings)
+        out += _maps(one, every if whole else _events_of_maps(own, bins))
+        out += _phi(judged.finite(tool.e), tool)
         ranges = settings.closure.qt_ranges if one.estimator in settings.closure.estimators else ()
         for side in (judged, *inputs.control):
             here = [(0.0, math.inf), *(ranges if side is judged else ())]
-            out += _spectra(one, tool, side, here, "" if side is judged else side.name)
+            name = "" if side is judged else side.name
+            out += _spectra(one, tool, side.finite(tool.e), here, name)
     return out
 
 
@@ -102,12 +105,12 @@ def _text(number: float) -> str:
 
 
 def _xy(
-    one: Corrections, e: int, samples: dict[str, Sample], settings: CalibrationSettings
+    one: Corrections, samples: dict[str, Sample], settings: CalibrationSettings
 ) -> Iterator[Row]:
     for dataset in DATASETS:
         events = samples[dataset].events
         for i, axis in enumerate("xy"):
-            p = profile(events.n_pv, events.met[e, i], events.weight, settings.min_events)
+            p = profile(events.n_pv, events.met[0, i], events.weight, settings.min_events)
             line = one.xy[dataset][i]
             head = ("xy", one.estimator, dataset, "n_pv")
             yield from _rows(
@@ -120,12 +123,12 @@ def _xy(
 
 
 def _response(
-    one: Corrections, e: int, samples: dict[str, Sample], settings: CalibrationSettings
+    one: Corrections, samples: dict[str, Sample], settings: CalibrationSettings
 ) -> Iterator[Row]:
     edges = np.array(settings.qt_edges)
     for dataset in DATASETS:
         sample = samples[dataset]
-        events = corrected(sample, e, one.xy[dataset])
+        events = corrected(sample, 0, one.xy[dataset])
         u_par, _, q_t = events.recoil(events.met[0])
         number = np.searchsorted(edges, q_t, side="right") - 1
         bins = merge([(number, events.weight)], edges.size - 1, settings.min_events)
@@ -215,11 +218,14 @@ def _density(
     values: np.ndarray, weight: np.ndarray, edges: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the density of all events (those outside the edges count too), its error, and the
-    effective events of each bin.
+    effective events of each bin. NaN without events, or where subtracted ones outweigh the others.
     """
-    per_unit = 1.0 / (weight.sum() * np.diff(edges))
-    sums, squares = _sums(values, weight, edges)
+    total = weight.sum()
     n = _effective(values, weight, edges)
+    if not total > 0.0:
+        return np.full(n.size, np.nan), np.full(n.size, np.nan), n
+    per_unit = 1.0 / (total * np.diff(edges))
+    sums, squares = _sums(values, weight, edges)
     return sums * per_unit, np.sqrt(squares) * per_unit, n
 
 

@@ -129,7 +129,8 @@ def headline(
     resolutions of every estimator, their gains over the baselines, and the shares of the way to the
     limit. With a boson: sigma_par and sigma_perp for q_t within `headline_qt`, and in
     `gains_bincorr` the gains of those corrected in each bin of q_t; where there is true pTmiss:
-    sigma_xy of all events. `empty_bins`: those with too few effective events.
+    sigma_xy of all events, and where no plateau has events enough, sigma_xy_bincorr in its place.
+    `empty_bins`: those with too few effective events.
     """
     chosen, further = [], []
     if parts.has_boson:
@@ -138,7 +139,10 @@ def headline(
         further += [(f"{sigma}_bincorr", number) for sigma, _ in chosen]
     real_ptmiss = parts.has_truth and (parts.boson_has_neutrino or not parts.has_boson)
     if real_ptmiss:
-        chosen.append(("sigma_xy", parts.grid.find("all", -math.inf, math.inf)))
+        number = parts.grid.find("all", -math.inf, math.inf)
+        chosen.append(("sigma_xy", number))
+        if all(one.width("sigma_xy", number).values is None for one in measured):
+            further.append(("sigma_xy_bincorr", number))
     estimators = {}
     for e, (name, one) in enumerate(zip(parts.estimators, measured, strict=True)):
         main = one.main_response

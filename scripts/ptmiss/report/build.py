@@ -46,9 +46,10 @@ from ptmiss.settings.config import Config
 _LOG = logging.getLogger(__name__)
 
 _RESOLUTIONS = [
-    f"{quantity}{form}"
+    f"{quantity}{form}{correction}"
     for quantity in ("sigma_par", "sigma_perp", "sigma_xy", "sigma_met")
     for form in ("", "_rms")
+    for correction in ("", headlines.BINS)
 ]
 
 Paths = Sequence[str | os.PathLike[str]]
@@ -272,7 +273,10 @@ def _values(
     return {
         "title": config.report.title,
         "nature": notes.nature(list(kinds.values())),
-        "missing": notes.missing(found.frame, found.heads, found.books, found.times),
+        "missing": [
+            *notes.missing(found.frame, found.heads, found.books, found.times),
+            *notes.masked(result["closure"]),
+        ],
         "many_trainings": many,
         "verdicts": verdict_rows.verdicts(result),
         "tests": verdict_rows.tests(result),

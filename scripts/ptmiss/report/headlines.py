@@ -16,6 +16,12 @@ from ptmiss.io import manifest
 LIMIT = "oracle"
 """The estimator that knows pile-up."""
 
+BINS = "_bincorr"
+"""Suffix of a resolution that is corrected by the response of the events' own bins."""
+
+OF_PTMISS = ("sigma_xy", "sigma_met")
+"""Resolutions corrected by the response to true pTmiss where a sample has that."""
+
 _REMEDY = "delete it and its table and run the stage performance again"
 _BOUNDS = ("value", "low", "high")
 
@@ -65,7 +71,7 @@ def _check(sample: Headline) -> None:
         for name, bounds in values.items():
             if name == "response" or name.startswith("sigma"):
                 _check_bounds(bounds)
-    for gain in sample["gains"]:
+    for gain in (*sample["gains"], *sample.get("gains_bincorr", ())):
         for key in ("estimator", "over", "quantity", "axis", "bin_low", "bin_high"):
             gain[key]  # a missing key is what we look for
         _check_bounds(gain)
@@ -91,9 +97,36 @@ def quantities(sample: Headline) -> dict[str, dict[str, object]]:
     }
 
 
+def stands_in(sample: Headline, quantity: str) -> str:
+    """Return the resolution to show for one: itself, or corrected in the events' own bins.
+
+    Where the response plateau has too few events no estimator has the first, but some the second.
+    """
+    found, other = (
+        [
+            values[name]["value"]
+            for values in sample["estimators"].values()
+            if values.get(name) is not None
+        ]
+        for name in (quantity, f"{quantity}{BINS}")
+    )
+    empty = all(value is None for value in found)
+    return f"{quantity}{BINS}" if empty and any(one is not None for one in other) else quantity
+
+
+def on_plateau(sample: Headline, quantity: str) -> int:
+    """Return the events on the response plateau of a resolution, of the estimator with most."""
+    names = ("response_met", "response") if quantity in OF_PTMISS else ("response",)
+    found = [
+        next((values[name] for name in names if values.get(name) is not None), None)
+        for values in sample["estimators"].values()
+    ]
+    return max((int(one.get("n_events", 0)) for one in found if one is not None), default=0)
+
+
 def gain(sample: Headline, estimator: str, over: str, quantity: str) -> dict[str, object] | None:
     """Return value, low and high of one gain (1 - ratio), None where it is not in the file."""
-    for entry in sample["gains"]:
+    for entry in (*sample["gains"], *sample.get("gains_bincorr", ())):
         if (entry["estimator"], entry["over"], entry["quantity"]) == (estimator, over, quantity):
             return {key: entry[key] for key in _BOUNDS}
     return None

@@ -11,6 +11,7 @@ from ptmiss.report.headlines import Headline
 from ptmiss.report.ledgers import Ledger
 from ptmiss.report.plots import shared
 from ptmiss.report.stages import Stage
+from ptmiss.report.text import count
 
 
 def nature(kinds: Sequence[samples.Kind]) -> str:
@@ -60,6 +61,22 @@ def missing(
         lines.append(f"The event ledger does not add up for {', '.join(broken)}: events were lost.")
     if not times:
         lines.append("No benchmark files: run time and memory are not known.")
+    return lines
+
+
+def masked(closures: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """Say of each training which estimators were not finite in events of its calibration."""
+    lines = []
+    for training, one in closures.items():
+        found = [
+            f"{item['estimator']} in {count(item['events'])} of {count(item['of'])} events of"
+            f" {item['sample']}"
+            for item in one.get("masked", ())
+        ]
+        if found:
+            lines.append(
+                f"Calibration of {training}: not finite and left out are {', '.join(found)}."
+            )
     return lines
 
 

@@ -19,6 +19,9 @@ LEADING = ("calibrated", "deepmet", "puppi", "chs", "pf")
 COMPARED = ("pf", "puppi", "oracle")
 """Whose resolutions the first screen shows beside the leading estimator's."""
 
+MARK = "\u2020"
+"""Of numbers that are not corrected on the response plateau as the others are."""
+
 MOST_INPUTS = 200
 """Input files listed by name on the page; summary.json has all of them."""
 
@@ -173,6 +176,8 @@ def _sample_rows(
     kinds: Mapping[str, Kind],
 ) -> list[dict[str, object]]:
     names = list(looks(sample["estimators"]))
+    without = sample.get("without_plateau", {}).get(quantity)
+    mark = MARK if without and without["instead"] else ""
     leader = next((name for name in LEADING if name in names), None)
     rows = []
     for name, look in looks(names).items():
@@ -182,7 +187,8 @@ def _sample_rows(
             continue
         response = estimator["plateau_response"]
         gains = values["gain_over"]
-        way = _points(values["way_to_oracle"]) if name != "puppi" else DASH
+        covered = values["way_to_oracle"] if name != "puppi" else None
+        way = f"{_points(covered)}{'' if covered is None else mark}"
         label = kinds[sample["sample"]].label
         if sample["variation"] != "nominal":
             label += f" ({sample['variation']})"
@@ -197,12 +203,13 @@ def _sample_rows(
                 "estimator": look.label,
                 "leads": name == leader,
                 "network": name == leader and leader in ("deepmet", "calibrated"),
-                "others": {other: _value(sample, other, quantity) for other in COMPARED},
+                "others": {other: _value(sample, other, quantity, mark) for other in COMPARED},
                 "first": False,
-                "value": number(values["value"]),
-                "rms": number(values["rms"]),
-                "over_pf": _gain(gains.get("pf")),
-                "over_puppi": _gain(gains.get("puppi")),
+                "why": _why(without),
+                "value": _marked_number(values["value"], mark),
+                "rms": _marked_number(values["rms"], mark),
+                "over_pf": _gain(gains.get("pf"), mark),
+                "over_puppi": _gain(gains.get("puppi"), mark),
                 "response": number(response["value"]) if response else DASH,
                 "plateau": {
                     "text": number(response["value"]) if response else DASH,
@@ -220,18 +227,35 @@ def _sample_rows(
     return rows
 
 
-def _value(sample: Mapping[str, object], name: str, quantity: str) -> str:
+def _why(without: Mapping[str, object] | None) -> str:
+    """Say why a row has no resolution corrected on the plateau; nothing where it has one."""
+    if without is None:
+        return ""
+    n = without["events_on_plateau"]
+    said = f"only {count(n)} event{'' if n == 1 else 's'}" if n else "no event"
+    said = f"{said} on the response plateau"
+    if without["instead"]:
+        return f"{MARK} {said}: corrected by the response of the events\u2019 own bins"
+    return f"{said}, too few in other bins too: no corrected resolution"
+
+
+def _marked_number(value: float | None, mark: str) -> str:
+    return number(value) if value is None else f"{number(value)}{mark}"
+
+
+def _value(sample: Mapping[str, object], name: str, quantity: str, mark: str) -> str:
     values = sample["estimators"].get(name, {}).get("resolution", {}).get(quantity)
-    return number(None if values is None else values["value"])
+    return _marked_number(None if values is None else values["value"], mark)
 
 
-def _gain(gain: Mapping[str, object] | None) -> dict[str, object]:
+def _gain(gain: Mapping[str, object] | None, mark: str = "") -> dict[str, object]:
     if gain is None or gain["value"] is None:
         return {"text": DASH, "interval": ""}
     interval = ""
     if gain["low"] is not None and gain["high"] is not None:
         interval = f"[{_points(gain['low'])}, {_points(gain['high'])}]"
-    return {"text": _points(gain["value"]), "interval": interval, "number": gain["value"]}
+    text = f"{_points(gain['value'])}{mark}"
+    return {"text": text, "interval": interval, "number": gain["value"]}
 
 
 def _points(value: float | None) -> str:

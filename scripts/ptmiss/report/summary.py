@@ -79,20 +79,22 @@ def _sample(training: str, sample: Headline, numbers: Mapping[Key, float]) -> di
     for name, values in sorted(sample["estimators"].items()):
         resolutions = {}
         for quantity, place in where.items():
-            bounds = values.get(quantity)
+            shown = heads.stands_in(sample, quantity)
+            bounds = values.get(shown)
             if bounds is None:
                 continue
-            rms = numbers.get(heads.key_of(training, sample, name, f"{quantity}_rms", place))
+            form = f"{quantity}_rms{shown.removeprefix(quantity)}"
+            rms = numbers.get(heads.key_of(training, sample, name, form, place))
             resolutions[quantity] = {
                 **_bounds(bounds),
                 "rms": rms,
                 "gain_over": {
                     over: gain
                     for over in ("pf", "puppi")
-                    if (gain := heads.gain(sample, name, over, quantity)) is not None
+                    if (gain := heads.gain(sample, name, over, shown)) is not None
                 },
-                "way_to_oracle": heads.way_to_limit(sample, name, quantity),
-                "way_to_oracle_bounds": heads.way_bounds(sample, name, quantity),
+                "way_to_oracle": heads.way_to_limit(sample, name, shown),
+                "way_to_oracle_bounds": heads.way_bounds(sample, name, shown),
             }
         response = values.get("response")
         estimators[name] = {
@@ -107,7 +109,23 @@ def _sample(training: str, sample: Headline, numbers: Mapping[Key, float]) -> di
         "n_events": sample["n_events"],
         "measured_in": where,
         "estimators": estimators,
+        **_without_plateau(sample, where),
     }
+
+
+def _without_plateau(sample: Headline, where: Iterable[str]) -> dict[str, object]:
+    """Return for each resolution that no estimator has for lack of events on the plateau: their
+    number, and what stands in its place, None for nothing; nothing where there is no such one."""
+    found = {}
+    for quantity in where:
+        values = [one[quantity] for one in sample["estimators"].values() if one.get(quantity)]
+        if values and all(one["value"] is None for one in values):
+            shown = heads.stands_in(sample, quantity)
+            found[quantity] = {
+                "events_on_plateau": heads.on_plateau(sample, quantity),
+                "instead": None if shown == quantity else shown,
+            }
+    return {"without_plateau": found} if found else {}
 
 
 def _bounds(values: Mapping[str, object]) -> dict[str, object]:

@@ -35,7 +35,8 @@ def gates(paths: Paths) -> dict[str, dict[str, object]]:
 
 
 def closures(paths: Paths) -> dict[str, dict[str, object]]:
-    """Return training -> what its closure.json says: passed, tests and undecided ones."""
+    """Return training -> what its closure.json says: passed, tests and undecided ones, and where
+    estimators were masked, how often."""
     found = {}
     for path in sorted(map(Path, paths)):
         value = _load(path, "closure", ("passed", "tests"))
@@ -43,6 +44,7 @@ def closures(paths: Paths) -> dict[str, dict[str, object]]:
             "passed": bool(value["passed"]),
             "tests": list(value["tests"]),
             "undecided": list(value.get("undecided", ())),
+            **{key: list(value[key]) for key in ("masked",) if key in value},
         }
     return found
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from ptmiss.settings.base import Section
+from ptmiss.settings.names import each_once
 from ptmiss.settings.performance import Edges, Range
 from ptmiss.settings.samples import Name
 
@@ -18,7 +19,9 @@ class ClosureSettings(Section):
     """What the corrections must do on the half of the events they were not derived from."""
 
     estimators: Annotated[
-        tuple[str, ...], Field(description="whose failures count; the others are only shown")
+        tuple[str, ...],
+        AfterValidator(each_once),
+        Field(min_length=1, description="whose failures count; the others are only shown"),
     ]
     p_value: Annotated[Share, Field(description="least p-value, of all tests of a kind together")]
     slope_sigmas: Annotated[
@@ -43,7 +46,9 @@ class CalibrationSettings(Section):
 
     data: Annotated[Name, Field(description="sample that the simulation is corrected to")]
     simulation: Annotated[Name, Field(description="sample that is corrected")]
-    backgrounds: Annotated[tuple[Name, ...], Field(description="subtracted from data")]
+    backgrounds: Annotated[
+        tuple[Name, ...], AfterValidator(each_once), Field(description="subtracted from data")
+    ]
     apply: Annotated[
         dict[Name, Name],
         Field(description="sample -> its counterpart in data, where the maps are only applied"),
@@ -76,6 +81,10 @@ class CalibrationSettings(Section):
     ]
     plateau_low: Annotated[float, Field(ge=0, description="plateau response from this qT, GeV")]
     plateau_high: Annotated[float, Field(gt=0, description="plateau response up to this qT, GeV")]
+    names: Annotated[
+        Literal["estimator", "training"],
+        Field(description="of corrections: ESTIMATOR_xy_x, or TRAINING.ESTIMATOR_xy_x"),
+    ]
     closure: ClosureSettings
     require_closure: Annotated[
         bool, Field(description="false: a failed closure is a warning, not the end of the run")
@@ -96,4 +105,13 @@ class CalibrationSettings(Section):
             raise ValueError("plateau_low must be below plateau_high")
         if self.data == self.simulation:
             raise ValueError(f"data and simulation are both {self.data!r}; they must differ")
+        for role in ("data", "simulation"):
+            if getattr(self, role) in self.backgrounds:
+                raise ValueError(
+                    f"backgrounds has {getattr(self, role)!r}, which is the {role}; a sample has"
+                    " one part"
+                )
+        for name, counterpart in self.apply.items():
+            if name == counterpart:
+                raise ValueError(f"apply compares {name!r} with itself; name its counterpart")
         return self

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from ptmiss.settings import crosscheck
 from ptmiss.settings.base import Section, from_mapping
 from ptmiss.settings.calibration import CalibrationSettings
 from ptmiss.settings.evaluate import EvaluateSettings
@@ -14,6 +15,7 @@ from ptmiss.settings.export import ExportSettings
 from ptmiss.settings.folds import FoldSettings
 from ptmiss.settings.gate import GateSettings
 from ptmiss.settings.interpret import InterpretSettings
+from ptmiss.settings.names import unknown
 from ptmiss.settings.performance import PerformanceSettings
 from ptmiss.settings.preprocess import PreprocessSettings
 from ptmiss.settings.report import ReportSettings
@@ -52,8 +54,6 @@ class Config(Section):
             _known(f"samples.{name}.selection", sample.selection, self.skim.selections)
             if isinstance(sample, SimulatedSample):
                 _known(f"samples.{name}.setting", sample.setting, self.simulate.settings)
-        for name in self.interpret.samples:
-            _known("interpret.samples", name, self.samples)
         return self
 
     @model_validator(mode="after")
@@ -98,11 +98,18 @@ class Config(Section):
                 )
 
 
-def _known(key: str, value: str, allowed: Mapping[str, object]) -> None:
+def _known(key: str, value: str, allowed: Iterable[str]) -> None:
     if value not in allowed:
-        raise ValueError(f"{key} is {value!r}, allowed: {', '.join(sorted(allowed))}")
+        raise ValueError(unknown(key, value, allowed))
 
 
-def load(values: Mapping[str, object]) -> Config:
-    """Check the values of a configuration file; raises `UserError` in one line."""
-    return from_mapping(Config, dict(values), "")
+def load(values: Mapping[str, object], own: Mapping[str, object] | None = None) -> Config:
+    """Check the values of a configuration file; raises `UserError` in one line.
+
+    own: those that the user wrote; None for all. A name that stands there must exist. Lists of
+    config.yaml name its own samples, trainings and estimators, which an own configuration may have
+    replaced: what does not exist is left out of the calibration then.
+    """
+    config = from_mapping(Config, dict(values), "")
+    crosscheck.names_exist(config, values if own is None else own)
+    return crosscheck.reduced(config)

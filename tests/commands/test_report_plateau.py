@@ -1,0 +1,107 @@
+"""Few events on the response plateau: the first screen says so and shows what it can."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import performance_toys as toys
+import report_toys
+from ptmiss.performance.run import Outputs, performance
+from ptmiss.report import build
+from ptmiss.report.text import number
+from ptmiss.settings.base import from_mapping
+from ptmiss.settings.config import load
+from ptmiss.settings.folds import FoldSettings
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "resources/report"
+FOLDS = {"train": [0, 1, 2, 3, 4], "validation": [5], "test": [6, 7, 8, 9]}
+LABELS = {"z": "Z, soft", "hh": "HH, soft", "few": "hardly any", "good": "Z, all"}
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    """Page and summary of toys without boson above 140 GeV, or true pTmiss above 50 GeV."""
+    folder = tmp_path_factory.mktemp("plateau")
+    columns = {
+        "z": toys.toy(4000, 1), "hh": toys.toy(4000, 2, "none"), "few": toys.toy(60, 3),
+        "good": toys.toy(4000, 4),
+    }  # fmt: skip
+    files = []
+    for name, its in columns.items():
+        most = {"z": 140.0, "hh": 50.0, "few": 60.0}.get(name, np.inf)
+        true = "gen_met" if name == "hh" else "boson"
+        soft = np.hypot(its[f"{true}_px"], its[f"{true}_py"]) < most
+        files.append(
+            toys.write(folder / f"{name}.parquet", toys.select(its, soft), sample=name,
+                       label=LABELS[name], selection="none" if name == "hh" else "zmumu")
+        )  # fmt: skip
+    names = ("table", "gains", "spectra", "roc", "slices", "headline")
+    outputs = Outputs(*(folder / f"classical.{name}" for name in names))
+    outputs = Outputs(folder / "classical.csv", outputs.gains, outputs.spectra, outputs.roc,
+                      outputs.slices, folder / "classical.headline.json")  # fmt: skip
+    chosen = toys.settings(replicas=60, slices={})
+    performance(files, from_mapping(FoldSettings, FOLDS, "folds"), chosen, outputs)
+    inputs = build.Inputs(
+        tables=[outputs.table], headlines=[outputs.headline], ledgers=[], benchmarks=[]
+    )
+    config = load(report_toys.config(LABELS, dpi=50), {})
+    out = folder / "report.html", folder / "summary.json"
+    build.build(inputs, config, "", TEMPLATES, *out, threads=2)
+    page, summary = out[0].read_text(encoding="utf-8"), json.loads(out[1].read_text())
+    samples = {one["sample"]: one for one in summary["trainings"]["classical"]}
+    return page, samples, json.loads(Path(outputs.headline).read_text())
+
+
+def screen(page, sample):
+    """Return the rows of a sample on the first screen, as text without tags."""
+    table = page.partition('<table id="gains-classical"')[2].partition("</table>")[0]
+    found = [one for one in table.split("<tr ")[1:] if f'data-sample="{sample}"' in one]
+    return [" ".join(re.sub("<[^>]*>", " ", row).split()) for row in found]
+
+
+@pytest.mark.parametrize(("sample", "n_rows"), [("z", 2), ("hh", 1)])
+def test_another_correction_stands_in_and_is_marked(shown, sample, n_rows):
+    page, samples, _ = shown
+    rows = screen(page, sample)
+    assert len(rows) == n_rows
+    for row, (quantity, said) in zip(rows, samples[sample]["without_plateau"].items(), strict=True):
+        why = "† no event on the response plateau: corrected by the response of the"
+        assert why in row
+        assert said == {"events_on_plateau": 0, "instead": f"{quantity}_bincorr"}
+        values = {
+            name: one["resolution"][quantity] for name, one in samples[sample]["estimators"].items()
+        }
+        for name in ("pf", "puppi", "oracle"):
+            assert 1.0 < values[name]["value"] < 60.0
+            assert values[name]["rms"] > 1.0
+            assert f"{number(values[name]['value'])}†" in row
+        gain = values["puppi"]["gain_over"]["pf"]
+        ratio = values["puppi"]["value"] / values["pf"]["value"]
+        assert gain["value"] == pytest.approx(1.0 - ratio)
+        assert gain["low"] < gain["value"] < gain["high"]
+        assert f"{100 * gain['value']:.1f}†" in row
+
+
+def test_where_nothing_can_stand_in_the_row_says_why(shown):
+    page, samples, _ = shown
+    said = "no event on the response plateau, too few in other bins too: no corrected resolution"
+    rows = screen(page, "few")
+    assert len(rows) == 2
+    assert all(said in row and "†" not in row for row in rows)
+    assert {one["instead"] for one in samples["few"]["without_plateau"].values()} == {None}
+
+
+def test_a_sample_with_a_plateau_is_as_it_was(shown):
+    page, samples, headline = shown
+    assert all("plateau" not in row and "†" not in row for row in screen(page, "good"))
+    assert "without_plateau" not in samples["good"]
+    found = {one["sample"]: one for one in headline["samples"]}
+    assert "sigma_xy_bincorr" in found["hh"]["estimators"]["pf"]
+    assert {one["quantity"] for one in found["good"]["gains_bincorr"]} == {
+        "sigma_par_bincorr", "sigma_perp_bincorr",
+    }  # fmt: skip

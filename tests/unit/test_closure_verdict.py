@@ -1,0 +1,103 @@
+"""Records of closure: what counts as passed, and what is no record at all."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import calibration_toys as toys
+from ptmiss.calibration.modulation import sigmas
+from ptmiss.calibration.verdict import Verdict, confirm, problems
+from ptmiss.errors import UserError
+from ptmiss.io import records
+from ptmiss.settings.base import to_json
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+def record(**changes):
+    """The record of a passed closure, with changes."""
+    test = {"name": "phi_flat", "estimator": "pf", "sample": "data", "region": "all",
+            "what": "p-value of phi(pTmiss) being flat", "value": 0.3, "alone": 0.1, "limit": 0.01,
+            "bound": "least", "before": 0.001, "passed": True}  # fmt: skip
+    tests = [{**test, **changes.pop("test", {})}]
+    good = {"gate": "closure", "training": "mine", "passed": True, "tests": tests,
+            "undecided": [], "others": []}  # fmt: skip
+    return {**good, **changes}
+
+
+def without(key):
+    return {name: value for name, value in record().items() if name != key}
+
+
+def confirmed(folder, *values, require=True):
+    """Run the command confirm on these records; return what it writes."""
+    paths = []
+    for number, value in enumerate(values):
+        paths.append(folder / f"{number}.closure.json")
+        paths[-1].write_text(json.dumps(value))
+    spec = importlib.util.spec_from_file_location("command_confirm", SCRIPTS / "confirm.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    out = folder / "confirmed.json"
+    chosen = to_json(toys.settings(require_closure=require))
+    module.main(["--verdicts", *map(str, paths), "--settings", chosen, "--confirmed", str(out)])
+    return json.loads(out.read_text())
+
+
+def test_a_confirmed_record_is_passed_on_as_it_is(tmp_path):
+    masked = [{"estimator": "pf", "sample": "data", "events": 3, "of": 900}]
+    other = record(training="other", masked=masked)
+    assert confirmed(tmp_path, record(), other) == [record(), other]
+
+
+def test_a_closure_without_tests_is_no_pass(tmp_path):
+    empty = record(tests=[], passed=False)
+    with pytest.raises(UserError, match=r"training mine: no test counts, .*require_closure: false"):
+        confirmed(tmp_path, empty)
+    assert confirmed(tmp_path, empty, require=False) == [empty]
+    one = records.check(Verdict, empty, "c.json", "closure")
+    assert problems(one) == confirm([one], require=False)
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ({"passed": True}, "gate: Field required"),
+        (record(passed="false"), "passed: Input should be a valid boolean"),
+        (record(passed=1), "passed: Input should be a valid boolean"),
+        (record(tests=[]), "passed is True, which its 0 tests do not say"),
+        (record(test={"passed": "false"}), "tests.0.passed: Input should be a valid boolean"),
+        (record(test={"value": 0.001}), "passed is True, which value and limit do not say"),
+        (record(test={"bound": "most"}), "passed is True, which value and limit do not say"),
+        (record(test={"value": 0.001, "passed": False}), "which its 1 tests do not say"),
+        (record(passed=False), "passed is False, which its 1 tests do not say"),
+        (record(test={"bound": "above"}), "bound: Input should be 'least' or 'most'"),
+        (record(gate="quality"), "gate: Input should be 'closure'"),
+        (record(required=False), "required: Extra inputs are not permitted"),
+        (without("undecided"), "undecided: Field required"),
+        (without("training"), "training: Field required"),
+        (record(test={"value": float("nan")}), "value: Input should be a finite number"),
+        (None, "the whole: "),
+    ],
+)  # fmt: skip
+def test_a_record_that_is_no_verdict_is_not_confirmed(tmp_path, value, says):
+    with pytest.raises(UserError, match=re.escape(says)) as caught:
+        confirmed(tmp_path, value)
+    assert "0.closure.json: not what the stage closure writes" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "confirmed.json").exists()
+
+
+def test_a_training_is_confirmed_once(tmp_path):
+    with pytest.raises(UserError, match="a second record of training 'mine'"):
+        confirmed(tmp_path, record(), record())
+
+
+def test_no_probability_is_so_small_that_a_record_cannot_hold_its_size():
+    assert 38.0 < sigmas(0.0) < 39.0
+    assert sigmas(0.0) >= sigmas(1e-300)
