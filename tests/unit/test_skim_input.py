@@ -213,13 +213,13 @@ def test_number_of_candidates(tmp_path, n):
     np.testing.assert_array_equal(np.sort(kept[1].to_numpy())[::-1], hardest)
 
 
-def test_duplicates_in_and_between_files(tmp_path):
+def test_duplicates_of_recorded_events_in_and_between_files(tmp_path):
     def repeat(branches):
         branches["event"] = np.array([5, 6, 5, 7, 8, 9, 10, 11, 12, 13, 14, 5], dtype=np.uint64)
         branches["luminosityBlock"] = np.ones(12, dtype=np.uint32)
 
     a, b = written(tmp_path / "a.root", repeat), written(tmp_path / "b.root", repeat)
-    table, ledger = skim([a, b], tmp_path, {"chunk_events": 2})
+    table, ledger = skim([a, b], tmp_path, {"chunk_events": 2}, is_data=True)
     assert sorted(table["event"].to_pylist()) == list(range(5, 15))
     assert ledger.rejected == {"duplicate of run, lumi and event": 14}
     assert ledger.events_in == 24

@@ -19,6 +19,7 @@ class Ledger:
     Events: in = kept + rejected, exactly. Sums of weights: the same to rounding; an event without
     a usable weight counts as 0 there. Candidates, of kept events only (those of others are not
     read): in = kept + dropped; `repaired` and `derived` are among the kept or dropped ones.
+    renumbered: events whose luminosity block became a hash, because their number was not unique.
     """
 
     sample: str
@@ -40,6 +41,7 @@ class Ledger:
     repaired: Counter[str] = field(default_factory=Counter)
     derived: Counter[str] = field(default_factory=Counter)
     not_finite: Counter[str] = field(default_factory=Counter)
+    renumbered: Counter[str] = field(default_factory=Counter)
 
     def add_input(self, name: str, sha256: str | None, events: int) -> None:
         """Note an input: its name without folders, its hash (None if remote), its events."""
@@ -123,6 +125,7 @@ class Ledger:
                 "derived": dict(self.derived),
             },
             "stored_mets_not_finite": dict(self.not_finite),
+            **({"renumbered": dict(self.renumbered)} if self.renumbered else {}),
         }
 
     def write(self, path: str) -> None:

@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from ptmiss.columns import skim_schema
 from ptmiss.errors import UserError
-from ptmiss.folds import event_hash
 from ptmiss.inputs import is_remote
 from ptmiss.io import parquet
 from ptmiss.io.ledger import Ledger
@@ -29,6 +28,7 @@ from ptmiss.settings.samples import FileSample, SimulatedSample
 from ptmiss.settings.skim import SkimSettings
 from ptmiss.skim import derive, repair
 from ptmiss.skim.gates import check_units
+from ptmiss.skim.identity import Identities
 from ptmiss.skim.select import clean_leptons, select
 from ptmiss.skim.table import to_table
 
@@ -42,27 +42,6 @@ COMMON_REASONS = (
     "generator weight not finite",
     "generator MET not finite",
 )
-
-
-class Seen:
-    """Identities of the events so far: 8 bytes an event, the hash that also gives the fold."""
-
-    def __init__(self) -> None:
-        self._hashes = np.zeros(0, dtype=np.uint64)
-
-    def duplicates(self, events: EventBatch) -> np.ndarray:
-        """Return which events were seen before, here or in an earlier batch, and remember all."""
-        own = event_hash(events.run, events.lumi, events.event)
-        _, first = np.unique(own, return_index=True)
-        again = np.ones(len(own), dtype=bool)
-        again[first] = False
-        if len(self._hashes):
-            at = np.searchsorted(self._hashes, own)
-            again |= self._hashes[np.minimum(at, len(self._hashes) - 1)] == own
-        # both parts are sorted runs, which this kind of sort merges in linear time
-        joined = np.concatenate([self._hashes, np.sort(own[~again])])
-        self._hashes = np.sort(joined, kind="stable")
-        return again
 
 
 @dataclass
@@ -87,7 +66,8 @@ class Skim:
         self.remote = Remote(
             self.settings.remote_attempts, self.settings.remote_wait, self.settings.remote_timeout
         )
-        self.seen = Seen()
+        recorded = self.is_data and self.spec.source != "delphes"
+        self.identities = Identities(by_content=not recorded and self.spec.source != "simulated")
         self.ledger = Ledger(
             sample=self.sample,
             part=self.part,
@@ -162,6 +142,7 @@ class Skim:
                         "of other origin needs source: pfnano"
                     )
                 schema = self._schema(reader.has_truth)
+                self.identities.open(reader, self.settings.chunk_events)
                 pieces = reader.chunks(self.settings.chunk_events)
                 said = progress(pieces, base_name(address), reader.n_events, _length)
                 for start, stop in said:
@@ -186,9 +167,10 @@ class Skim:
 
     def _batch(self, reader: Reader, start: int, stop: int, schema: pa.Schema) -> pa.Table:
         """Select first, on event columns alone; read the candidates of what is left."""
-        events = reader.events(start, stop)
+        events, again, renumbered = self.identities.judge(reader.events(start, stop))
+        self.ledger.renumbered.update(renumbered)
         weight = self._weight(events)
-        keep = self._judge(events, weight, reader.address)
+        keep = self._judge(events, weight, again, reader.address)
         candidates = reader.candidates(start, stop, keep)
         events, weight = events.take(keep), weight[keep]
         selected = select(events, self.selection, reader.address)
@@ -218,7 +200,9 @@ class Skim:
             weight = weight * (self.spec.cross_section / self.spec.sum_of_weights)
         return weight
 
-    def _judge(self, events: EventBatch, weight: np.ndarray, address: str) -> np.ndarray:
+    def _judge(
+        self, events: EventBatch, weight: np.ndarray, again: np.ndarray, address: str
+    ) -> np.ndarray:
         """Return which events are kept and enter all into the ledger."""
         selected = select(events, self.selection, address)
         reasons = (*COMMON_REASONS, *selected.reasons)
@@ -227,7 +211,7 @@ class Skim:
             bad_met = ~(np.isfinite(events.gen_met.px) & np.isfinite(events.gen_met.py))
             reason[bad_met] = 2
         reason[~np.isfinite(weight)] = 1
-        reason[self.seen.duplicates(events)] = 0
+        reason[again] = 0
         self.ledger.add_events(weight, reason, reasons)
         return reason < 0
 
