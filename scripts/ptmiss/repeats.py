@@ -18,7 +18,7 @@ import pyarrow as pa
 from ptmiss.columns import STORED_METS
 from ptmiss.folds import event_hash
 from ptmiss.io import parquet
-from ptmiss.skim.identity import Seen, hashed
+from ptmiss.seen import Seen, hashed
 
 IDENTITY = ("run", "lumi", "event")
 CONTENT = (

@@ -11,6 +11,13 @@ import numpy as np
 
 from ptmiss.io.atomic import write_json
 
+COMMON_REASONS = (
+    "duplicate of run, lumi and event",
+    "generator weight not finite",
+    "generator MET not finite",
+)
+"""Why an event is lost whatever the selection."""
+
 
 @dataclass
 class Ledger:

@@ -15,7 +15,7 @@ from ptmiss.columns import skim_schema
 from ptmiss.errors import UserError
 from ptmiss.inputs import is_remote
 from ptmiss.io import parquet
-from ptmiss.io.ledger import Ledger
+from ptmiss.io.ledger import COMMON_REASONS, Ledger
 from ptmiss.io.manifest import base_name, sha256_of
 from ptmiss.pinned import pinned
 from ptmiss.progress import progress
@@ -34,14 +34,11 @@ from ptmiss.skim.table import to_table
 
 LOG = logging.getLogger(__name__)
 
+MOST_OF_SUM = 10.0
+"""Share of a sample's sum of weights in one part: above 1 only by negative weights elsewhere."""
+
 _TRUTH = {"simulated": "PFCands_truth", "pfnano": "PFCands_truth", "delphes": "HardEnergyFraction"}
 """What holds the truth of the candidates in each format."""
-
-COMMON_REASONS = (
-    "duplicate of run, lumi and event",
-    "generator weight not finite",
-    "generator MET not finite",
-)
 
 
 @dataclass
@@ -62,6 +59,7 @@ class Skim:
             )
         self.selection = self.settings.selections[self.spec.selection]
         self.is_data = isinstance(self.spec, FileSample) and self.spec.is_data
+        self.typical_weight = 0.0
         self.energy_of: dict[float | None, str] = {}
         self.remote = Remote(
             self.settings.remote_attempts, self.settings.remote_wait, self.settings.remote_timeout
@@ -93,6 +91,7 @@ class Skim:
         with parquet.writing(events_path, schema) as writer:
             for group in regrouped(tables, self.settings.rows_per_group):
                 writer.write_table(group, row_group_size=group.num_rows)
+            self._check_sum_of_weights()
         self.ledger.write(ledger_path)
         return self.ledger
 
@@ -165,11 +164,33 @@ class Skim:
                 "of one sample must agree, make two samples of them"
             )
 
+    def _check_sum_of_weights(self) -> None:
+        """Refuse a sum of weights that is far below what is seen of it here: it is of all events.
+
+        A sum that is far above is possible, the files may be a few of many. So that one event of
+        absurd weight is not taken for it, the medians of batches must say the same.
+        """
+        spec = self.spec
+        if not isinstance(spec, FileSample) or self.is_data or spec.sum_of_weights == 1.0:
+            return
+        share = self.ledger.weight_in / spec.cross_section
+        if min(share, self.typical_weight / spec.cross_section) <= MOST_OF_SUM:
+            return
+        n = self.ledger.events_in
+        raise UserError(
+            f"samples.{self.sample}.sum_of_weights is {spec.sum_of_weights:g}, but the generator "
+            f"weights of the {n} events of part {self.part} alone add up to "
+            f"{share * spec.sum_of_weights:g} (mean {share * spec.sum_of_weights / n:g}); give the "
+            "sum of the weights of all generated events, not their number"
+        )
+
     def _batch(self, reader: Reader, start: int, stop: int, schema: pa.Schema) -> pa.Table:
         """Select first, on event columns alone; read the candidates of what is left."""
         events, again, renumbered = self.identities.judge(reader.events(start, stop))
         self.ledger.renumbered.update(renumbered)
         weight = self._weight(events)
+        size = np.abs(weight[np.isfinite(weight)])
+        self.typical_weight += len(size) * float(np.median(size)) if len(size) else 0.0
         keep = self._judge(events, weight, again, reader.address)
         candidates = reader.candidates(start, stop, keep)
         events, weight = events.take(keep), weight[keep]
