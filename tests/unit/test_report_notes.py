@@ -31,7 +31,7 @@ def config(trainings=False, external=None, **folds):
 @pytest.mark.parametrize(
     ("rejected", "says"),
     [
-        ({AGAIN: 300}, [f"dy: 300 of 400 (75 %) events of the input are left out: {AGAIN}."]),
+        ({AGAIN: 300}, [f"dy: 300 of 400 events (75 %) of the input are left out: {AGAIN}."]),
         ({AGAIN: 4, COMMON_REASONS[1]: 4}, []),
         ({"no two muons": 399}, []),
     ],
@@ -43,7 +43,7 @@ def test_losses_above_one_per_cent_are_named(rejected, says):
 def test_events_of_several_parts_are_named_once():
     head = {"sample": "dy", "n_events": 100, "repeated": 300}
     (line,) = notes.losses([book()], {"a": [head], "b": [head]})
-    assert line == "dy: 300 of 400 (75 %) events are in several parts; each counts once."
+    assert line == "dy: 300 of 400 events (75 %) are in several parts; each counts once."
     assert notes.losses([book()], {"a": [{**head, "repeated": 3}]}) == []
     assert notes.losses([], {"a": [{"sample": "dy", "n_events": 1}]}) == []
 

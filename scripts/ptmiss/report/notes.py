@@ -82,7 +82,7 @@ def losses(books: Sequence[Ledger], heads: Mapping[str, Sequence[Headline]]) -> 
         for reason in COMMON_REASONS:
             if one.rejected[reason] > NOTABLE * one.n_in:
                 lost = _share(one.rejected[reason], one.n_in)
-                lines.append(f"{one.sample}: {lost} events of the input are left out: {reason}.")
+                lines.append(f"{one.sample}: {lost} of the input are left out: {reason}.")
     repeated = {
         str(head["sample"]): (int(head["repeated"]), int(head["n_events"]))
         for several in heads.values()
@@ -92,14 +92,12 @@ def losses(books: Sequence[Ledger], heads: Mapping[str, Sequence[Headline]]) -> 
     for sample, (n, measured) in sorted(repeated.items()):
         total = kept.get(sample, n + measured)
         if n > NOTABLE * total:
-            lines.append(
-                f"{sample}: {_share(n, total)} events are in several parts; each counts once."
-            )
+            lines.append(f"{sample}: {_share(n, total)} are in several parts; each counts once.")
     return lines
 
 
 def _share(n: int, total: int) -> str:
-    return f"{count(n)} of {count(total)} ({100 * n / total:.3g} %)"
+    return f"{count(n)} of {count(total)} events ({100 * n / total:.3g} %)"
 
 
 def normalisation(books: Sequence[Ledger], samples: Mapping[str, Sample]) -> list[str]:
@@ -113,8 +111,8 @@ def normalisation(books: Sequence[Ledger], samples: Mapping[str, Sample]) -> lis
         if share > MOST_OF_SUM:
             lines.append(
                 f"{one.sample}: its generator weights add up to {share * sample.sum_of_weights:g},"
-                f" {share:.3g} times sum_of_weights, which is of all generated events: its"
-                " normalisation is wrong."
+                f" {share:.3g} times sum_of_weights, which is of all generated events: that number"
+                " or the list of files is wrong."
             )
     return lines
 
