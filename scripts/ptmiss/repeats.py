@@ -74,7 +74,7 @@ def _inside(rows: np.ndarray, first: int, n: int) -> tuple[slice, np.ndarray]:
 
 
 def find(files: Sequence[str | os.PathLike[str]], recorded: bool) -> Repeats:
-    """Return the repeated events of the parts of one sample; 16 bytes an event are in memory."""
+    """Return the repeated events of the parts of one sample; some 30 bytes an event in memory."""
     parts = [
         event_hash(*(table[name].to_numpy() for name in IDENTITY))
         for file in files
