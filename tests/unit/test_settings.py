@@ -212,3 +212,12 @@ def test_estimators_that_count_are_among_those_that_are_evaluated(default):
 def test_many_allowed_names_are_cut_short():
     said = unknown("samples", "x", [f"name_{i:02d}" for i in range(100)])
     assert said.endswith("name_19 and 80 more")
+
+
+def test_trainings_need_folds_to_learn_from(default):
+    values = copy.deepcopy(default)
+    values["folds"] = {"train": [], "validation": [], "test": list(range(10))}
+    with pytest.raises(UserError, match=r"folds\.train is empty, but there are trainings"):
+        load(values)
+    values["trainings"] = {}
+    assert load(values).folds.train == ()

@@ -275,6 +275,9 @@ def _values(
         "nature": notes.nature(list(kinds.values())),
         "missing": [
             *notes.missing(found.frame, found.heads, found.books, found.times),
+            *notes.losses(found.books, found.heads),
+            *notes.normalisation(found.books, config.samples),
+            *notes.unmeasured(config),
             *notes.masked(result["closure"]),
         ],
         "many_trainings": many,
