@@ -44,7 +44,7 @@ def test_tracks_find_their_vertex_by_its_index_not_by_its_place(tmp_path):
     hard = truth["truth"] > 0
     assert (found["cand_from_pv"][charged & hard] == 3).all()
     assert (found["cand_from_pv"][charged & ~hard] == 0).all()
-    assert "fromPV from dz" not in ledger.derived
+    assert "fromPV from dz and PUPPI weight" not in ledger.derived
 
 
 def test_vertices_in_any_order_give_the_same(tmp_path):
@@ -64,7 +64,7 @@ def test_without_an_index_tracks_are_judged_by_dz(tmp_path, how):
     toy, table, ledger = skimmed(tmp_path, drop=drop, edit=edit)
     found, truth = by_identity(table, toy)
     charged = truth["charge"] != 0
-    assert ledger.derived["fromPV from dz"] == np.count_nonzero(charged)
+    assert ledger.derived["fromPV from dz and PUPPI weight"] == np.count_nonzero(charged)
     distance = np.abs(found["cand_dz"])
     assert (found["cand_from_pv"][charged & (distance < 0.01)] >= 2).all()
     assert (found["cand_from_pv"][charged & (distance > 1.0)] == 0).all()
