@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from ptmiss.settings.base import Section
 from ptmiss.settings.samples import FoldNumber
+from ptmiss.settings.types import each_once
 
-FoldList = Annotated[tuple[FoldNumber, ...], Field(min_length=1)]
+FoldList = Annotated[tuple[FoldNumber, ...], Field(min_length=1), AfterValidator(each_once)]
 
 
 class FoldSettings(Section):
