@@ -7,7 +7,7 @@ def calibration_samples():
     needed = (calibration.data, calibration.simulation)
     missing = [name for name in needed if name not in CONFIG.samples]
     if missing:
-        asked = set(workflow.config_settings.overwrite_config.get("calibration", {}))
+        asked = set(OWN.get("calibration") or {})
         if asked & {"data", "simulation"}:
             raise WorkflowError(
                 f"calibration asks for sample {missing[0]!r}, which is not among the samples"
