@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -24,6 +24,9 @@ class Section(BaseModel):
 
 S = TypeVar("S", bound=BaseModel)
 
+_LEAST = 1e-30
+"""Products of smaller numbers vanish in single precision, and no quantity here is so small."""
+
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
@@ -35,9 +38,16 @@ def parse(kind: type[S], text: str, where: str) -> S:
     allowed.
     """
     try:
-        return kind.model_validate_json(text)
+        section = kind.model_validate_json(text)
     except ValidationError as error:
         raise UserError(_explain(error, where)) from None
+    for path, number in _numbers(section.model_dump(), [where] if where else []):
+        if 0.0 < abs(number) < _LEAST:
+            raise UserError(
+                f"setting {'.'.join(path)}: found {number!r}; nothing is that small, write 0 or a"
+                f" number above {_LEAST:g}"
+            )
+    return section
 
 
 def from_mapping(kind: type[S], value: object, where: str) -> S:
@@ -54,6 +64,18 @@ def from_mapping(kind: type[S], value: object, where: str) -> S:
 def to_json(section: BaseModel) -> str:
     """Return a section as sorted JSON: equal settings give equal text."""
     return json.dumps(section.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+def _numbers(value: object, path: list[str]) -> Iterator[tuple[list[str], float]]:
+    """Yield every float of nested mappings and lists, with the way to it."""
+    if isinstance(value, float):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _numbers(inner, [*path, _part(key)])
+    elif isinstance(value, list | tuple):
+        for i, inner in enumerate(value):
+            yield from _numbers(inner, [*path, str(i)])
 
 
 def _explain(error: ValidationError, where: str) -> str:

@@ -54,7 +54,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, object]:
 def check(path: str | os.PathLike[str]) -> None:
     """Refuse a file that `read` would refuse; what is no regular file, such as a pipe that has been
     read already, is left alone."""
-    if Path(path).is_file():
+    if os.path.isfile(path):
         read(path)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, get_args, get_origin
 
 from pydantic import BaseModel
 
+from ptmiss.errors import UserError
 from ptmiss.settings.config import Config
 
 Values = Mapping[str, object]
@@ -23,7 +24,10 @@ def merged(default: Values, own: Values) -> dict[str, object]:
     """
     base = {**default, "trainings": {}} if "samples" in own else dict(default)
     base = {key: value for key, value in base.items() if key not in own or key not in _REPLACED}
-    return _merged(base, own, Config)
+    try:
+        return _merged(base, own, Config)
+    except RecursionError:
+        raise UserError("the configuration is nested too deeply; no setting is") from None
 
 
 _REPLACED = ("samples", "trainings")
