@@ -116,7 +116,11 @@ class _Reading:
 
     def add(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.AliasEvent):
-            self._value(self.sizes.get(event.anchor, 0), None, event)
+            if event.anchor not in self.sizes:
+                raise UserError(
+                    f"{self._at(event)}: *{event.anchor} is not defined before, or holds itself"
+                )
+            self._value(self.sizes[event.anchor], None, event)
         elif isinstance(event, yaml.ScalarEvent):
             if not event.style and event.implicit[0]:
                 self._number(event)

@@ -106,3 +106,20 @@ class PerformanceSettings(Section):
         if self.plateau_low >= self.plateau_high:
             raise ValueError("plateau_low must be below plateau_high")
         return self
+
+
+CELLS, OBSERVABLES = 61, 9
+"""Of a histogram of a replica, and most of a sample: `performance.histograms` and `observables`."""
+
+
+def memory_mb(settings: PerformanceSettings, n_estimators: int) -> int:
+    """Return an upper bound of the memory that the histograms of one sample take, in MB.
+
+    Every replica of every estimator, observable and bin has a histogram of 8 bytes a cell. The
+    bins of `correction_edges` and `qt_ranges` overlap: each can be cut by all edges of the other.
+    """
+    n_recoil = len(settings.qt_edges) + 2 * len(settings.qt_ranges)
+    n_recoil += len(settings.correction_edges) * len(settings.qt_ranges)
+    n_bins = n_recoil + 3 * len(settings.n_pv_edges)
+    n_bins += len(settings.gen_ht_edges) + len(settings.gen_met_edges)
+    return n_estimators * OBSERVABLES * n_bins * CELLS * (1 + settings.replicas) * 8 // 1_000_000
