@@ -90,6 +90,18 @@ def test_the_default_configuration_and_the_cards_are_strict(repository):
         files.check(path)
 
 
+def test_a_whole_configuration_can_be_checked_without_snakemake(tmp_path, capsys):
+    from ptmiss.settings.check import main
+
+    own = tmp_path / "own.yaml"
+    own.write_text("report: {dpi: 100}\n")
+    main([str(own)])
+    assert capsys.readouterr().out == "The settings are valid.\n"
+    own.write_text("report: {dpi: 1000}\n")
+    with pytest.raises(UserError, match=r"report\.dpi: found 1000"):
+        main([str(own)])
+
+
 DEFAULT = {
     "samples": {"z": {"events": 1}}, "trainings": {"t": {"seed": 1}},
     "performance": {"slices": {"two": "n_jets >= 2"}, "replicas": 500},

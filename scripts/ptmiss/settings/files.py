@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -204,11 +203,3 @@ def _reason(error: Exception) -> str:
 
 def _too_deep(path: str | os.PathLike[str]) -> str:
     return f"{path}: nested deeper than {_DEEPEST} levels; no setting is"
-
-
-if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        try:
-            read(name)
-        except UserError as mistake:
-            sys.exit(f"error: {mistake}")
