@@ -193,9 +193,9 @@ class Surface:
         """Return what to draw, and whether it holds formulas; one that cannot be set is drawn as it
         stands, because users write labels."""
         if is_math_text(text):
-            font = _font(size, bold)
+            # the fonts of formulas have no narrow blank
+            text, font = text.replace("\u202f", " "), _font(size, bold)
             if text not in self._instead and not self._formulas.can_set(text, font):
-                _LOG.warning("%r: this formula cannot be set and is drawn as it stands", text)
                 self._instead[text] = self._formulas.without_bad(text, font)
             text = self._instead.get(text, text)
         formula = is_math_text(text)
@@ -285,6 +285,7 @@ class _Formulas:
 
     def __init__(self, dpi: int) -> None:
         self._dpi, self._parser, self._known = dpi, MathTextParser("path"), {}
+        self._bad: set[str] = set()
 
     def can_set(self, text: str, prop: FontProperties) -> bool:
         """Return whether a text is one that the parser understands."""
@@ -298,7 +299,12 @@ class _Formulas:
         """Return text in which formulas that cannot be set are none; all, if that is not enough."""
 
         def checked(match: re.Match[str]) -> str:
-            return match[0] if self.can_set(match[0], prop) else rf"\${match[1]}\$"
+            if match[0] not in self._bad and self.can_set(match[0], prop):
+                return match[0]
+            if match[0] not in self._bad:
+                self._bad.add(match[0])
+                _LOG.warning("%r: this formula cannot be set and is drawn as it stands", match[0])
+            return rf"\${match[1]}\$"
 
         better = _FORMULA.sub(checked, text)
         if is_math_text(better) and not self.can_set(better, prop):
