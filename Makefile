@@ -15,7 +15,7 @@ TEST_READY := .venv/.test-$(shell cksum < requirements/test.txt | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-slurm test-conda lint lock schema envs clean benchmark test-faults test-remote test-scale
-.PHONY: env docs docs-results docs-seeds docs-closure test-readme test-runtimes
+.PHONY: env check docs docs-results docs-seeds docs-closure test-readme test-runtimes
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -38,6 +38,10 @@ $(TEST_READY): $(BIN)/uv
 
 run: $(RUN_READY)  ## everything in config.yaml, to results/report/report.html
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) all
+
+CONFIG ?=
+check: $(RUN_READY)  ## whether the settings are valid, with CONFIG=own.yaml over the default ones
+	PYTHONPATH=scripts $(BIN)/python -m ptmiss.settings.check $(CONFIG)
 
 # Speed ratios run alone, after the others: two processes side by side would measure each other.
 # That of planning is only in `make benchmark`: 1.3 to 1.45 times a bare Snakefile on a busy machine,

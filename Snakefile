@@ -1,6 +1,8 @@
 """From simulation ntuples to a calibrated estimator of missing transverse momentum."""
 
+import os
 import shutil
+import sys
 
 from snakemake.utils import min_version
 
@@ -10,7 +12,10 @@ min_version("9.27")
 report: "workflow/report/workflow.rst"
 
 
-configfile: workflow.basedir + "/config.yaml"
+include: "workflow/rules/files.smk"
+
+
+configfile: os.path.join(REPOSITORY, "config.yaml")
 
 
 include: "workflow/rules/common.smk"

@@ -98,3 +98,48 @@ def test_a_link_is_the_file_it_leads_to(folder, second):
     (folder / "folder").symlink_to(folder / "sub")
     with pytest.raises(UserError, match="named twice"):
         expand(["sub/c.root", second])
+
+
+def test_a_list_with_a_byte_order_mark_is_a_list(folder):
+    (folder / "list.txt").write_bytes(b"\xef\xbb\xbfa.root\r\nb.root\r\n")
+    assert expand(["@list.txt"]) == ("./a.root", "./b.root")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("{sample}.root", "holds braces, which Snakemake takes for a wildcard"),
+        ("x{}.root", "holds braces"),
+        ("a\nb.root", "holds a line break"),
+        (os.fsdecode(b"\xff.root"), "is not UTF-8"),
+    ],
+)
+def test_names_that_snakemake_cannot_carry(folder, name, says):
+    (folder / "odd").mkdir()
+    (folder / "odd" / name).touch()
+    for entry in (f"odd/{name}", "odd/*"):
+        with pytest.raises(UserError, match=says) as caught:
+            expand([entry])
+        assert str(caught.value).isprintable()
+
+
+def test_braces_in_an_address_are_the_servers_affair():
+    assert expand(["root://host//{a}.root"]) == ("root://host//{a}.root",)
+
+
+@pytest.mark.parametrize(
+    "entry", ["pipe", "*p*", "@pipe", "/dev/zero", "@/dev/zero", "@huge", "li*"]
+)
+def test_what_is_no_regular_file_is_not_waited_for(folder, entry):
+    os.mkfifo(folder / "pipe")
+    os.symlink("nowhere", folder / "link")
+    with open(folder / "huge", "wb") as handle:
+        handle.truncate(1 << 40)
+    with pytest.raises(UserError, match=r"pipe or a device|regular file|cannot be read"):
+        expand([entry])
+
+
+def test_a_null_character_in_a_list(folder):
+    (folder / "list.txt").write_bytes(b"a\0*.root\n")
+    with pytest.raises(UserError, match="null character"):
+        expand(["@list.txt"])

@@ -96,7 +96,8 @@ def plain(make):
 def hostile(make):
     return make(
         {HOSTILE[0]: True, HOSTILE[1]: False, "zmumu": True},
-        {"zmumu": HOSTILE[1][:80]},
+        # of what a label may hold: settings refuse the rest
+        {"zmumu": "".join(one for one in HOSTILE[1] if one.isprintable())},
         ("pf", "puppi", HOSTILE[2]),
         axes=("gen_met", "n_pv"),
         revision=HOSTILE[0],

@@ -40,6 +40,37 @@ def test_samples_of_an_own_configuration_replace_the_default_ones(
     assert "train" not in jobs
 
 
+def test_an_empty_mapping_empties(repository, tmp_path, toy_samples):
+    text = own(tmp_path, toy_samples | {"performance": {"slices": {}}})
+    done = snakemake(
+        repository, tmp_path, "-np", "results/performance/classical.csv", "--configfile", text
+    )
+    assert '"slices":{}' in done.stdout, done.stdout[-2000:]
+
+
+def test_braces_of_latex_are_no_wildcards(repository, tmp_path, toy_samples):
+    sample = toy_samples["samples"]["zmumu"] | {"label": r"$t\bar{t}$ {input}"}
+    values = toy_samples | {"samples": {"z": sample}, "report": {"title": "$p_T^{miss}$ {sample}"}}
+    done = snakemake(repository, tmp_path, "-np", "report", "--configfile", own(tmp_path, values))
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert '"title":"$p_T^{miss}$ {sample}"' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("report: {title: a}\nreport: {title: b}\n", "line 2: the key 'report' stands there again"),
+        ("report: {dpi: 0144}\n", "line 1: YAML takes '0144' for 100"),
+    ],
+)
+def test_a_file_that_says_two_things_is_refused(repository, tmp_path, text, says):
+    (tmp_path / "own.yaml").write_text(text)
+    done = snakemake(repository, tmp_path, "-n", "--configfile", str(tmp_path / "own.yaml"))
+    assert done.returncode == 1
+    assert says in done.stdout
+    assert "Traceback" not in done.stdout
+
+
 def test_samples_may_be_left_out_of_what_is_measured(repository, tmp_path, toy_samples):
     # skimmed for the ledger, but not evaluated: no calibration needs it
     ((name, sample),) = toy_samples["samples"].items()
@@ -74,6 +105,11 @@ def test_without_a_training_every_fold_is_measured(repository, tmp_path, toy_sam
         ({"samples": {"zmumu": {**Z, "events": 100}}, "trainings": {}}, "cannot hold its 3 slices"),
         ({"samples": {"z": {**Z, "process": "zee"}}, "trainings": {}}, "no such process card"),
         ({"samples": {"z": Z}, "performance": {"leave_out": ["z"]}}, "names every sample"),
+        (
+            {"performance": {"qt_edges": list(range(1001))}},
+            "--set-resources performance:mem_mb=",
+        ),
+        ({"evaluate": {"external": {"mine": "{training}.onnx"}}}, "holds braces"),
         ({"samples": {"a b": {"source": "simulated"}}}, "allowed pattern"),
         (
             {"trainings": {}, "samples": {"mine": {

@@ -22,7 +22,8 @@ TOY = {
             "setting": "nominal", "events": 240, "folds": EVERY_FOLD, "selection": "zmumu",
         },
         "ttbar": {
-            "source": "simulated", "label": "ttbar", "process": "ttbar",
+            # what is no formula must not end the run at its last job, nor braces at its first
+            "source": "simulated", "label": r"$t\bar{t}$ $\nope$ {input}", "process": "ttbar",
             "setting": "pseudodata", "events": 100, "folds": EVERY_FOLD, "selection": "none",
         },
     },
@@ -36,6 +37,7 @@ TOY = {
     "vary": {"samples": ["ttbar"]},
     # an epoch of 50 events learns nothing that a gate should judge
     "gate": {"require": False},
+    "report": {"title": r"$p_T^{miss}$ of {sample}"},
 }  # fmt: skip
 
 
@@ -99,6 +101,14 @@ def test_the_page_escapes_what_users_write(toy):
     assert "Z to &lt;mumu&gt;" in page
     assert "<mumu>" not in page
     assert str(toy[0]) not in page
+
+
+def test_latex_of_users_is_set_or_stands_as_it_is(toy):
+    page = (toy[0] / "results/report/report.html").read_text()
+    assert "<title>p_T^miss of {sample}</title>" in page
+    assert "tt\u0304 $\\nope$ {input}" in page
+    log = (toy[0] / "results/logs/report/report.log").read_text()
+    assert re.search(r"WARNING .*nope.*: this formula cannot be set", log)
 
 
 def test_snakemakes_own_report_has_captions_and_labels(repository, toy):

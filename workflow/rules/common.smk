@@ -6,13 +6,10 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-# `scripts` holds the package; this file imports only its settings and path modules, because it is
-# read again in every job of a cluster.
-sys.path.insert(0, f"{workflow.basedir}/scripts")
-
 from ptmiss.errors import UserError
 from ptmiss.parts import events_of_part, file_parts, n_simulated_parts, part_name
 from ptmiss.report import closing
+from ptmiss.settings import files, merging
 from ptmiss.settings.base import to_json
 from ptmiss.settings.config import load
 from ptmiss.settings.samples import SimulatedSample
@@ -28,16 +25,30 @@ os.environ["PATH"] = os.pathsep.join(
 CLASSICAL = "classical"
 """The training of a run without a network: only the classical estimators."""
 
-# Samples of an own configuration replace the default ones instead of joining them, and with them
-# the default trainings, which learn from the default samples.
-OWN = workflow.config_settings.overwrite_config
-if "samples" in OWN:
-    config.update({"samples": OWN["samples"], "trainings": {}})
-if "trainings" in OWN:
-    config["trainings"] = OWN["trainings"]
+# What changes the default configuration: files and values of the command line, or what a workflow
+# hands over that has this one as a module.
+AS_MODULE = workflow.modifier.skip_configfile
+OWN = config if AS_MODULE else workflow.config_settings.overwrite_config
+
+if (
+    workflow.modifier.path_modifier.prefix
+    or workflow.modifier.path_modifier.modifies_prefixes
+):
+    raise WorkflowError(
+        "module: prefix and replace_prefix are not supported, because paths are parameters too; run"
+        " the outer workflow in another folder"
+    )
 
 try:
-    CONFIG = load(config, OWN)
+    VALUES = merging.merged(
+        (
+            {}
+            if workflow.config_settings.replace_workflow_config
+            else files.read(os.path.join(REPOSITORY, "config.yaml"))
+        ),
+        OWN,
+    )
+    CONFIG = load(VALUES, OWN)
     FILES = {
         name: file_parts(sample)
         for name, sample in CONFIG.samples.items()
@@ -45,6 +56,10 @@ try:
     }
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+if not AS_MODULE:
+    config.clear()
+    config.update(VALUES)  # for the report of Snakemake
 
 PARTS = {
     name: (
@@ -65,7 +80,7 @@ def check_cards():
     for sample in CONFIG.samples.values():
         if isinstance(sample, SimulatedSample):
             card = load_card(
-                Path(workflow.basedir, "resources/processes", f"{sample.process}.yaml")
+                Path(REPOSITORY, "resources/processes", f"{sample.process}.yaml")
             )
             parts_of_slices(card, n_simulated_parts(sample, size), size)
 
@@ -87,11 +102,11 @@ wildcard_constraints:
 
 def here(path):
     """A file of the repository, relative to the working directory when that is the repository."""
-    return os.path.relpath(os.path.join(workflow.basedir, path))
+    return os.path.relpath(os.path.join(REPOSITORY, path))
 
 
 def script_of(stage):
-    return Path(workflow.basedir, "scripts", f"{stage}.py")
+    return Path(REPOSITORY, "scripts", f"{stage}.py")
 
 
 def code(stage):
@@ -106,9 +121,15 @@ def modules(stage):
     }
 
 
+def as_it_is(text):
+    """A parameter in which braces are no wildcards: Snakemake expands those of a string, and users
+    write LaTeX."""
+    return lambda wildcards: text
+
+
 def settings(section):
     """A section of the configuration as sorted JSON."""
-    return to_json(getattr(CONFIG, section))
+    return as_it_is(to_json(getattr(CONFIG, section)))
 
 
 def measured_folds(wildcards):

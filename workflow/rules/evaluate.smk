@@ -10,6 +10,11 @@ def model_of(wildcards):
     return [f"results/models/{wildcards.training}/onnx/model.onnx"]
 
 
+def external_models(wildcards):
+    """The ONNX files of models of others."""
+    return list(CONFIG.evaluate.external.values())
+
+
 def model_options(wildcards, input):
     """The flags that only a run with networks has."""
     options = [f"--model {path}" for path in input.model]
@@ -25,7 +30,7 @@ rule evaluate:
         **code("evaluate"),
         skim="results/skim/{sample}/{part}.parquet",
         model=model_of,
-        external=list(CONFIG.evaluate.external.values()),
+        external=external_models,
     output:
         estimates="results/estimates/{training}/{sample}/{variation}/{part}.parquet",
     log:

@@ -49,9 +49,7 @@ rule report:
     """Render the page and the machine-readable summary from the tables."""
     input:
         **code("report"),
-        templates=sorted(
-            map(here, Path(workflow.basedir, "resources/report").iterdir())
-        ),
+        templates=sorted(map(here, Path(REPOSITORY, "resources/report").iterdir())),
         tables=expand("results/performance/{training}.csv", training=TRAININGS),
         headlines=expand(
             "results/performance/{training}.headline.json", training=TRAININGS
@@ -125,7 +123,7 @@ rule report:
     params:
         **modules("report"),
         # samples in their order, which sorted JSON would lose
-        config=CONFIG.model_dump_json(),
+        config=as_it_is(CONFIG.model_dump_json()),
         source=here("."),
         state="describe --always --dirty",
     shell:

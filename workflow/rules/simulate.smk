@@ -6,7 +6,7 @@ MINBIAS_PARTS = [part_name(i) for i in range(CONFIG.simulate.minbias.parts)]
 def process_files(wildcards):
     """The card of a sample's process and, where there is one, its particle table."""
     process = CONFIG.samples[wildcards.sample].process
-    stem = Path(workflow.basedir, "resources/processes", process)
+    stem = Path(REPOSITORY, "resources/processes", process)
     return [
         here(stem.with_suffix(s))
         for s in (".yaml", ".slha")

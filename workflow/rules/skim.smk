@@ -6,7 +6,7 @@ rule skim:
     input:
         **code("skim"),
         branches=sorted(
-            map(here, Path(workflow.basedir, "resources/branches").glob("*.yaml"))
+            map(here, Path(REPOSITORY, "resources/branches").glob("*.yaml"))
         ),
         ntuples=local_ntuples,
     output:

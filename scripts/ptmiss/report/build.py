@@ -29,6 +29,7 @@ from ptmiss.report import (
 from ptmiss.report import summary as summaries
 from ptmiss.report.chart import Chart, Display, Figure, Picture
 from ptmiss.report.draw import draw_all
+from ptmiss.report.latex import readable
 from ptmiss.report.plots import (
     calibration,
     gains,
@@ -271,7 +272,7 @@ def _values(
     trainings = sorted({*found.frame["training"].unique(), *found.heads})
     many = len(trainings) > 1
     return {
-        "title": config.report.title,
+        "title": readable(config.report.title),
         "nature": notes.nature(list(kinds.values())),
         "missing": [
             *notes.missing(found.frame, found.heads, found.books, found.times),

@@ -9,6 +9,7 @@ import pandas as pd
 from ptmiss.io.ledger import COMMON_REASONS
 from ptmiss.report import samples
 from ptmiss.report.headlines import Headline
+from ptmiss.report.latex import readable
 from ptmiss.report.ledgers import Ledger
 from ptmiss.report.plots import shared
 from ptmiss.report.stages import Stage
@@ -50,7 +51,7 @@ def missing(
             f"No headline numbers for {', '.join(without)}: gains and their intervals are missing."
         )
     empty = [
-        sample["label"]
+        readable(sample["label"])
         for several in heads.values()
         for sample in several
         if not any(

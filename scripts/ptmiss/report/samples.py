@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ptmiss.report.chart import SIMULATION
-from ptmiss.report.text import count, shorten
+from ptmiss.report.latex import in_figure, readable
+from ptmiss.report.text import count
 
 SIMULATED = (
     "Parametric simulation: generated collisions in a simplified detector, kinder than a real one. "
@@ -16,15 +17,23 @@ SIMULATED = (
 
 @dataclass(frozen=True)
 class Kind:
-    """What a sample is. `origin` is printed on its figures, `sentence` stands in its text."""
+    """What a sample is. `origin` is printed on its figures, `sentence` stands in its text.
+
+    label: as the page shows it; drawn: as it was written, with formulas that figures can show.
+    """
 
     label: str
     origin: str
     sentence: str
+    drawn: str = ""
 
     def what(self, n_events: float | None) -> str:
         """Return what is printed on a figure: label and number of events."""
-        return shorten(self.label, 30) + (f", {count(n_events)} events" if n_events else "")
+        return self.short(30) + (f", {count(n_events)} events" if n_events else "")
+
+    def short(self, length: int) -> str:
+        """Return the label for a figure, of at most `length` characters as they are seen."""
+        return in_figure(self.drawn or self.label, length)
 
 
 def kinds(samples: Mapping[str, Mapping[str, object]], names: Iterable[str]) -> dict[str, Kind]:
@@ -38,13 +47,14 @@ def _kind(name: str, sample: Mapping[str, object] | None) -> Kind:
     if sample is None:
         text = "Not in the configuration: what these events are is not known."
         return Kind(name, "Origin unknown", text)
-    label = str(sample.get("label", name))
+    drawn = str(sample.get("label", name))
+    label = readable(drawn)
     if sample.get("source") == "simulated":
-        return Kind(label, SIMULATION, SIMULATED)
+        return Kind(label, SIMULATION, SIMULATED, drawn)
     if sample.get("is_data"):
-        return Kind(label, "Recorded collisions", "Recorded collisions, read from files.")
+        return Kind(label, "Recorded collisions", "Recorded collisions, read from files.", drawn)
     text = "Simulated collisions, read from files; the simulation is not ours."
-    return Kind(label, "Simulation from files", text)
+    return Kind(label, "Simulation from files", text, drawn)
 
 
 def common_origin(kinds_: Iterable[Kind]) -> str:

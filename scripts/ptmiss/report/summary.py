@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from ptmiss.report import headlines as heads
 from ptmiss.report.headlines import Headline, Key
+from ptmiss.report.latex import readable
 from ptmiss.report.ledgers import Ledger
 from ptmiss.report.provenance import digest_of
 from ptmiss.report.stages import Stage
@@ -104,7 +105,7 @@ def _sample(training: str, sample: Headline, numbers: Mapping[Key, float]) -> di
         }
     return {
         "sample": sample["sample"],
-        "label": sample["label"],
+        "label": readable(sample["label"]),
         "variation": sample["variation"],
         "n_events": sample["n_events"],
         "measured_in": where,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import io
+import logging
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -25,6 +27,8 @@ from PIL import Image
 
 from ptmiss.report.style import FIGURE_SIZE
 
+_LOG = logging.getLogger(__name__)
+
 COLOURS = 64
 """Colours of a stored figure: enough for smooth letters and bands, a third of the bytes."""
 
@@ -33,6 +37,8 @@ _OTHERS = 16
 
 Colour = str | tuple[float, float, float, float]
 Box = tuple[float, float, float, float]
+
+_FORMULA, _DOLLAR = re.compile(r"(?<!\\)\$((?:[^$\\]|\\.)*)\$"), re.compile(r"(?<!\\)\$")
 
 _SAME = IdentityTransform()
 _CLEAR = (0.0, 0.0, 0.0, 0.0)
@@ -49,6 +55,7 @@ class Surface:
         self._formulas = _Formulas(dpi)
         self._agg = RendererAgg(self.width, self.height, dpi)
         self._agg.mathtext_parser = self._formulas
+        self._instead: dict[str, str] = {}
         self._sizes: dict[tuple[str, float, bool], tuple[float, float, float]] = {}
         self._contexts: dict[tuple[object, ...], tuple[GraphicsContextBase, ...]] = {}
         self._start()
@@ -157,7 +164,7 @@ class Surface:
         or in the middle or on top of its capital letters (level: "base", "middle", "top").
         upright: from below to above.
         """
-        text, formula = _prepared(text)
+        text, formula = self._prepared(text, size, bold)
         if not text:
             return
         along = {"left": 0.0, "centre": 0.5, "right": 1.0}[side]
@@ -174,13 +181,25 @@ class Surface:
         """Return width, height and depth of a line of text in pixels."""
         key = (text, size, bold)
         if key not in self._sizes:
-            prepared, formula = _prepared(text)
+            prepared, formula = self._prepared(text, size, bold)
             self._sizes[key] = (
                 self._agg.get_text_width_height_descent(prepared, _font(size, bold), formula)
                 if prepared
                 else (0.0, 0.0, 0.0)
             )
         return self._sizes[key]
+
+    def _prepared(self, text: str, size: float, bold: bool) -> tuple[str, bool]:
+        """Return what to draw, and whether it holds formulas; one that cannot be set is drawn as it
+        stands, because users write labels."""
+        if is_math_text(text):
+            # the fonts of formulas have no narrow blank
+            text, font = text.replace("\u202f", " "), _font(size, bold)
+            if text not in self._instead and not self._formulas.can_set(text, font):
+                self._instead[text] = self._formulas.without_bad(text, font)
+            text = self._instead.get(text, text)
+        formula = is_math_text(text)
+        return (text if formula else text.replace(r"\$", "$")), formula
 
     def _draw(self, path: Path, contexts, face) -> None:
         agg, pdf = contexts
@@ -266,6 +285,31 @@ class _Formulas:
 
     def __init__(self, dpi: int) -> None:
         self._dpi, self._parser, self._known = dpi, MathTextParser("path"), {}
+        self._bad: set[str] = set()
+
+    def can_set(self, text: str, prop: FontProperties) -> bool:
+        """Return whether a text is one that the parser understands."""
+        try:
+            self.parse(text, self._dpi, prop)
+        except Exception:  # ValueError for what it knows to be wrong, others for what it does not
+            return False
+        return True
+
+    def without_bad(self, text: str, prop: FontProperties) -> str:
+        """Return text in which formulas that cannot be set are none; all, if that is not enough."""
+
+        def checked(match: re.Match[str]) -> str:
+            if match[0] not in self._bad and self.can_set(match[0], prop):
+                return match[0]
+            if match[0] not in self._bad:
+                self._bad.add(match[0])
+                _LOG.warning("%r: this formula cannot be set and is drawn as it stands", match[0])
+            return rf"\${match[1]}\$"
+
+        better = _FORMULA.sub(checked, text)
+        if is_math_text(better) and not self.can_set(better, prop):
+            return _DOLLAR.sub(r"\$", text)
+        return better
 
     def parse(self, text: str, dpi: float = 72, prop: FontProperties | None = None, **_: object):
         key = (text, prop.get_size_in_points(), prop.get_weight())
@@ -293,13 +337,6 @@ def _font(size: float, bold: bool) -> FontProperties:
 def _marker(name: str):
     style = MarkerStyle(name)
     return style.get_path(), style.get_transform(), name == "s"
-
-
-@functools.lru_cache(4096)
-def _prepared(text: str) -> tuple[str, bool]:
-    """Return what to draw, and whether it holds formulas."""
-    formula = is_math_text(text)
-    return (text if formula else text.replace(r"\$", "$")), formula
 
 
 def _joined(pieces: np.ndarray | Sequence[np.ndarray], closed: bool) -> Path | None:

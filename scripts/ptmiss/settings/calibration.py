@@ -7,9 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from ptmiss.settings.base import Section
-from ptmiss.settings.names import each_once
-from ptmiss.settings.performance import Edges, Range
-from ptmiss.settings.samples import Name
+from ptmiss.settings.types import LARGEST, Edges, Name, NotNegative, Ranges, each_once
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Form = Literal["gaussians", "kernel", "empirical"]
@@ -27,16 +25,20 @@ class ClosureSettings(Section):
     slope_sigmas: Annotated[
         float, Field(gt=0, le=10, description="largest slope versus n_pv, of all slopes together")
     ]
-    reduction: Annotated[float, Field(ge=1, description="least reduction of distances, Z events")]
-    reduction_apply: Annotated[
-        float, Field(ge=1, description="the same in samples where nothing was fitted")
+    reduction: Annotated[
+        float, Field(ge=1, le=1000, description="least reduction of distances, Z events")
     ]
-    qt_ranges: Annotated[tuple[Range, ...], Field(description="GeV, besides all q_t together")]
+    reduction_apply: Annotated[
+        float, Field(ge=1, le=1000, description="the same in samples where nothing was fitted")
+    ]
+    qt_ranges: Annotated[Ranges, Field(description="GeV, besides all q_t together")]
     permutations: Annotated[int, Field(ge=99, le=100_000)]
     max_events: Annotated[
         int,
         Field(
-            ge=1000, description="events of a sample whose distances are judged; of more, a part"
+            ge=1000,
+            le=1_000_000,
+            description="events of a sample whose distances are judged; of more, a part",
         ),
     ]
 
@@ -58,12 +60,18 @@ class CalibrationSettings(Section):
     ]
     luminosity: Annotated[
         float,
-        Field(gt=0, description="1/pb; factor of the backgrounds' weights, 1 for pseudo-data"),
+        Field(
+            ge=1e-9,
+            le=1e9,
+            description="1/pb; factor of the backgrounds' weights, 1 for pseudo-data",
+        ),
     ]
     background_uncertainty: Annotated[float, Field(ge=0, le=1, description="relative")]
     replicas: Annotated[int, Field(ge=20, le=10_000, description="bootstrap replicas")]
     seed: Annotated[int, Field(ge=0, le=900_000_000)]
-    min_events: Annotated[int, Field(ge=10, description="effective events that a bin needs")]
+    min_events: Annotated[
+        int, Field(ge=10, le=1_000_000_000, description="effective events that a bin needs")
+    ]
     qt_edges: Edges
     jets: Annotated[
         tuple[Annotated[int, Field(ge=0, le=20)], ...],
@@ -75,12 +83,15 @@ class CalibrationSettings(Section):
     second_order_p: Annotated[Share, Field(description="auto takes order 2 below this p-value")]
     form: Annotated[Form, Field(description="of the distribution functions")]
     form_variation: Annotated[Form, Field(description="the form of the systematic variation")]
-    kernel_width: Annotated[float, Field(gt=0, le=20, description="GeV")]
+    kernel_width: Annotated[float, Field(ge=0.01, le=20, description="GeV")]
     tail: Annotated[
-        float, Field(gt=0, lt=0.1, description="probability at either end left to the end's shift")
+        float,
+        Field(ge=1e-9, lt=0.1, description="probability at either end left to the end's shift"),
     ]
-    plateau_low: Annotated[float, Field(ge=0, description="plateau response from this qT, GeV")]
-    plateau_high: Annotated[float, Field(gt=0, description="plateau response up to this qT, GeV")]
+    plateau_low: Annotated[NotNegative, Field(description="plateau response from this qT, GeV")]
+    plateau_high: Annotated[
+        float, Field(gt=0, le=LARGEST, description="plateau response up to this qT, GeV")
+    ]
     names: Annotated[
         Literal["estimator", "training"],
         Field(description="of corrections: ESTIMATOR_xy_x, or TRAINING.ESTIMATOR_xy_x"),

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field
 
 from ptmiss.settings.base import Section
+from ptmiss.settings.types import FieldName, FilePath, each_once
 
 Estimator = Literal["pf", "chs", "puppi", "oracle"]
 
 TAKEN = ("pf", "chs", "puppi", "oracle", "deepmet", "calibrated", "boson", "gen_met")
 """Names that an external model cannot have: they begin columns of their own."""
-
-ExternalName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-
-
-def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(names)) < len(names):
-        raise ValueError("each estimator is given once")
-    return names
 
 
 def _not_taken(models: dict[str, str]) -> dict[str, str]:
@@ -34,11 +27,11 @@ class EvaluateSettings(Section):
 
     estimators: Annotated[
         tuple[Estimator, ...],
-        AfterValidator(_each_once),
+        AfterValidator(each_once),
         Field(min_length=1, description="classical estimators; oracle needs simulated truth"),
     ]
     external: Annotated[
-        dict[ExternalName, Annotated[str, Field(min_length=1, max_length=4096)]],
+        dict[FieldName, FilePath],
         AfterValidator(_not_taken),
         Field(description="models with DeepMET's interface: name -> ONNX file"),
     ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from ptmiss.settings.base import Section
-from ptmiss.settings.samples import Name
+from ptmiss.settings.types import Name, each_once
 
 
 class ExportSettings(Section):
@@ -22,6 +22,17 @@ class ExportSettings(Section):
     server_name: Annotated[Name, Field(description="name of the model on a Triton server")]
     max_batch_size: Annotated[int, Field(ge=1, le=10_000, description="most events of a request")]
     preferred_batch_sizes: Annotated[
-        tuple[Annotated[int, Field(ge=1)], ...],
+        tuple[Annotated[int, Field(ge=1, le=10_000)], ...],
+        AfterValidator(each_once),
         Field(description="batch sizes that the server waits for"),
     ]
+
+    @model_validator(mode="after")
+    def _batches_fit(self) -> Self:
+        for size in self.preferred_batch_sizes:
+            if size > self.max_batch_size:
+                raise ValueError(
+                    f"preferred_batch_sizes has {size}, above max_batch_size {self.max_batch_size};"
+                    " a Triton server does not load such a model"
+                )
+        return self

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from ptmiss.settings.base import Section
 from ptmiss.settings.samples import FoldNumber
+from ptmiss.settings.types import each_once
 
-FoldList = Annotated[tuple[FoldNumber, ...], Field(min_length=1)]
+FoldList = Annotated[tuple[FoldNumber, ...], AfterValidator(each_once)]
 
 
 class FoldSettings(Section):
     """The ten folds, each given to exactly one purpose."""
 
-    train: Annotated[tuple[FoldNumber, ...], Field(description="empty where nothing is trained")]
-    validation: Annotated[
-        tuple[FoldNumber, ...], Field(description="empty where nothing is trained")
-    ]
-    test: FoldList
+    train: Annotated[FoldList, Field(description="empty where nothing is trained")]
+    validation: Annotated[FoldList, Field(description="empty where nothing is trained")]
+    test: Annotated[FoldList, Field(min_length=1)]
 
     @model_validator(mode="after")
     def _each_fold_once(self) -> Self:

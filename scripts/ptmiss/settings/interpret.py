@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from ptmiss.settings.base import Section
-from ptmiss.settings.performance import Edges
-from ptmiss.settings.samples import Name
+from ptmiss.settings.types import Edges, Name, each_once
 
 
 class InterpretSettings(Section):
@@ -16,6 +15,7 @@ class InterpretSettings(Section):
 
     samples: Annotated[
         tuple[Name, ...],
+        AfterValidator(each_once),
         Field(description="samples to look at; none: those of the training, then the others"),
     ]
     max_samples: Annotated[int, Field(ge=1, le=1000, description="most samples of one training")]
@@ -30,7 +30,9 @@ class InterpretSettings(Section):
     abs_eta_edges: Edges
     abs_dz_edges: Edges
     puppi_edges: Edges
-    min_candidates: Annotated[int, Field(ge=2, description="candidates a bin needs")]
+    min_candidates: Annotated[
+        int, Field(ge=2, le=1_000_000_000, description="candidates a bin needs")
+    ]
     typical: Annotated[int, Field(ge=0, le=20, description="events shown with a median error")]
     worst: Annotated[int, Field(ge=0, le=20, description="events shown with the largest error")]
     display_candidates: Annotated[
@@ -39,8 +41,6 @@ class InterpretSettings(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if len(set(self.samples)) < len(self.samples):
-            raise ValueError("samples: each sample is given once")
         if len(self.samples) > self.max_samples:
             raise ValueError(
                 f"samples has {len(self.samples)} entries, more than max_samples {self.max_samples}"

@@ -1,15 +1,12 @@
-"""Names in settings: each once, and of things that exist."""
+"""Names in settings: of things that exist."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import TypeVar
 
 MOST = 20
 """Allowed names that a message lists."""
-
-T = TypeVar("T")
 
 
 def unknown(where: str, name: str, allowed: Iterable[str]) -> str:
@@ -20,11 +17,3 @@ def unknown(where: str, name: str, allowed: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, allowed, 1)
     meant = f"; did you mean {near[0]}?" if near else ""
     return f"{where} is {name!r}, allowed: {listed}{more}{meant}"
-
-
-def each_once(values: tuple[T, ...]) -> tuple[T, ...]:
-    """Return a list of settings; `ValueError` where an entry is repeated."""
-    for number, value in enumerate(values):
-        if value in values[:number]:
-            raise ValueError(f"{value!r} is given twice; each entry is given once")
-    return values

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from ptmiss.columns import STORED_METS
 from ptmiss.errors import UserError
 from ptmiss.performance.where import parse as parse_condition
 from ptmiss.settings.base import Section
-from ptmiss.settings.samples import Name
-
-
-def _rising(edges: tuple[float, ...]) -> tuple[float, ...]:
-    if any(low >= high for low, high in itertools.pairwise(edges)):
-        raise ValueError("each edge must be above the one before it")
-    return edges
+from ptmiss.settings.types import (
+    LARGEST,
+    Edges,
+    EdgesFromZero,
+    FieldName,
+    Name,
+    NotNegative,
+    Range,
+    Ranges,
+    each_once,
+)
 
 
 def _stored(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -25,12 +28,6 @@ def _stored(names: tuple[str, ...]) -> tuple[str, ...]:
     if unknown:
         raise ValueError(f"{', '.join(unknown)}: not known, allowed: {', '.join(STORED_METS)}")
     return names
-
-
-def _from_zero(edges: tuple[float, ...]) -> tuple[float, ...]:
-    if edges[0] != 0.0:
-        raise ValueError("the first edge must be 0")
-    return _rising(edges)
 
 
 def _condition(text: str) -> str:
@@ -41,10 +38,6 @@ def _condition(text: str) -> str:
     return text
 
 
-Edges = Annotated[tuple[float, ...], Field(min_length=2), AfterValidator(_rising)]
-EdgesFromZero = Annotated[tuple[float, ...], Field(min_length=3), AfterValidator(_from_zero)]
-SliceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-Range = Annotated[tuple[float, float], AfterValidator(_rising)]
 Positive = Annotated[float, Field(gt=0.0, le=10_000.0)]
 
 
@@ -54,14 +47,16 @@ class PerformanceSettings(Section):
     replicas: Annotated[int, Field(ge=20, le=10_000, description="bootstrap replicas")]
     seed: Annotated[int, Field(ge=0, le=900_000_000, description="of the bootstrap")]
     qt_edges: Edges
-    qt_ranges: Annotated[tuple[Range, ...], Field(description="wider bins of the axis qt")]
+    qt_ranges: Annotated[Ranges, Field(description="wider bins of the axis qt")]
     correction_edges: Edges
     qt_split: Annotated[Positive, Field(description="between n_pv_low_qt and n_pv_high_qt")]
     n_pv_edges: Edges
     gen_ht_edges: Edges
     gen_met_edges: Edges
-    plateau_low: Annotated[float, Field(ge=0, description="plateau response from this qT, GeV")]
-    plateau_high: Annotated[float, Field(gt=0, description="plateau response up to this qT, GeV")]
+    plateau_low: Annotated[NotNegative, Field(description="plateau response from this qT, GeV")]
+    plateau_high: Annotated[
+        float, Field(gt=0, le=LARGEST, description="plateau response up to this qT, GeV")
+    ]
     plateau_gen_met: Annotated[
         Positive, Field(description="plateau response to true pTmiss, from this true pTmiss")
     ]
@@ -80,19 +75,27 @@ class PerformanceSettings(Section):
               " that makes a sample a signal"),
     ]  # fmt: skip
     slices: Annotated[
-        dict[SliceName, Annotated[str, AfterValidator(_condition)]],
-        Field(description="name -> condition on events, each makes rows of the table of slices"),
+        dict[FieldName, Annotated[str, AfterValidator(_condition)]],
+        Field(
+            max_length=100,
+            description="name -> condition on events, each makes rows of the table of slices",
+        ),
     ]
     rms_range: Annotated[
         float, Field(ge=10.0, le=500.0, description="RMS is of values within +- this, GeV")
     ]
-    min_events: Annotated[int, Field(ge=2, description="effective events a bin needs")]
+    min_events: Annotated[
+        int, Field(ge=2, le=1_000_000_000, description="effective events a bin needs")
+    ]
     leave_out: Annotated[
-        tuple[Name, ...], Field(description="samples that are not measured, of those that exist")
+        tuple[Name, ...],
+        AfterValidator(each_once),
+        Field(description="samples that are not measured, of those that exist"),
     ]
     stored: Annotated[
         tuple[str, ...],
         AfterValidator(_stored),
+        AfterValidator(each_once),
         Field(description="METs of the input that are measured too, where it has them"),
     ]
 
@@ -103,3 +106,20 @@ class PerformanceSettings(Section):
         if self.plateau_low >= self.plateau_high:
             raise ValueError("plateau_low must be below plateau_high")
         return self
+
+
+CELLS, OBSERVABLES = 61, 9
+"""Of a histogram of a replica, and most of a sample: `performance.histograms` and `observables`."""
+
+
+def memory_mb(settings: PerformanceSettings, n_estimators: int) -> int:
+    """Return an upper bound of the memory that the histograms of one sample take, in MB.
+
+    Every replica of every estimator, observable and bin has a histogram of 8 bytes a cell. The
+    bins of `correction_edges` and `qt_ranges` overlap: each can be cut by all edges of the other.
+    """
+    n_recoil = len(settings.qt_edges) + 2 * len(settings.qt_ranges)
+    n_recoil += len(settings.correction_edges) * len(settings.qt_ranges)
+    n_bins = n_recoil + 3 * len(settings.n_pv_edges)
+    n_bins += len(settings.gen_ht_edges) + len(settings.gen_met_edges)
+    return n_estimators * OBSERVABLES * n_bins * CELLS * (1 + settings.replicas) * 8 // 1_000_000

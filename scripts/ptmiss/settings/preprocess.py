@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from ptmiss.settings.base import Section
+from ptmiss.settings.types import Edges
 
 
 class PreprocessSettings(Section):
@@ -25,8 +25,7 @@ class PreprocessSettings(Section):
         Field(description="event weights: as generated; root of their size; sign; flat in recoil"),
     ]
     flat_edges: Annotated[
-        tuple[Annotated[float, Field(ge=0)], ...],
-        Field(min_length=2, description="bins of true recoil in which `flat` works, GeV"),
+        Edges, Field(description="bins of true recoil in which `flat` works, GeV")
     ]
     flat_limit: Annotated[
         float, Field(ge=1, le=1e4, description="largest ratio of weights that `flat` makes")
@@ -35,9 +34,3 @@ class PreprocessSettings(Section):
     bucket_events: Annotated[
         int, Field(ge=1, le=1_000_000, description="events shuffled in memory at a time")
     ]
-
-    @model_validator(mode="after")
-    def _edges_rise(self) -> Self:
-        if any(high <= low for low, high in pairwise(self.flat_edges)):
-            raise ValueError("flat_edges must rise strictly")
-        return self

@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, field_validator
 
 from ptmiss.settings.base import Section
-from ptmiss.settings.samples import Name
-from ptmiss.simulation.constants import NAMES
+from ptmiss.settings.types import Name
+from ptmiss.simulation.limits import problem
 
 Constant = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -19,8 +19,17 @@ class Preset(Section):
     pileup_mean: Annotated[float, Field(ge=0, le=300, description="mean interactions a crossing")]
     pileup_width: Annotated[float, Field(ge=0, le=100, description="spread of that mean")]
     profile: Annotated[
-        tuple[tuple[Annotated[float, Field(ge=0, le=300)], Annotated[float, Field(ge=0)]], ...],
-        Field(description="histogram [[interactions, weight], ...] instead of mean and width"),
+        tuple[
+            tuple[
+                Annotated[float, Field(ge=0, le=300)],
+                Annotated[float, Field(ge=0, le=1e15)],
+            ],
+            ...,
+        ],
+        Field(
+            max_length=10_000,
+            description="histogram [[interactions, weight], ...] instead of mean and width",
+        ),
     ]
     detector: Annotated[
         dict[Constant, float],
@@ -32,16 +41,17 @@ class Preset(Section):
     def _some_weight(
         cls, value: tuple[tuple[float, float], ...]
     ) -> tuple[tuple[float, float], ...]:
-        if value and sum(weight for _, weight in value) <= 0:
-            raise ValueError("the weights add up to 0; give at least one above 0, or []")
+        # a profile is of events counted or their shares; below, cumulative sums lose every entry
+        if value and max(weight for _, weight in value) < 1e-15:
+            raise ValueError("the weights add up to 0; give at least one above 1e-15, or []")
         return value
 
     @field_validator("detector")
     @classmethod
     def _known_constants(cls, value: dict[str, float]) -> dict[str, float]:
-        unknown = sorted(set(value) - set(NAMES))
-        if unknown:
-            raise ValueError(f"unknown detector constant {unknown[0]}; see simulation/constants.py")
+        wrong = problem(value)
+        if wrong:
+            raise ValueError(wrong)
         return value
 
 

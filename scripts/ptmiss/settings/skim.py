@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from ptmiss.settings.base import Section
-from ptmiss.settings.samples import Name
+from ptmiss.settings.types import Name
 
 PositiveGeV = Annotated[float, Field(ge=0, le=13_000)]
 
@@ -23,7 +23,7 @@ class MuonCuts(Section):
 
     muon_pt: Annotated[PositiveGeV, Field(description="least pT of each selected muon, GeV")]
     muon_abs_eta: Annotated[float, Field(gt=0, le=5, description="largest |eta| of a muon")]
-    muon_isolation: Annotated[float, Field(gt=0, description="largest relative isolation")]
+    muon_isolation: Annotated[float, Field(gt=0, le=1000, description="largest relative isolation")]
 
 
 class ZmumuSelection(MuonCuts):
@@ -67,7 +67,7 @@ class SkimSettings(Section):
         PositiveGeV, Field(description="jets around a lepton above this pT do not count, GeV")
     ]
     jet_lepton_isolation: Annotated[
-        float, Field(gt=0, description="largest relative isolation of such a lepton")
+        float, Field(gt=0, le=1000, description="largest relative isolation of such a lepton")
     ]
     puppi_flavour: Annotated[
         Literal["no_lepton", "standard"],

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from ptmiss.settings.base import Section
-
-Edges = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
+from ptmiss.settings.types import LowerEdges
 
 
 class TrainSettings(Section):
@@ -20,7 +18,12 @@ class TrainSettings(Section):
     ]
     epochs: Annotated[int, Field(ge=1, le=100_000, description="most passes over the dataset")]
     presentations: Annotated[
-        int, Field(ge=1, description="events to show in all, repeats counted: sets the epochs")
+        int,
+        Field(
+            ge=1,
+            le=1_000_000_000_000,
+            description="events to show in all, repeats counted: sets the epochs",
+        ),
     ]
     patience: Annotated[
         int, Field(ge=1, le=100_000, description="epochs without improvement before stopping")
@@ -29,22 +32,28 @@ class TrainSettings(Section):
     batch_candidates: Annotated[
         int, Field(ge=1, le=10_000_000, description="most candidates of a batch")
     ]
-    learning_rate: Annotated[float, Field(gt=0, le=1, description="peak of the schedule")]
+    learning_rate: Annotated[float, Field(ge=1e-10, le=1, description="peak of the schedule")]
     warm_up: Annotated[float, Field(ge=0, lt=1, description="part of the schedule that rises")]
     final_rate: Annotated[float, Field(ge=0, le=1, description="last rate / peak rate")]
     weight_decay: Annotated[float, Field(ge=0, le=1, description="of AdamW")]
-    clip_norm: Annotated[float, Field(gt=0, description="largest norm of the gradient")]
+    clip_norm: Annotated[float, Field(ge=1e-6, le=1e6, description="largest norm of the gradient")]
     average: Annotated[
         float, Field(ge=0, lt=1, description="decay of averaged weights per step; 0: none")
     ]
     huber: Annotated[
-        float, Field(ge=0, description="error above which the loss is linear, GeV; 0: squared")
+        float,
+        Field(ge=0, le=1e6, description="error above which the loss is linear, GeV; 0: squared"),
     ]
-    response: Annotated[float, Field(ge=0, description="factor of the response term")]
-    response_recoil_edges: Edges
-    response_met_edges: Edges
+    response: Annotated[float, Field(ge=0, le=1e4, description="factor of the response term")]
+    response_recoil_edges: LowerEdges
+    response_met_edges: LowerEdges
     response_min_events: Annotated[
-        int, Field(ge=1, description="training events below which a bin of the term is left out")
+        int,
+        Field(
+            ge=1,
+            le=1_000_000_000,
+            description="training events below which a bin of the term is left out",
+        ),
     ]
     response_memory: Annotated[
         float, Field(ge=1, le=1e6, description="batches that the response term remembers")
@@ -53,10 +62,3 @@ class TrainSettings(Section):
     cache_mb: Annotated[
         int, Field(ge=0, le=1_000_000, description="decoded events kept in memory, MB")
     ]
-
-    @model_validator(mode="after")
-    def _edges_rise(self) -> Self:
-        for name in ("response_recoil_edges", "response_met_edges"):
-            if any(high <= low for low, high in pairwise(getattr(self, name))):
-                raise ValueError(f"{name} must rise strictly")
-        return self

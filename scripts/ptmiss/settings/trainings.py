@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ptmiss.settings.base import Section
-from ptmiss.settings.samples import Name
+from ptmiss.settings.types import Name
 
 
 class Training(Section):
     """One network."""
 
     samples: Annotated[
-        dict[Name, Annotated[float, Field(gt=0, le=1e6)]],
+        dict[Name, Annotated[float, Field(ge=1e-6, le=1e6)]],
         Field(min_length=1, description="sample -> share of the loss, relative to the others"),
     ]
     tune: Annotated[

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from ptmiss.settings.base import Section
+from ptmiss.settings.types import each_once
 
 Axis = Literal["all", "qt", "n_pv", "n_pv_low_qt", "n_pv_high_qt", "gen_ht", "gen_met"]
 Quantity = Literal[
@@ -15,17 +16,11 @@ Quantity = Literal[
 ]  # fmt: skip
 
 
-def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(names)) < len(names):
-        raise ValueError("each name is given once")
-    return names
-
-
 class UncertaintySettings(Section):
     """What the stage uncertainty does."""
 
     pileup: Annotated[
         float, Field(ge=0.0, le=0.3, description="relative shift of the mean number of vertices")
     ]
-    axes: Annotated[tuple[Axis, ...], Field(min_length=1), AfterValidator(_each_once)]
-    quantities: Annotated[tuple[Quantity, ...], Field(min_length=1), AfterValidator(_each_once)]
+    axes: Annotated[tuple[Axis, ...], Field(min_length=1), AfterValidator(each_once)]
+    quantities: Annotated[tuple[Quantity, ...], Field(min_length=1), AfterValidator(each_once)]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from ptmiss.settings.base import Section
-from ptmiss.settings.samples import Name
+from ptmiss.settings.types import MOST_EDGES, Name, each_once, rising
 
 
 def _from(first: float | None):
@@ -18,31 +17,31 @@ def _from(first: float | None):
     def check(edges: tuple[float, ...]) -> tuple[float, ...]:
         if first is not None and edges[0] != first:
             raise ValueError(f"the first edge must be {first:g}")
-        if any(low >= high for low, high in itertools.pairwise(edges)):
-            raise ValueError("each edge must be above the one before it")
-        return edges
+        return rising(edges)
 
     return check
 
 
-def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(names)) < len(names):
-        raise ValueError("each name is given once")
-    return names
-
-
-Names = Annotated[tuple[Name, ...], AfterValidator(_each_once)]
+Names = Annotated[tuple[Name, ...], AfterValidator(each_once)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Shares = tuple[Share, ...]
 Terms = tuple[Annotated[float, Field(ge=0.0, le=100.0)], ...]
 EtaEdges = Annotated[
     tuple[Annotated[float, Field(ge=0.0, le=10.0)], ...],
-    Field(min_length=1, description="lower edges in |eta|; the last bin has no upper edge"),
+    Field(
+        min_length=1,
+        max_length=MOST_EDGES,
+        description="lower edges in |eta|; the last bin has no upper edge",
+    ),
     AfterValidator(_from(0.0)),
 ]
 PtEdges = Annotated[
     tuple[Annotated[float, Field(ge=0.0, le=10_000.0)], ...],
-    Field(min_length=1, description="lower edges in pT, GeV; below the first counts as the first"),
+    Field(
+        min_length=1,
+        max_length=MOST_EDGES,
+        description="lower edges in pT, GeV; below the first counts as the first",
+    ),
     AfterValidator(_from(None)),
 ]
 
@@ -136,7 +135,7 @@ class VarySettings(Section):
         Literal["test", "all"], Field(description="events to vary: of the test folds, or all")
     ]
     jet_pt: Annotated[float, Field(gt=0.0, le=1000.0, description="candidates of jets above this")]
-    jet_radius: Annotated[float, Field(gt=0.0, le=2.0, description="anti-kT")]
+    jet_radius: Annotated[float, Field(ge=0.05, le=2.0, description="anti-kT")]
     jes: JetScale
     jer: JetResolution
     unclustered: Unclustered

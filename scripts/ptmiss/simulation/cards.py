@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 from typing import Annotated, Self
 
-import yaml
 from pydantic import Field, StringConstraints, model_validator
 
 from ptmiss.errors import UserError
 from ptmiss.settings.base import Section, from_mapping
+from ptmiss.settings.files import read
 from ptmiss.settings.samples import Name
 
 Line = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:()]+ *= *[^=]+$")]
@@ -96,14 +96,9 @@ def load_card(path: str | os.PathLike[str]) -> Card:
     Raises `UserError` naming the file and the key.
     """
     path = Path(path)
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such process card; see resources/processes") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: not a readable YAML card ({error}); correct it") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: expected keys title, proxy, boson, accept, pythia, slices, slha")
+    if not os.path.lexists(path):
+        raise UserError(f"{path}: no such process card; see resources/processes")
+    value = read(path)
     if "slha_text" in value:
         raise UserError(f"{path}: unknown key slha_text; name a file under slha instead")
     text = None
@@ -113,8 +108,11 @@ def load_card(path: str | os.PathLike[str]) -> Card:
             raise UserError(
                 f"{path}: slha is {value['slha']!r}, must be {path.stem}.slha beside the card"
             )
+        table = path.with_suffix(".slha")
         try:
-            text = path.with_suffix(".slha").read_text(encoding="utf-8")
+            if os.path.exists(table) and not os.path.isfile(table):
+                raise OSError("not a regular file")
+            text = table.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"{path}: cannot read its particle table ({error})") from None
     return from_mapping(Card, {**value, "slha_text": text}, str(path))

@@ -22,7 +22,7 @@ from ptmiss.report.plots.shared import (
 from ptmiss.report.samples import common_origin
 from ptmiss.report.style import TRAINED, Look, looks, training_looks
 from ptmiss.report.tables import as_csv
-from ptmiss.report.text import capital, plain_mathtext, shorten
+from ptmiss.report.text import capital
 
 LIMIT = "limit"
 """What stands for the compared estimator in rows with the share of the way to the oracle."""
@@ -96,10 +96,7 @@ def _forest(
         _row_series(look, [found[name].get(key, (np.nan,) * 3) for key in keys])
         for name, look in training_looks(found).items()
     )
-    labels = tuple(
-        f"{plain_mathtext(shorten(context.kinds[s].label, 24))} {_SHORT[q]}".strip()
-        for s, q in keys
-    )
+    labels = tuple(f"{context.kinds[s].short(24)} {_SHORT[q]}".strip() for s, q in keys)
     origin = common_origin(context.kinds[sample] for sample, _ in keys)
     chart = Chart(
         series, title, "", "95 % intervals", origin, "trained on", rows=labels, guide=0.0,

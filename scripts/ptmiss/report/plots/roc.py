@@ -12,7 +12,7 @@ from ptmiss.report.plots.shared import Context, names_of, whose
 from ptmiss.report.samples import common_origin
 from ptmiss.report.style import looks
 from ptmiss.report.tables import as_csv
-from ptmiss.report.text import count, shorten
+from ptmiss.report.text import count
 
 
 def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
@@ -30,7 +30,7 @@ def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
             series,
             "efficiency of the signal",
             "efficiency of the background",
-            f"{shorten(mine.label, 22)} / {shorten(other.label, 20)}",
+            f"{mine.short(22)} / {other.short(20)}",
             common_origin([mine, other]),
             x_range=(0.0, 1.0),
             y_range=_range(series),

@@ -1,0 +1,39 @@
+"""Where the workflow lies, and whether the files that configure it say one thing each."""
+
+import os
+import sys
+
+from snakemake.exceptions import WorkflowError
+
+# This file's folder and not `workflow.basedir`: as a module of another workflow, that is the other.
+REPOSITORY = os.path.dirname(os.path.dirname(str(workflow.current_basedir)))
+
+if not os.path.isdir(os.path.join(REPOSITORY, "scripts", "ptmiss")):
+    raise WorkflowError(
+        f"{REPOSITORY}: no folder with scripts/ptmiss; as a module, give the path of a local copy"
+    )
+
+# `scripts` holds the package; these files import only its settings and path modules, because they
+# are read again in every job of a cluster.
+sys.path.insert(0, os.path.join(REPOSITORY, "scripts"))
+
+from ptmiss.errors import UserError
+from ptmiss.inputs import path_problem
+from ptmiss.settings import files
+
+if path_problem(os.path.relpath(REPOSITORY)):
+    raise WorkflowError(
+        f"{os.path.relpath(REPOSITORY)!r}: the name of this folder"
+        f" {path_problem(os.path.relpath(REPOSITORY))}; rename it"
+    )
+
+if workflow.is_main_process:
+    try:
+        # Snakemake reads them too, but takes the last of two equal keys, and 010 for 8
+        for path in (
+            os.path.join(REPOSITORY, "config.yaml"),
+            *workflow.config_settings.configfiles,
+        ):
+            files.check(path)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
