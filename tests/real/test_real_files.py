@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from models import LIMITS
 from ptmiss.errors import UserError
 from ptmiss.ragged import from_arrow, segment_sum
 from skims import skim
@@ -64,7 +65,7 @@ def test_estimates_of_real_files(samples, tmp_path, name, source, bound):
     settings = pytest.importorskip("ptmiss.settings.evaluate").EvaluateSettings
     skim(samples / f"{name}.root", tmp_path, source=source)
     out = tmp_path / "estimates.parquet"
-    values = {"estimators": ["pf", "chs", "puppi"], "external": {}}
+    values = {"estimators": ["pf", "chs", "puppi"], "external": {}, "limits": LIMITS}
     classical.evaluate(
         str(tmp_path / "events.parquet"), "classical", "nominal",
         settings.model_validate_json(json.dumps(values)), str(out),

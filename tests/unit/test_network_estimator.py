@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from models import OUTPUT, pf_model
+from models import OUTPUT, candidates_of, pf_model
 from ptmiss.errors import UserError
 from ptmiss.estimators import onnx_file
 from ptmiss.estimators.network import (
@@ -28,10 +28,6 @@ SMALL = {"pileup": 3.0, "per_collision": 10.0, "per_hard": 10.0}
 
 def estimator(model: onnx.ModelProto, with_weights: bool = False) -> NetworkEstimator:
     return NetworkEstimator(onnx_file.accept(model, "model.onnx"), 1, with_weights)
-
-
-def candidates_of(toy: Toy) -> Ragged:
-    return Ragged(toy.offsets, {f"cand_{name}": x for name, x in toy.candidates.items()})
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ def model_options(wildcards, input):
     options = [f"--model {path}" for path in input.model]
     return options + [
         f"--external {shlex.quote(f'{name}={path}')}"
-        for name, path in CONFIG.evaluate.external.items()
+        for name, path in CONFIG.evaluate.external_paths().items()
     ]
 
 
@@ -25,7 +25,7 @@ rule evaluate:
         **code("evaluate"),
         skim="results/skim/{sample}/{part}.parquet",
         model=model_of,
-        external=list(CONFIG.evaluate.external.values()),
+        external=list(CONFIG.evaluate.external_paths().values()),
     output:
         estimates="results/estimates/{training}/{sample}/{variation}/{part}.parquet",
     log:

@@ -18,7 +18,7 @@ rule vary:
         **code("vary"),
         skim="results/skim/{sample}/{part}.parquet",
         model=model_of,
-        external=list(CONFIG.evaluate.external.values()),
+        external=list(CONFIG.evaluate.external_paths().values()),
     output:
         estimates=expand(
             "results/estimates/{{training}}/{{sample}}/{variation}/{{part}}.parquet",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
 
 from ptmiss.settings.base import Section
 
@@ -15,6 +15,8 @@ TAKEN = ("pf", "chs", "puppi", "oracle", "deepmet", "calibrated", "boson", "gen_
 
 ExternalName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
+ModelPath = Annotated[str, Field(min_length=1, max_length=4096)]
+
 
 def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
@@ -22,7 +24,44 @@ def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _not_taken(models: dict[str, str]) -> dict[str, str]:
+class ExternalModel(Section):
+    """A model of others that wants a fixed number of slots."""
+
+    path: ModelPath
+    slots: Annotated[
+        int,
+        Field(
+            ge=1, le=100_000, description="pad each event to this many candidates; hardest first"
+        ),
+    ]
+
+
+class ModelLimits(Section):
+    """What a model may take and give before the job ends with an error."""
+
+    memory_mb: Annotated[
+        int,
+        Field(ge=50, le=1_000_000, description="of a model of others, beyond the runtime's own"),
+    ]
+    seconds: Annotated[
+        float, Field(gt=0.0, le=86_400.0, description="of a model of others: to load, for a batch")
+    ]
+    not_finite: Annotated[
+        float, Field(ge=0.0, le=1.0, description="share of events in which any model may fail")
+    ]
+
+
+def _kind(value: object) -> str:
+    return "path" if isinstance(value, str) else "model"
+
+
+External = Annotated[
+    Annotated[ModelPath, Tag("path")] | Annotated[ExternalModel, Tag("model")],
+    Discriminator(_kind),
+]
+
+
+def _not_taken(models: dict[str, str | ExternalModel]) -> dict[str, str | ExternalModel]:
     for name in models:
         if name in TAKEN or name.startswith("stored_"):
             raise ValueError(f"the name {name!r} is taken; choose another")
@@ -38,7 +77,18 @@ class EvaluateSettings(Section):
         Field(min_length=1, description="classical estimators; oracle needs simulated truth"),
     ]
     external: Annotated[
-        dict[ExternalName, Annotated[str, Field(min_length=1, max_length=4096)]],
+        dict[ExternalName, External],
         AfterValidator(_not_taken),
-        Field(description="models with DeepMET's interface: name -> ONNX file"),
+        Field(description="models with DeepMET's interface: name -> ONNX file, or path and slots"),
     ]
+    limits: ModelLimits
+
+    def external_paths(self) -> dict[str, str]:
+        """Return the file of each external model."""
+        return {
+            name: one if isinstance(one, str) else one.path for name, one in self.external.items()
+        }
+
+    def slots(self) -> dict[str, int]:
+        """Return the number of slots of those external models that have a setting for it."""
+        return {name: one.slots for name, one in self.external.items() if not isinstance(one, str)}
