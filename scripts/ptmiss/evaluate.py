@@ -61,21 +61,39 @@ class Models:
             networks = {}
             for name, path in files.items():
                 if name in inside:
-                    model, session = onnx_file.read(path), None
+                    networks[name] = NetworkEstimator(
+                        onnx_file.read(path), self.threads, with_weights
+                    )
                 else:
-                    session = children[name]
-                    content = onnx_file.read_bytes(path)
-                    model = session.load(content, os.fspath(path), with_weights)
-                model = with_slots(model, name, settings.slots().get(name))
-                networks[name] = NetworkEstimator(model, self.threads, with_weights, session)
-                for notice in model.notices:
+                    networks[name] = outside(children[name], name, path, settings, with_weights)
+                for notice in networks[name].model.notices:
                     _LOG.warning("%s: %s", path, notice)
-                if name in self.external:
-                    check_pads(name, networks[name])
             yield networks
 
 
 NO_MODELS = Models(own=None, external={}, threads=1)
+
+
+def outside(
+    child: Child,
+    name: str,
+    path: str | os.PathLike[str],
+    settings: EvaluateSettings,
+    with_weights: bool = False,
+) -> NetworkEstimator:
+    """Return the estimator of a file that runs in a process of its own.
+
+    name: in the settings, `DEEPMET` for a training's own. Raises `UserError` for a model that is
+    not accepted, and for one of others that counts its pads without a setting that says how many
+    it wants.
+    """
+    content = onnx_file.read_bytes(path)
+    model = child.load(content, os.fspath(path), with_weights)
+    model = with_slots(model, name, settings.slots().get(name))
+    network = NetworkEstimator(model, child.threads, with_weights, child)
+    if name != DEEPMET:  # its own pads were looked at when it was exported
+        check_pads(name, network)
+    return network
 
 
 def with_slots(model: Interface, name: str, slots: int | None) -> Interface:

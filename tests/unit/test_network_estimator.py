@@ -134,8 +134,10 @@ def test_the_file_says_which_features_it_wants() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "{}", "[]", '{"dz_limit": "x", "unknown_codes": true, "use_puppi": true}']
-)
+    "text",
+    ["{", "{}", "[]", "[" * 5000, '{"dz_limit": "x", "unknown_codes": true, "use_puppi": true}',
+     '{"dz_limit": %s, "unknown_codes": true, "use_puppi": true}' % ("9" * 400)],
+)  # fmt: skip
 def test_metadata_that_make_no_sense_are_refused(text: str) -> None:
     with pytest.raises(UserError, match="not understood"):
         estimator(with_rules(pf_model(), text))

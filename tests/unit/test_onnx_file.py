@@ -223,7 +223,7 @@ def two_other_outputs(model: onnx.ModelProto) -> None:
         (half_codes, "input_cat0 has type FLOAT16, expected FLOAT .float32. or INT32"),
         (no_events, r"input has shape \(0, any, 8\); a fixed size is at least 1"),
         (fewer_than_no_slots, "model"),
-        (a_thousand_events_of_a_thousand_slots, "at most 1048576 slots together"),
+        (a_thousand_events_of_a_thousand_slots, "at most 262144 slots together"),
         (two_inputs_of_one_meaning, "its inputs are input, input:0"),
         (output_without_a_name, "empty name"),
         (three_numbers, "model"),

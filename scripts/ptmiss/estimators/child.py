@@ -48,6 +48,7 @@ class Child:
     """
 
     def __init__(self, threads: int, limits: ModelLimits) -> None:
+        self.threads = threads
         self._limits = limits
         self._ready = False
         paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]

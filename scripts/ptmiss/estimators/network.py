@@ -21,6 +21,9 @@ from ptmiss.ragged import Ragged
 RULES_KEY = "ptmiss.features"
 """Metadata of our files: the `FeatureRules` as JSON."""
 
+MOST_DZ = 1e30
+"""Largest limit of |dz| in cm: what float32 holds."""
+
 CMSSW_RULES = FeatureRules(dz_limit=LIMIT, unknown_codes=False, use_puppi=True)
 """Features of a file that does not say: those of CMSSW's DeepMETProducer, which clips nothing."""
 
@@ -137,7 +140,7 @@ def rules_of(model: onnx_file.Interface) -> FeatureRules:
         rules = FeatureRules(**json.loads(model.metadata[RULES_KEY]))
         good = (
             isinstance(rules.dz_limit, int | float)
-            and rules.dz_limit > 0
+            and 0 < rules.dz_limit <= MOST_DZ
             and isinstance(rules.unknown_codes, bool)
             and isinstance(rules.use_puppi, bool)
         )

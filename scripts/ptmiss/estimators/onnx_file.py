@@ -29,7 +29,7 @@ WEIGHT = "candidate/weight"
 MAX_BYTES = 64 << 20
 """Largest file; a DeepMET has 60 kB."""
 
-MAX_SLOTS = 1 << 20
+MAX_SLOTS = 1 << 18
 """Most candidate slots of one call where a file fixes them; CMSSW's graphs have 4500."""
 
 CODE_TYPES = {"FLOAT": "float32", "INT32": "int32", "INT64": "int64"}

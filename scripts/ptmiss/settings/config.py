@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from ptmiss.settings.base import Section, from_mapping
 from ptmiss.settings.calibration import CalibrationSettings
-from ptmiss.settings.evaluate import EvaluateSettings
+from ptmiss.settings.evaluate import CLASSICAL, EvaluateSettings
 from ptmiss.settings.export import ExportSettings
 from ptmiss.settings.folds import FoldSettings
 from ptmiss.settings.gate import GateSettings
@@ -54,6 +54,12 @@ class Config(Section):
                 _known(f"samples.{name}.setting", sample.setting, self.simulate.settings)
         for name in self.interpret.samples:
             _known("interpret.samples", name, self.samples)
+        estimators = {
+            **dict.fromkeys(CLASSICAL), **self.evaluate.external, "deepmet": None,
+            **{f"stored_{name}": None for name in self.performance.stored},
+        }  # fmt: skip
+        for name in self.performance.over:
+            _known("performance.over", name, estimators)
         return self
 
     @model_validator(mode="after")

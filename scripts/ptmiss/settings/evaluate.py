@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
 
 from ptmiss.settings.base import Section
 
 Estimator = Literal["pf", "chs", "puppi", "oracle"]
+CLASSICAL: tuple[str, ...] = get_args(Estimator)
 
-TAKEN = ("pf", "chs", "puppi", "oracle", "deepmet", "calibrated", "boson", "gen_met")
+TAKEN = (*CLASSICAL, "deepmet", "calibrated", "boson", "gen_met")
 """Names that an external model cannot have: they begin columns of their own."""
 
 ExternalName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]

@@ -41,9 +41,18 @@ def _condition(text: str) -> str:
     return text
 
 
+def _over(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("each estimator is given once")
+    if missing := [name for name in ("pf", "puppi") if name not in names]:
+        raise ValueError(f"{', '.join(missing)} must be there: gate and first screen quote it")
+    return names
+
+
 Edges = Annotated[tuple[float, ...], Field(min_length=2), AfterValidator(_rising)]
 EdgesFromZero = Annotated[tuple[float, ...], Field(min_length=3), AfterValidator(_from_zero)]
 SliceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+EstimatorName = SliceName
 Range = Annotated[tuple[float, float], AfterValidator(_rising)]
 Positive = Annotated[float, Field(gt=0.0, le=10_000.0)]
 
@@ -87,6 +96,11 @@ class PerformanceSettings(Section):
         float, Field(ge=10.0, le=500.0, description="RMS is of values within +- this, GeV")
     ]
     min_events: Annotated[int, Field(ge=2, description="effective events a bin needs")]
+    over: Annotated[
+        tuple[EstimatorName, ...],
+        AfterValidator(_over),
+        Field(description="estimators over which gains are quoted, of those that a sample has"),
+    ]
     leave_out: Annotated[
         tuple[Name, ...], Field(description="samples that are not measured, of those that exist")
     ]
