@@ -33,12 +33,17 @@ tf1 = tf.compat.v1
 
 
 def frozen(
-    slots: int = SLOTS, output: str = OUTPUT, reshaped: bool = False, mean: bool = False
+    slots: int = SLOTS,
+    output: str = OUTPUT,
+    mean: bool = False,
+    by_place: bool = False,
+    training: bool = False,
 ) -> tf1.GraphDef:
     """Return a DeepMET as CMSSW ships it: embeddings, dense layers, batch normalisation without a
     mask, and a sum over slots that gives every pad a constant.
 
-    reshaped: the number of slots stands inside the graph; mean: not a sum over slots.
+    mean: not a sum over slots; by_place: slots are not alike; training: with
+    the branches of batch normalisation for training, as Keras of TensorFlow 1 froze it.
     """
     rng = np.random.default_rng(3)
 
@@ -55,11 +60,19 @@ def frozen(
         hidden = tf.concat(parts, axis=-1)
         for width, units in ((20, 16), (16, 8)):
             hidden = tf.tensordot(hidden, weights(width, units), [[2], [0]]) + weights(units)
-            if reshaped:
-                hidden = tf.reshape(hidden, [-1, slots, units])
+            hidden = tf.reshape(hidden, [-1, slots, units])  # as Keras writes it
             mean_, variance = weights(units), tf.exp(weights(units))
+            if training:
+                phase = tf1.placeholder_with_default(False, [], name="keras_learning_phase")
+                mean_, variance = tf1.cond(
+                    phase,
+                    lambda h=hidden: tf.nn.moments(h, [0, 1]),
+                    lambda m=mean_, v=variance: (tf.identity(m), tf.identity(v)),
+                )
             hidden = (tf.tanh(hidden) - mean_) * tf1.rsqrt(variance + 1e-3) + weights(units)
         both = tf.tensordot(hidden, weights(8, 3), [[2], [0]]) + weights(3, scale=0.01)
+        if by_place:
+            both *= weights(slots, 1, scale=1.0)
         terms = both[..., :1] * x[..., 6:8] + 0.001 * both[..., 1:]
         total = tf.reduce_mean(terms, axis=1) if mean else tf.reduce_sum(terms, axis=1)
         tf.nn.bias_add(tf.matmul(total, weights(2, 2)), weights(2), name=output)
@@ -98,6 +111,24 @@ def test_an_imported_graph_gives_what_the_graph_gives_with_all_its_slots(slots: 
     assert np.linalg.norm(change_by_pads(network, 3)) < 1e-3
 
 
+def test_the_training_branch_of_a_graph_is_left_out() -> None:
+    tf1.disable_control_flow_v2()
+    try:
+        graph = frozen(training=True)
+    finally:
+        tf1.enable_control_flow_v2()
+    assert {"Switch", "Merge", "SquaredDifference"} <= {node.op for node in graph.node}
+    found = convert(graph, SLOTS, None, "graph.pb")
+    assert (found.slots, found.difference < 1e-3) == (None, True)
+    plain = convert(frozen(), SLOTS, None, "graph.pb")
+    assert len(found.proto.graph.node) <= len(plain.proto.graph.node) + 4
+    for node in graph.node:
+        if node.op == "PlaceholderWithDefault":
+            node.input[0] = "input"
+    with pytest.raises(UserError, match="cannot be converted"):
+        convert(graph, SLOTS, None, "graph.pb")
+
+
 def test_without_the_missing_pads_it_would_be_far_off_and_refused() -> None:
     found = convert(frozen(), SLOTS, None, "graph.pb")
     for node in found.proto.graph.node:
@@ -110,7 +141,7 @@ def test_without_the_missing_pads_it_would_be_far_off_and_refused() -> None:
         check_pads("x", estimator(found.proto))
 
 
-@pytest.mark.parametrize("kind", ["reshaped", "mean"])
+@pytest.mark.parametrize("kind", ["mean", "by_place"])
 def test_a_graph_whose_pads_are_not_a_constant_each_keeps_its_slots(kind: str) -> None:
     graph = frozen(200, **{kind: True})
     found = convert(graph, 200, None, "graph.pb")

@@ -29,6 +29,7 @@ from ptmiss.estimators.onnx_check import reason_of
 from ptmiss.estimators.onnx_file import INPUTS, OUTPUT
 from ptmiss.io import atomic, manifest
 from ptmiss.model import features as ft
+from ptmiss.model.learning_phase import without_training
 
 OPSET = 15
 """Read by ONNX Runtime 1.10 and later."""
@@ -48,12 +49,12 @@ OPERATORS = frozenset((
     "Exp", "ExpandDims", "Fill", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3",
     "Gather", "GatherNd", "GatherV2", "Greater", "GreaterEqual", "Identity", "IdentityN",
     "LeakyRelu", "Less", "LessEqual", "Log", "Log1p", "LogicalAnd", "LogicalNot", "LogicalOr",
-    "MatMul", "Max", "Maximum", "Mean", "Min", "Minimum", "Mul", "Neg", "NoOp", "NotEqual",
+    "MatMul", "Max", "Maximum", "Mean", "Merge", "Min", "Minimum", "Mul", "Neg", "NoOp", "NotEqual",
     "OneHot", "OnesLike", "Pack", "Pad", "Placeholder", "PlaceholderWithDefault", "Pow",
     "Prod", "Range", "RealDiv", "Reciprocal", "Relu", "Relu6", "Reshape", "Rsqrt", "Select",
     "SelectV2", "Selu", "Shape", "Sigmoid", "Sign", "Slice", "Softmax", "Softplus", "Split",
     "SplitV", "Sqrt", "Square", "SquaredDifference", "Squeeze", "StopGradient",
-    "StridedSlice", "Sub", "Sum", "Tanh", "Tile", "Transpose", "Unpack", "ZerosLike",
+    "StridedSlice", "Sub", "Sum", "Switch", "Tanh", "Tile", "Transpose", "Unpack", "ZerosLike",
 ))  # fmt: skip
 """What a graph may consist of: arithmetic. A graph is a program, and TensorFlow has operators that
 read and write files."""
@@ -122,9 +123,8 @@ def convert(graph: tf.compat.v1.GraphDef, slots: int, output: str | None, path: 
     output = _output(graph, output, path)
     try:
         reference = _tensorflow(graph, output)
-        plain = _onnx(graph, output)
-        files = [numpy_helper.to_array(tensor).nbytes for tensor in plain.graph.initializer]
-        _LOG.info("%s: %d operators, %d bytes of weights", path, len(plain.graph.node), sum(files))
+        graph = without_training(graph, output)
+        fixed = _onnx(graph, output, slots)
     except Exception as error:  # of TensorFlow and the converter, with no common class
         raise UserError(f"{path}: cannot be converted: {reason_of(error)}") from None
     full = [_event(size, slots) for size in _sizes(slots)]
@@ -140,29 +140,95 @@ def convert(graph: tf.compat.v1.GraphDef, slots: int, output: str | None, path: 
         raise UserError(
             f"{path}: {output} gives no two finite numbers an event, so it is no DeepMET"
         )
-    for model, kept in _candidates(plain, slots, path):
-        difference, excess = _difference(model, path, expected, slots, kept)
+    free, pad = _free(graph, output, slots, path)
+    if free is not None:
+        difference, excess = _difference(free, path, expected, slots, None)
         if excess <= 0.0:
-            pad = _pad(plain, slots, path) if kept is None else np.full(2, np.nan)
-            return Imported(model, difference, kept, tuple(pad.tolist()))
-        _LOG.info("%s: with %s slots it differs by %.3g GeV", path, kept or "any", difference)
+            return Imported(free, difference, None, tuple(pad.tolist()))
+        _LOG.info("%s: with other numbers of slots it differs by %.3g GeV", path, difference)
+    difference, excess = _difference(fixed, path, expected, slots, slots)
+    if excess <= 0.0:
+        return Imported(fixed, difference, slots, (np.nan, np.nan))
     raise UserError(
         f"{path}: the ONNX file would differ from the graph by {difference:.3g} GeV, about"
         f" {LIMIT:g} are accepted; is it of another kind than a DeepMET?"
     )
 
 
-def _candidates(
-    plain: onnx.ModelProto, slots: int, path: str
-) -> Iterator[tuple[onnx.ModelProto, int | None]]:
-    """Yield models to try: of any number of slots, and of the graph's own."""
-    with contextlib.suppress(UserError):  # a graph that holds its number of slots in itself
-        yield with_missing_pads(plain, slots, _pad(plain, slots, path) / ft.SCALE), None
-    fixed = onnx.ModelProto()
-    fixed.CopyFrom(plain)
-    for value in fixed.graph.input:
-        value.type.tensor_type.shape.dim[1].dim_value = slots
-    yield fixed, slots
+def _free(
+    graph: tf.compat.v1.GraphDef, output: str, slots: int, path: str
+) -> tuple[onnx.ModelProto | None, np.ndarray]:
+    """Return a model of any number of slots, None if there is none, and what a pad contributes."""
+    try:
+        plain = _onnx(with_any_slots(graph, slots), output, None)
+        pad = _pad(plain, slots, path)
+    except Exception as error:  # of the converter and of the runtime
+        _LOG.info("%s: only with its own number of slots (%s)", path, reason_of(error))
+        return None, np.full(2, np.nan)
+    return with_missing_pads(plain, slots, pad / ft.SCALE), pad
+
+
+def with_any_slots(graph: tf.compat.v1.GraphDef, slots: int) -> tf.compat.v1.GraphDef:
+    """Return the graph with its number of slots taken from its input wherever shapes hold it.
+
+    Keras writes the shape (-1, slots, units) behind every dense layer as a constant. Which integers
+    mean slots is guessed here; whether the guess is right shows when the results are compared.
+    """
+    out = tf.compat.v1.GraphDef()
+    out.CopyFrom(graph)
+    for node in list(out.node):
+        if node.op != "Const":
+            continue
+        values = tf.make_ndarray(node.attr["value"].tensor)
+        if values.dtype.kind != "i" or values.ndim > 1 or slots not in values:
+            continue
+        kind = node.attr["dtype"].type
+        given = _slots_of_input(out, kind)
+        if values.ndim == 0:
+            _replace(node, "Identity", [given], kind)
+            continue
+        parts = []
+        for i, value in enumerate(values):
+            name = given
+            if value != slots:
+                name = f"{node.name}/{i}"
+                one = out.node.add(name=name, op="Const")
+                one.attr["dtype"].type = kind
+                one.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value, dtype=kind))
+            parts.append(name)
+        _replace(node, "Pack", parts, kind)
+        node.attr["N"].i = len(parts)
+        node.attr["axis"].i = 0
+    return out
+
+
+def _replace(node: tf.compat.v1.NodeDef, op: str, inputs: list[str], kind: int) -> None:
+    node.op = op
+    node.input[:] = inputs
+    node.attr.clear()
+    node.attr["T"].type = kind
+
+
+def _slots_of_input(graph: tf.compat.v1.GraphDef, kind: int) -> str:
+    """Return the name of the node that holds the number of slots of the input; adds it once."""
+    name = f"pads/slots_of_input/{kind}"
+    if any(node.name == name for node in graph.node):
+        return name
+    one, number = "pads/one", "pads/input/shape"
+    shape = graph.node.add(name=f"{number}/{kind}", op="Shape", input=["input"])
+    shape.attr["T"].type = tf.float32.as_datatype_enum
+    shape.attr["out_type"].type = kind
+    for label, value in ((f"{one}/{kind}", 1), (f"pads/first/{kind}", 0)):
+        node = graph.node.add(name=label, op="Const")
+        node.attr["dtype"].type = tf.int32.as_datatype_enum
+        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value, dtype=tf.int32))
+    found = graph.node.add(
+        name=name, op="GatherV2", input=[shape.name, f"{one}/{kind}", f"pads/first/{kind}"]
+    )
+    found.attr["Tparams"].type = kind
+    found.attr["Tindices"].type = found.attr["Taxis"].type = tf.int32.as_datatype_enum
+    found.attr["batch_dims"].i = 0
+    return name
 
 
 def _pad(plain: onnx.ModelProto, slots: int, path: str) -> np.ndarray:
@@ -230,14 +296,14 @@ def _tensorflow(graph: tf.compat.v1.GraphDef, output: str) -> Run:
     return run
 
 
-def _onnx(graph: tf.compat.v1.GraphDef, output: str) -> onnx.ModelProto:
-    """Return the graph as ONNX, of any number of events and slots, with CMSSW's names."""
+def _onnx(graph: tf.compat.v1.GraphDef, output: str, slots: int | None) -> onnx.ModelProto:
+    """Return the graph as ONNX with CMSSW's names, of any number of events; slots: None for any."""
     free = tf.compat.v1.GraphDef()
     free.CopyFrom(graph)
     for node in free.node:
         node.attr.pop("_output_shapes", None)
         if node.name in INPUTS:
-            shape = tf.TensorShape([None, None, INPUTS[node.name]]).as_proto()
+            shape = tf.TensorShape([None, slots, INPUTS[node.name]]).as_proto()
             node.attr["shape"].shape.CopyFrom(shape)
     names = [f"{name}:0" for name in INPUTS]
     with _quiet():
@@ -253,7 +319,7 @@ def _onnx(graph: tf.compat.v1.GraphDef, output: str) -> onnx.ModelProto:
     kinds = {value.name: value.type.tensor_type.elem_type for value in model.graph.input}
     del model.graph.input[:], model.graph.value_info[:]
     model.graph.input.extend(
-        helper.make_tensor_value_info(name, kinds[name], ["B", "N", n])
+        helper.make_tensor_value_info(name, kinds[name], ["B", slots or "N", n])
         for name, n in INPUTS.items()
     )
     kind = onnx.TensorProto.FLOAT

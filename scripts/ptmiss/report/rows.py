@@ -60,7 +60,7 @@ def matrices(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[d
         ("over_puppi", "gains-puppi", "Gain over PUPPI [%]"),
         ("over_pf", "gains-pf", "Gain over PF [%]"),
         *(
-            (f"over_{name}", identifier("gains-over", name), f"Gain over {look.label} [%]")
+            (f"over_{name}", identifier("gains", "over", name), f"Gain over {look.label} [%]")
             for name, look in further_looks(summary).items()
         ),
         ("plateau", "responses", "Response on the plateau"),
