@@ -275,6 +275,16 @@ def test_text_that_is_not_text(tmp_path: Path, old: bytes, new: bytes) -> None:
     refused(path, "not a")
 
 
+def test_names_in_messages_are_legible(tmp_path: Path) -> None:
+    model = pf_model()
+    model.graph.input[3].name = "\x1b[2J\u202e" + "a" * 100_000
+    path = saved(tmp_path, model)
+    refused(path, r"its inputs are \\x1b\[2J\\u202eaaa")
+    with pytest.raises(UserError) as caught:
+        onnx_file.read(path)
+    assert len(str(caught.value)) < 1200
+
+
 def test_graphs_in_graphs_in_graphs(tmp_path: Path) -> None:
     graph = helper.make_graph([], "g", [], [])
     for _ in range(20):

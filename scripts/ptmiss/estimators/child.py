@@ -23,6 +23,7 @@ import numpy as np
 
 from ptmiss.errors import UserError
 from ptmiss.estimators import frames, worker
+from ptmiss.estimators.onnx_check import legible
 from ptmiss.estimators.onnx_file import INPUTS, Interface
 from ptmiss.settings.evaluate import ModelLimits
 
@@ -121,9 +122,9 @@ class Child:
             self._send(piece, deadline)
         answer, found = self._receive(deadline, most)
         if "error" in answer:
-            raise UserError(str(answer["error"]))
+            raise UserError(legible(str(answer["error"])))
         if "failure" in answer:
-            raise ModelError(f"fails: {answer['failure']}")
+            raise ModelError(f"fails: {legible(str(answer['failure']))}")
         return answer, found
 
     def _send(self, piece: memoryview, deadline: float) -> None:

@@ -23,9 +23,16 @@ _LONGEST = 300
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the first line of an error's text, shortened; its class where it has no text."""
+    """Return the first line of an error's text, legible; its class where it has no text."""
     lines = str(error).strip().splitlines()
-    return lines[0][:_LONGEST] if lines else type(error).__name__
+    return legible(lines[0], _LONGEST) if lines else type(error).__name__
+
+
+def legible(text: str, most: int = 1000) -> str:
+    """Return a text that holds names out of a file: characters that do not print are escaped, and
+    what is longer than `most` is left out."""
+    shown = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text[:most])
+    return shown if len(text) <= most else f"{shown}... ({len(text)} characters)"
 
 
 def check(proto: onnx.ModelProto, path: str | os.PathLike[str]) -> None:

@@ -97,8 +97,8 @@ def accept(proto: onnx.ModelProto, path: str | os.PathLike[str]) -> OnnxModel:
     try:
         onnx_check.check(proto, path)
         return _model(onnx_check.without_unused_domains(proto), path)
-    except UserError:
-        raise
+    except UserError as error:
+        raise UserError(onnx_check.legible(str(error))) from None
     except Exception as error:  # damaged strings, unknown types, deep recursion: no valid model
         reason = onnx_check.reason_of(error)
         raise UserError(f"{path}: not a valid ONNX model: {reason}") from None
@@ -157,8 +157,8 @@ def _output(graph: onnx.GraphProto, path: str | os.PathLike[str]) -> tuple[str, 
     if name is None and len(graph.output) == 1:
         (name,) = outputs
         notices = (
-            f"its output is called {name!r} and not {OUTPUT}: taken for missing px and py in units"
-            " of 50 GeV",
+            f"its output is called {onnx_check.legible(name)!r} and not {OUTPUT}: taken for missing"
+            " px and py in units of 50 GeV",
         )
     if name is None:
         raise UserError(
