@@ -319,6 +319,11 @@ def _names(rng: np.random.Generator, model: onnx.ModelProto) -> None:
     _pick(rng, (model.graph.input, model.graph.output)).append(more)
 
 
+def _unnamed(rng: np.random.Generator, model: onnx.ModelProto) -> None:
+    node = _pick(rng, [node for node in model.graph.node if node.output])
+    node.output[int(rng.integers(len(node.output)))] = ""
+
+
 def _sizes(rng: np.random.Generator, model: onnx.ModelProto) -> None:
     axis, size = int(rng.integers(2)), int(_pick(rng, NUMBERS))
     for value in model.graph.input:
@@ -371,7 +376,7 @@ def _features(rng: np.random.Generator, model: onnx.ModelProto) -> None:
 
 
 ATTACKS: tuple[Callable[[np.random.Generator, onnx.ModelProto], None], ...] = (
-    _large_shape, _products, _nested, _names, _names, _sizes, _sizes, _weights, _weights, _foreign,
-    _opset, _features,
+    _large_shape, _products, _nested, _names, _names, _unnamed, _sizes, _sizes, _weights, _weights,
+    _foreign, _opset, _features,
 )  # fmt: skip
 """What was found to hurt, in variations."""

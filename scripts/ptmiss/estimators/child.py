@@ -39,7 +39,7 @@ _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARE
 
 
 class ModelError(Exception):
-    """What a model did instead of an answer, as the end of a sentence."""
+    """What a model did instead of an answer, as the end of a line."""
 
 
 class Child:
@@ -103,7 +103,7 @@ class Child:
             ask = {"ask": "load", "path": path, "with_weights": with_weights}
             header, _ = self._ask(ask, {"model": np.frombuffer(content, np.uint8)}, 0)
         except ModelError as failure:
-            raise UserError(f"{path}: the model cannot be loaded: it {failure}") from None
+            raise UserError(f"{path}: the model cannot be loaded: {failure}") from None
         return _interface(header, path)
 
     def run(self, outputs: Sequence[str], feed: Mapping[str, np.ndarray]) -> list[np.ndarray]:
@@ -111,7 +111,7 @@ class Child:
         most = 4 * (1 << 20) + sum(array.nbytes for array in feed.values())
         _, arrays = self._ask({"ask": "run", "outputs": list(outputs)}, feed, most)
         if list(arrays) != [str(i) for i in range(len(outputs))]:
-            raise ModelError(f"gives {len(arrays)} outputs, expected {len(outputs)}")
+            raise ModelError(f"it gives {len(arrays)} outputs, expected {len(outputs)}")
         return list(arrays.values())
 
     def _ask(
@@ -124,7 +124,7 @@ class Child:
         if "error" in answer:
             raise UserError(legible(str(answer["error"])))
         if "failure" in answer:
-            raise ModelError(f"fails: {legible(str(answer['failure']))}")
+            raise ModelError(legible(str(answer["failure"])))
         return answer, found
 
     def _send(self, piece: memoryview, deadline: float) -> None:
@@ -158,7 +158,7 @@ class Child:
         try:
             return frames.decode(exactly, most)
         except frames.MessageError as error:
-            raise ModelError(f"answers with {error}") from None
+            raise ModelError(f"it answers with {error}") from None
 
     def _wait(self, stream, event: int, deadline: float) -> None:
         with selectors.DefaultSelector() as selector:
@@ -167,7 +167,7 @@ class Child:
                 self._process.kill()
                 self._process.wait()
                 raise ModelError(
-                    f"takes more than {self._limits.seconds:g} s (evaluate.limits.seconds)"
+                    f"it takes more than {self._limits.seconds:g} s (evaluate.limits.seconds)"
                 )
 
     def _death(self) -> ModelError:
@@ -180,7 +180,7 @@ class Child:
         if code < 0:
             name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         return ModelError(
-            f"ends its process ({name}); it is broken, or needs more than"
+            f"it ends its process ({name}); it is broken, or needs more than"
             f" {self._limits.memory_mb} MB (evaluate.limits.memory_mb)"
         )
 

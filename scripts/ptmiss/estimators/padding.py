@@ -35,7 +35,9 @@ def check_pads(name: str, estimator: NetworkEstimator) -> None:
     try:
         change = max((change_by_pads(estimator, size) for size in (1, 6)), key=np.linalg.norm)
     except UserError as error:
-        raise UserError(f"{error} ({remedy})") from None
+        # a model that is gone had other troubles than the number of slots
+        hint = f" ({remedy})" if getattr(estimator.session, "is_alive", True) else ""
+        raise UserError(f"{error}{hint}") from None
     if not np.all(np.abs(change) <= TOLERANCE):
         x, y = change / PADS
         raise UserError(

@@ -92,7 +92,7 @@ def _send(stream, header: dict, arrays: dict[str, np.ndarray]) -> None:
     try:
         pieces = list(frames.encode(header, arrays))
     except (frames.MessageError, ValueError, TypeError) as error:
-        pieces = list(frames.encode({"failure": f"gives {reason_of(error)}"}))
+        pieces = list(frames.encode({"failure": f"it gives {reason_of(error)}"}))
     for piece in pieces:
         stream.write(piece)
     stream.flush()

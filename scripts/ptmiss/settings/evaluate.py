@@ -31,9 +31,7 @@ class ExternalModel(Section):
     path: ModelPath
     slots: Annotated[
         int,
-        Field(
-            ge=1, le=100_000, description="pad each event to this many candidates; hardest first"
-        ),
+        Field(ge=1, le=100_000, description="each event gets as many; the softest beyond go"),
     ]
 
 
