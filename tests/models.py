@@ -8,6 +8,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from ptmiss.ragged import Ragged
+from toys import Toy
+
+LIMITS = {"memory_mb": 800, "seconds": 20.0, "not_finite": 0.001}
+"""Settings of models, see config.yaml; a busy machine gets twice the time."""
+
 INPUTS = ("input", "input_cat0", "input_cat1", "input_cat2")
 OUTPUT = "output/BiasAdd"
 
@@ -52,3 +58,8 @@ def pf_model(
     return helper.make_model(
         graph, opset_imports=[helper.make_opsetid(*opset) for opset in opsets], ir_version=10
     )
+
+
+def candidates_of(toy: Toy) -> Ragged:
+    """Return the candidates of toy events under the names of a skim."""
+    return Ragged(toy.offsets, {f"cand_{name}": x for name, x in toy.candidates.items()})

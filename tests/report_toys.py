@@ -87,7 +87,7 @@ def write_csv(path: Path, table) -> Path:
     return path
 
 
-def headline(training: str, table, labels=None) -> dict:
+def headline(training: str, table, labels=None, over=("pf", "puppi")) -> dict:
     """Return headline numbers that agree with a table."""
     found: dict[str, dict] = {}
     for sample, variation, name, axis, low, high, quantity, value, *_, n in table:
@@ -106,14 +106,14 @@ def headline(training: str, table, labels=None) -> dict:
         one["estimators"][name].setdefault("_where", {})[quantity] = (axis, low, high)
     for one in found.values():
         where = {name: values.pop("_where") for name, values in one["estimators"].items()}
-        for name, over in itertools.product(one["estimators"], ("pf", "puppi")):
-            if name == over:
+        for name, base in itertools.product(one["estimators"], over):
+            if name == base:
                 continue
             for quantity, (axis, low, high) in where[name].items():
-                own, other = (one["estimators"][e][quantity]["value"] for e in (name, over))
+                own, other = (one["estimators"][e][quantity]["value"] for e in (name, base))
                 gain = 1 - own / other
                 one["gains"].append(
-                    {"estimator": name, "over": over, "quantity": quantity, "axis": axis,
+                    {"estimator": name, "over": base, "quantity": quantity, "axis": axis,
                      "bin_low": low if math.isfinite(low) else None,
                      "bin_high": high if math.isfinite(high) else None,
                      "value": gain, "low": gain - 0.02, "high": gain + 0.02, "n_events": 11000}

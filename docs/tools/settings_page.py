@@ -63,10 +63,14 @@ def keys(node: Mapping, schema: Mapping, path: str) -> Iterator[Key]:
     elif alternatives := node.get("oneOf"):
         for one in alternatives:
             found = _resolve(one, schema)
+            if "properties" not in found:  # the short form of a section
+                yield Key(path, kind(found, schema), meaning)
+                continue
             which = next(iter(_constants(found)), "")
             for name, child in found["properties"].items():
                 for key in keys(child, schema, f"{path}.{name}"):
-                    yield Key(key.path, key.kind, f"{key.meaning} ({which})".strip())
+                    note = f" ({which})" if which else ""
+                    yield Key(key.path, key.kind, f"{key.meaning}{note}".strip())
     elif named := _of_names(node):
         child = _resolve(named, schema)
         if "properties" in child or "oneOf" in child:

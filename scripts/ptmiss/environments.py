@@ -26,7 +26,9 @@ DESCRIPTIONS = {
     "report": "figures and the page",
 }
 # Commands that share the environment of another stage.
-STAGE_OF = {"minbias": "simulate", "accept": "gate", "confirm": "closure"}
+STAGE_OF = {
+    "minbias": "simulate", "accept": "gate", "confirm": "closure", "import_graph": "export",
+}  # fmt: skip
 # Packages that no command imports itself: uproot loads them for root:// and http:// addresses.
 LOADED = {"skim": {"aiohttp", "fsspec-xrootd", "xrootd"}}
 # Module -> the package that brings it, where the two differ.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +15,15 @@ import pyarrow as pa
 from ptmiss.columns import CANDIDATE_COLUMNS
 from ptmiss.errors import UserError
 from ptmiss.estimators import classical, onnx_file, table
+from ptmiss.estimators.child import Child
 from ptmiss.estimators.network import NetworkEstimator
-from ptmiss.io import parquet
+from ptmiss.estimators.onnx_file import Interface
+from ptmiss.estimators.padding import check_pads
+from ptmiss.io import manifest, parquet
 from ptmiss.model.features import COLUMNS as FEATURE_COLUMNS
 from ptmiss.ragged import Ragged, from_arrow
 from ptmiss.settings.base import from_mapping
-from ptmiss.settings.evaluate import EvaluateSettings
+from ptmiss.settings.evaluate import EvaluateSettings, ModelLimits
 from ptmiss.variations.names import NOMINAL
 
 DEEPMET = "deepmet"
@@ -36,17 +40,81 @@ class Models:
     external: Mapping[str, str | os.PathLike[str]]
     threads: int
 
-    def load(self, with_weights: bool) -> dict[str, NetworkEstimator]:
-        """Return the estimators by name; raises `UserError` for a model that is not accepted."""
-        files = {} if self.own is None else {DEEPMET: self.own}
-        files.update(self.external)
-        return {
-            name: NetworkEstimator(onnx_file.read(path), self.threads, with_weights)
-            for name, path in files.items()
-        }
+    @contextlib.contextmanager
+    def loaded(
+        self, settings: EvaluateSettings, with_weights: bool
+    ) -> Iterator[dict[str, NetworkEstimator]]:
+        """Give the estimators by name, for as long as the `with` statement lasts.
+
+        A model with a sum beside it that the stage export wrote runs in this process, all others in
+        one of their own each. Raises `UserError` for a model that is not accepted.
+        """
+        with contextlib.ExitStack() as stack:
+            files = {} if self.own is None else {DEEPMET: self.own}
+            inside = {name for name, path in files.items() if manifest.record_of(path).exists()}
+            files.update(self.external)
+            children = {  # all are started before the first is waited for
+                name: stack.enter_context(Child(self.threads, settings.limits))
+                for name in files
+                if name not in inside
+            }
+            networks = {}
+            for name, path in files.items():
+                if name in inside:
+                    networks[name] = NetworkEstimator(
+                        onnx_file.read(path), self.threads, with_weights
+                    )
+                else:
+                    networks[name] = outside(children[name], name, path, settings, with_weights)
+                for notice in networks[name].model.notices:
+                    _LOG.warning("%s: %s", path, notice)
+            yield networks
 
 
 NO_MODELS = Models(own=None, external={}, threads=1)
+
+
+def outside(
+    child: Child,
+    name: str,
+    path: str | os.PathLike[str],
+    settings: EvaluateSettings,
+    with_weights: bool = False,
+) -> NetworkEstimator:
+    """Return the estimator of a file that runs in a process of its own.
+
+    name: in the settings, `DEEPMET` for a training's own. Raises `UserError` for a model that is
+    not accepted, and for one of others that counts its pads without a setting that says how many
+    it wants.
+    """
+    content = onnx_file.read_bytes(path)
+    model = child.load(content, os.fspath(path), with_weights)
+    model = with_slots(model, name, settings.slots().get(name))
+    network = NetworkEstimator(model, child.threads, with_weights, child)
+    if name != DEEPMET:  # its own pads were looked at when it was exported
+        check_pads(name, network)
+    return network
+
+
+def with_slots(model: Interface, name: str, slots: int | None) -> Interface:
+    """Return the model with the number of slots of the settings; None: none is set.
+
+    Raises `UserError` if the file fixes another number, or if a fixed batch of that many candidates
+    would be too large.
+    """
+    if slots is None or model.slots == slots:
+        return model
+    if model.slots is not None:
+        raise UserError(
+            f"{model.path}: takes {model.slots} slots, but evaluate.external.{name}.slots is"
+            f" {slots}; correct it or leave it out"
+        )
+    if (model.batch or 1) * slots > onnx_file.MAX_SLOTS:
+        raise UserError(
+            f"{model.path}: {model.batch} events of evaluate.external.{name}.slots = {slots} are"
+            f" more than {onnx_file.MAX_SLOTS} slots together"
+        )
+    return dataclasses.replace(model, slots=slots)
 
 
 def external_models(texts: Sequence[str], settings: EvaluateSettings) -> dict[str, str]:
@@ -55,15 +123,15 @@ def external_models(texts: Sequence[str], settings: EvaluateSettings) -> dict[st
     Raises `UserError` for a text of another form, a name that is not allowed, and two files of one
     name.
     """
-    models = dict(settings.external)
+    models = settings.external_paths()
     for text in texts:
         name, equals, path = text.partition("=")
         if not equals:
             raise UserError(f"external model {text!r}: expected NAME=FILE")
         if models.setdefault(name, path) != path:
             raise UserError(f"external model {name!r}: given twice, {models[name]} and {path}")
-    values = {"estimators": list(settings.estimators), "external": models}
-    return from_mapping(EvaluateSettings, values, "evaluate").external
+    values = {**settings.model_dump(mode="json"), "external": models}
+    return from_mapping(EvaluateSettings, values, "evaluate").external_paths()
 
 
 def evaluate(
@@ -85,18 +153,18 @@ def evaluate(
     """
     if variation != NOMINAL:
         raise UserError(f"variation {variation!r}: expected {NOMINAL!r}; vary.py makes all others")
-    networks = models.load(with_weights=weights is not None)
-    with parquet.reading(skim) as file:
-        schema = file.schema_arrow
-    for network in networks.values():
-        network.read_from(schema, skim)
-    fixed = usable(settings.estimators, schema, skim)
-    names = [*fixed, *networks]
-    events = table.event_columns(schema, skim)
-    needed = candidate_columns(fixed, networks)
-    out_schema = table.estimates_schema(schema, events, names, training, variation)
-    counts = dict.fromkeys(("events", *names), 0)
     with contextlib.ExitStack() as stack:
+        networks = stack.enter_context(models.loaded(settings, with_weights=weights is not None))
+        with parquet.reading(skim) as file:
+            schema = file.schema_arrow
+        for network in networks.values():
+            network.read_from(schema, skim)
+        fixed = usable(settings.estimators, schema, skim)
+        names = [*fixed, *networks]
+        events = table.event_columns(schema, skim)
+        needed = candidate_columns(fixed, networks)
+        out_schema = table.estimates_schema(schema, events, names, training, variation)
+        counts = dict.fromkeys(("events", *names), 0)
         writer = stack.enter_context(parquet.writing(estimates, out_schema))
         weight_writer = None
         if weights is not None:
@@ -109,13 +177,14 @@ def evaluate(
             results, per_candidate = estimate_all(candidates, fixed, networks)
             counts["events"] += group.num_rows
             for name in names:
-                finite = np.isfinite(results[f"{name}_px"]) & np.isfinite(results[f"{name}_py"])
-                counts[name] += int(np.count_nonzero(~finite))
+                counts[name] += not_finite(results, name)
             writer.write_table(table.estimates_table(out_schema, group, results))
             if weight_writer is not None:
                 weight_writer.write_table(
                     table.weights_table(weight_schema, group, per_candidate, candidates.offsets)
                 )
+        # inside: an error here leaves no file
+        check_finite(skim, counts, networks, settings.limits)
     _report(skim, counts, networks)
     return counts
 
@@ -170,6 +239,31 @@ def estimate_all(
         if result.weights is not None:
             per_candidate[name] = result.weights
     return results, per_candidate
+
+
+def not_finite(results: Mapping[str, np.ndarray], name: str) -> int:
+    """Return in how many events an estimator has no finite result."""
+    finite = np.isfinite(results[f"{name}_px"]) & np.isfinite(results[f"{name}_py"])
+    return int(np.count_nonzero(~finite))
+
+
+def check_finite(
+    skim: str | os.PathLike[str],
+    counts: Mapping[str, int],
+    networks: Mapping[str, NetworkEstimator],
+    limits: ModelLimits,
+) -> None:
+    """Raise `UserError` for a model that has no finite result in too many events.
+
+    counts: "events" and, for each network, events without a finite result.
+    """
+    for name, network in networks.items():
+        if counts[name] > limits.not_finite * counts["events"]:
+            raise UserError(
+                f"{network.model.path}: {counts[name]} of {counts['events']} estimates of {name}"
+                f" for {skim} are not finite, more than the share {limits.not_finite:g} of"
+                " evaluate.limits.not_finite; the model is broken or wants other features"
+            )
 
 
 def _report(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import sys
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from models import pf_model
+from models import LIMITS, pf_model
 from ptmiss.sources import third_party
 from toys import toy_skim
 
 COMMAND = Path(__file__).parents[2] / "scripts" / "evaluate.py"
-SETTINGS = '{"estimators": ["pf", "chs", "puppi", "oracle"], "external": {}}'
+ALL = ["pf", "chs", "puppi", "oracle"]
+SETTINGS = json.dumps({"estimators": ALL, "external": {}, "limits": LIMITS})
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
@@ -60,7 +62,7 @@ def test_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize(
     ("settings", "text"),
-    [('{"estimators": ["trk"], "external": {}}', "trk"), (SETTINGS, "no such file")],
+    [(SETTINGS.replace("chs", "trk"), "trk"), (SETTINGS, "no such file")],
 )
 def test_a_mistake_is_one_line_and_exit_status_1(
     tmp_path: Path,

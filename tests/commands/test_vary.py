@@ -10,13 +10,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from models import pf_model
+from models import LIMITS, pf_model
 from ptmiss.sources import third_party
 from toys import toy_skim
 from variation_toys import SECTION
 
 COMMAND = Path(__file__).parents[2] / "scripts" / "vary.py"
-ESTIMATORS = '{"estimators": ["pf", "puppi"], "external": {}}'
+ESTIMATORS = json.dumps({"estimators": ["pf", "puppi"], "external": {}, "limits": LIMITS})
 FOLDS = '{"train": [0, 1, 2, 3, 4], "validation": [5], "test": [6, 7, 8, 9]}'
 
 

@@ -69,6 +69,9 @@ TRIED = {
     "snakemake all --report results/snakemake-report.zip": Way(WORDS),
     "snakemake --cores 8 all --configfile delphes.yaml": Way(WORDS),
     "snakemake --cores 8 all --configfile external.yaml": Way(WORDS),
+    "python scripts/import_graph.py --graph deepmet.pb --onnx models/shipped.onnx --slots 4500": (
+        Way(WORDS)
+    ),
     "ls results/report/report.html results/summary.json": Way(WORDS),
     "head -c 600 results/skim/zmumu/0000.ledger.json": Way(WORDS),
     "correction summary results/calibration/mixed/corrections.json.gz": Way(WORDS),

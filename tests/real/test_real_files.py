@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import uproot
 
+from models import LIMITS
 from ptmiss.errors import UserError
 from ptmiss.estimators.classical import candidate_weights, missing_momentum, transverse_momentum
 from ptmiss.ragged import from_arrow, segment_sum
@@ -71,7 +72,7 @@ def test_estimates_of_real_files(samples, tmp_path, name, source, bound):
     settings = pytest.importorskip("ptmiss.settings.evaluate").EvaluateSettings
     skim(samples / f"{name}.root", tmp_path, source=source)
     out = tmp_path / "estimates.parquet"
-    values = {"estimators": ["pf", "chs", "puppi"], "external": {}}
+    values = {"estimators": ["pf", "chs", "puppi"], "external": {}, "limits": LIMITS}
     classical.evaluate(
         str(tmp_path / "events.parquet"), "classical", "nominal",
         settings.model_validate_json(json.dumps(values)), str(out),

@@ -10,15 +10,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from models import pf_model
+from models import LIMITS, pf_model
 from ptmiss.errors import UserError
 from ptmiss.evaluate import Models, evaluate, external_models
 from ptmiss.io import parquet
 from ptmiss.io.manifest import record_of
-from ptmiss.settings.evaluate import EvaluateSettings
+from ptmiss.settings.evaluate import EvaluateSettings, ModelLimits
 from toys import met_of, toy_skim
 
-ALL = EvaluateSettings(estimators=("pf", "chs", "puppi", "oracle"), external={})
+BOUNDS = ModelLimits(**LIMITS)
+ALL = EvaluateSettings(estimators=("pf", "chs", "puppi", "oracle"), external={}, limits=BOUNDS)
 SMALL = {"pileup": 3.0, "per_collision": 10.0, "per_hard": 10.0}
 
 
@@ -97,7 +98,10 @@ def test_only_the_oracle_of_a_sample_without_truth_is_refused(tmp_path: Path) ->
     path = tmp_path / "skim.parquet"
     toy_skim(path, n_events=5, has_truth=False, **SMALL)
     with pytest.raises(UserError, match="oracle"):
-        run(path, EvaluateSettings(estimators=("oracle",), external={}))
+        run(
+            path,
+            EvaluateSettings(estimators=("oracle",), external={}, limits=BOUNDS),
+        )
     assert not path.with_name("estimates.parquet").exists()
 
 
@@ -203,7 +207,7 @@ def test_the_same_skim_gives_the_same_bytes(skim: Path) -> None:
 
 def test_an_estimator_given_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="once"):
-        EvaluateSettings(estimators=("pf", "pf"), external={})
+        EvaluateSettings(estimators=("pf", "pf"), external={}, limits=BOUNDS)
 
 
 @pytest.fixture
@@ -245,7 +249,7 @@ def test_a_model_that_is_not_accepted_leaves_nothing_behind(skim: Path, model: P
 
 
 def test_external_models_of_settings_and_command_line_join() -> None:
-    settings = EvaluateSettings(estimators=("pf",), external={"one": "a.onnx"})
+    settings = EvaluateSettings(estimators=("pf",), external={"one": "a.onnx"}, limits=BOUNDS)
     assert external_models([], settings) == {"one": "a.onnx"}
     assert external_models(["two=b=c.onnx", "one=a.onnx"], settings) == {
         "one": "a.onnx", "two": "b=c.onnx",

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from models import OUTPUT, pf_model
+from models import OUTPUT, candidates_of, pf_model
 from ptmiss.errors import UserError
 from ptmiss.estimators import onnx_file
 from ptmiss.estimators.network import (
@@ -28,10 +28,6 @@ SMALL = {"pileup": 3.0, "per_collision": 10.0, "per_hard": 10.0}
 
 def estimator(model: onnx.ModelProto, with_weights: bool = False) -> NetworkEstimator:
     return NetworkEstimator(onnx_file.accept(model, "model.onnx"), 1, with_weights)
-
-
-def candidates_of(toy: Toy) -> Ragged:
-    return Ragged(toy.offsets, {f"cand_{name}": x for name, x in toy.candidates.items()})
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +134,10 @@ def test_the_file_says_which_features_it_wants() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "{}", "[]", '{"dz_limit": "x", "unknown_codes": true, "use_puppi": true}']
-)
+    "text",
+    ["{", "{}", "[]", "[" * 5000, '{"dz_limit": "x", "unknown_codes": true, "use_puppi": true}',
+     '{"dz_limit": %s, "unknown_codes": true, "use_puppi": true}' % ("9" * 400)],
+)  # fmt: skip
 def test_metadata_that_make_no_sense_are_refused(text: str) -> None:
     with pytest.raises(UserError, match="not understood"):
         estimator(with_rules(pf_model(), text))

@@ -107,7 +107,13 @@ def test_external_data_without_the_flag(tmp_path: Path) -> None:
 def test_operators_of_another_domain(tmp_path: Path) -> None:
     node = helper.make_node("RunMe", ["input"], ["x"], domain="evil")
     refused(saved(tmp_path, pf_model(nodes=[node])), "'evil'")
-    refused(saved(tmp_path, pf_model(opsets=[("", 18), ("evil", 1)])), "'evil'")
+
+
+def test_a_domain_that_is_declared_and_not_used_does_no_harm(tmp_path: Path) -> None:
+    # tf2onnx declares ai.onnx.ml in every file
+    model = pf_model(opsets=[("", 18), ("ai.onnx.ml", 2), ("evil", 1)])
+    accepted = onnx_file.read(saved(tmp_path, model))
+    assert [opset.domain for opset in accepted.proto.opset_import] == [""]
 
 
 def test_functions_of_its_own(tmp_path: Path) -> None:
@@ -148,8 +154,38 @@ def missing_input(model: onnx.ModelProto) -> None:
     del model.graph.input[3]
 
 
-def integer_codes(model: onnx.ModelProto) -> None:
-    model.graph.input[1].type.tensor_type.elem_type = TensorProto.INT32
+def half_codes(model: onnx.ModelProto) -> None:
+    model.graph.input[1].type.tensor_type.elem_type = TensorProto.FLOAT16
+
+
+def no_events(model: onnx.ModelProto) -> None:
+    for value in model.graph.input:
+        value.type.tensor_type.shape.dim[0].dim_value = 0
+
+
+def fewer_than_no_slots(model: onnx.ModelProto) -> None:
+    for value in model.graph.input:
+        value.type.tensor_type.shape.dim[1].dim_value = -1
+
+
+def a_thousand_events_of_a_thousand_slots(model: onnx.ModelProto) -> None:
+    for value in model.graph.input:
+        for dim in value.type.tensor_type.shape.dim[:2]:
+            dim.dim_value = 2000
+
+
+def two_inputs_of_one_meaning(model: onnx.ModelProto) -> None:
+    kind = TensorProto.FLOAT
+    model.graph.input.append(helper.make_tensor_value_info("input:0", kind, ["B", "N", 8]))
+
+
+def output_without_a_name(model: onnx.ModelProto) -> None:
+    model.graph.output.append(helper.make_tensor_value_info("", TensorProto.FLOAT, ["B", 2]))
+
+
+def three_numbers(model: onnx.ModelProto) -> None:
+    renamed_output(model)
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 3
 
 
 def seven_features(model: onnx.ModelProto) -> None:
@@ -173,16 +209,28 @@ def renamed_output(model: onnx.ModelProto) -> None:
     model.graph.node[-1].output[0] = model.graph.output[0].name = "met"
 
 
+def two_other_outputs(model: onnx.ModelProto) -> None:
+    renamed_output(model)
+    model.graph.node.append(helper.make_node("Neg", ["met"], ["more"]))
+    model.graph.output.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, ["B", 2]))
+
+
 @pytest.mark.parametrize(
     ("edit", "text"),
     [
         (renamed_input, "its inputs are input, input_cat0, input_cat2, input_cat9"),
         (missing_input, "its inputs are"),
-        (integer_codes, "input_cat0 has type INT32, expected FLOAT"),
+        (half_codes, "input_cat0 has type FLOAT16, expected FLOAT .float32. or INT32"),
+        (no_events, r"input has shape \(0, any, 8\); a fixed size is at least 1"),
+        (fewer_than_no_slots, "model"),
+        (a_thousand_events_of_a_thousand_slots, "at most 262144 slots together"),
+        (two_inputs_of_one_meaning, "its inputs are input, input:0"),
+        (output_without_a_name, "empty name"),
+        (three_numbers, "model"),
         (seven_features, r"input has shape \(any, any, 7\), expected \(any, any, 8\)"),
         (flat_codes, r"input_cat0 has shape \(any, any\)"),
         (different_sizes, r"different fixed sizes \[10, 20\]"),
-        (renamed_output, "its outputs are met"),
+        (two_other_outputs, "its outputs are met, more"),
     ],
 )
 def test_another_interface(
@@ -191,3 +239,69 @@ def test_another_interface(
     model = pf_model()
     edit(model)
     refused(saved(tmp_path, model), text)
+
+
+def test_names_types_and_output_of_converters(tmp_path: Path) -> None:
+    # tf2onnx ends names in ":0"; Keras calls the output as it likes and has integer categories
+    model = pf_model()
+    renamed_output(model)
+    for value, kind in zip(model.graph.input[1:], ("FLOAT", "INT32", "INT64"), strict=True):
+        value.type.tensor_type.elem_type = TensorProto.DataType.Value(kind)
+    model.graph.node[0].input[0] = "input:0"
+    for value in model.graph.input:
+        value.name += ":0"
+    accepted = onnx_file.read(saved(tmp_path, model))
+    assert accepted.output == "met"
+    assert accepted.inputs == {
+        "input": ("input:0", "float32"),
+        "input_cat0": ("input_cat0:0", "float32"),
+        "input_cat1": ("input_cat1:0", "int32"),
+        "input_cat2": ("input_cat2:0", "int64"),
+    }
+    assert "is called 'met'" in accepted.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"ReduceSum", b"Reduce\xff\xfeu"),
+        (b"input_cat1", b"input_c\xe9\x80\xff"),
+        (b"output/BiasAdd", b"output/BiasA\xff\xff"),
+    ],
+)
+def test_text_that_is_not_text(tmp_path: Path, old: bytes, new: bytes) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(pf_model().SerializeToString().replace(old, new))
+    refused(path, "not a")
+
+
+def test_names_in_messages_are_legible(tmp_path: Path) -> None:
+    model = pf_model()
+    model.graph.input[3].name = "\x1b[2J\u202e" + "a" * 100_000
+    path = saved(tmp_path, model)
+    refused(path, r"its inputs are \\x1b\[2J\\u202eaaa")
+    with pytest.raises(UserError) as caught:
+        onnx_file.read(path)
+    assert len(str(caught.value)) < 1200
+
+
+def test_graphs_in_graphs_in_graphs(tmp_path: Path) -> None:
+    graph = helper.make_graph([], "g", [], [])
+    for _ in range(20):
+        node = helper.make_node("If", ["c"], ["d"], then_branch=graph)
+        graph = helper.make_graph([node], "g", [], [])
+    model = pf_model(nodes=[helper.make_node("If", ["c"], ["d"], then_branch=graph)])
+    refused(saved(tmp_path, model), "not a")
+
+
+def test_a_type_that_does_not_exist(tmp_path: Path) -> None:
+    model = pf_model()
+    model.graph.input[0].type.tensor_type.elem_type = 99
+    refused(saved(tmp_path, model), "not a valid ONNX model")
+
+
+def test_a_constant_whose_data_are_cut_short(tmp_path: Path) -> None:
+    model = pf_model()
+    tensor = next(tensor for tensor in model.graph.initializer if tensor.name == "bias")
+    tensor.raw_data = tensor.raw_data[:3]
+    refused(saved(tmp_path, model), "not a valid ONNX model")

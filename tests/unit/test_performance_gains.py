@@ -13,12 +13,12 @@ SETTINGS = toys.settings(replicas=100)
 NETWORK = {"pf": (0.9, 25.0), "puppi": (0.9, 20.0), "deepmet": (0.9, 14.0), "oracle": (1.0, 8.0)}
 
 
-def _gains(estimators, quantities=("sigma_perp",), kind="dilepton"):
+def _gains(estimators, quantities=("sigma_perp",), kind="dilepton", over=("pf", "puppi")):
     chunk = toys.chunk(toys.toy(4000, kind=kind, estimators=estimators), kind=kind)
     parts = measure(lambda: [chunk], tuple(estimators), SETTINGS)
     measured = [Measured(parts, e, SETTINGS) for e in range(len(estimators))]
     b = parts.grid.find("all", -np.inf, np.inf)
-    found = gains(estimators, measured, b, quantities)
+    found = gains(estimators, measured, b, quantities, over)
     return {(name, over, quantity): value for name, over, quantity, value in found}
 
 
@@ -37,6 +37,21 @@ def test_gains_and_shares_of_known_resolutions():
         assert abs(values[0] - truth) < 3.0 * values[1:].std(), (name, over)
     assert {name for name, over, _ in found if over == "limit"} == {"pf", "deepmet"}
     assert ("pf", "pf", "sigma_perp") not in found
+
+
+def test_a_gain_over_a_model_of_others_is_paired():
+    estimators = {**NETWORK, "published": (0.9, 16.0)}
+    found = _gains(estimators, over=("pf", "puppi", "published"))
+    values = found["deepmet", "published", "sigma_perp"].values
+    ratio = (
+        found["deepmet", "pf", "sigma_perp"].values,
+        found["published", "pf", "sigma_perp"].values,
+    )
+    # of the same replicas, not of two intervals
+    np.testing.assert_allclose(values, 1.0 - (1.0 - ratio[0]) / (1.0 - ratio[1]), rtol=1e-9)
+    assert abs(values[0] - (1.0 - 14.0 / 16.0)) < 3.0 * values[1:].std()
+    assert ("published", "published", "sigma_perp") not in found
+    assert not any(over == "published" for _, over, _ in _gains(estimators))
 
 
 def test_a_way_that_is_not_beyond_doubt_has_no_shares():

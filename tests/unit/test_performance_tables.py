@@ -132,7 +132,7 @@ def test_a_value_without_interval_has_empty_bounds():
 
 def test_gains_have_rows_of_their_own(sample):
     _, source, parts, measured = sample
-    found = list(tables.gain_items(source, parts, measured))
+    found = list(tables.gain_items(source, parts, measured, ("pf", "puppi")))
     keys = [head for head, _ in found]
     assert len(set(keys)) == len(keys)
     assert {len(key) for key in keys} == {len(tables.GAIN_COLUMNS) - 4}

@@ -288,6 +288,37 @@ def test_trainings_are_compared_in_one_figure_and_one_table(tmp_path):
         assert any(cell.strip().startswith(wanted) for cell in elements.texts["td"])
 
 
+@pytest.mark.parametrize("trainings", [("one",), ("one", "two")])
+def test_gains_over_a_model_of_others_are_on_the_page(tmp_path, trainings):
+    estimators = ("pf", "puppi", "deepmet", "published")
+    written = []
+    for name in trainings:
+        table = [
+            row for row in report_toys.rows("hh", False, estimators) if row[3] in ("all", "gen_met")
+        ]
+        path = tmp_path / f"{name}.headline.json"
+        values = report_toys.headline(name, table, over=("pf", "puppi", "published"))
+        path.write_text(json.dumps(values), encoding="utf-8")
+        written.append((report_toys.write_csv(tmp_path / f"{name}.csv", table), path))
+    inputs = build.Inputs(*zip(*written, strict=True))
+    out = tmp_path / "r.html", tmp_path / "s.json"
+    build.build(inputs, load(report_toys.config({"hh": "HH"}, dpi=50)), "", TEMPLATES, *out)
+    summary = json.loads(out[1].read_text(encoding="utf-8"))
+    own = summary["trainings"]["one"][0]["estimators"]["deepmet"]["resolution"]["sigma_xy"]
+    gain = own["gain_over"]["published"]
+    assert set(gain) == {"value", "low", "high"}
+    assert summary["generalisation"]["one"]["mean_gain_over_published"] == gain["value"]
+    text = out[0].read_text(encoding="utf-8")
+    elements = Elements(text)
+    shown = f"{100 * gain['value']:.1f}".replace("-", "\u2212")
+    assert text.count("Gain over published [%]</th>") == 1
+    assert ("<summary>Gain over published [%]</summary>" in text) == (len(trainings) > 1)
+    assert any(cell.strip().startswith(shown) for cell in elements.texts["td"])
+    assert any(
+        "Gain over published in every final state" in a["alt"] for a in elements.every("img")
+    )
+
+
 def test_nothing_is_written_when_an_input_is_bad(tmp_path):
     table, headline = report_toys.write_run(tmp_path, {"hh": False})
     bad = tmp_path / "bad.json"

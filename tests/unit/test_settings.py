@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import pytest
 import yaml
@@ -221,3 +222,18 @@ def test_trainings_need_folds_to_learn_from(default):
         load(values)
     values["trainings"] = {}
     assert load(values, {"trainings": {}}).folds.train == ()
+
+
+def test_gains_are_over_estimators_that_exist() -> None:
+    values = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
+    values["performance"]["over"] = ["pf", "puppi", "published"]
+    with pytest.raises(UserError, match=r"performance\.over is 'published', allowed: .*pf, puppi"):
+        load(values)
+    values["evaluate"]["external"] = {"published": {"path": "a.onnx", "slots": 4500}}
+    config = load(values)
+    assert config.evaluate.external_paths() == {"published": "a.onnx"}
+    assert config.evaluate.slots() == {"published": 4500}
+    for wrong in (["pf"], ["pf", "puppi", "pf"]):
+        values["performance"]["over"] = wrong
+        with pytest.raises(UserError, match=r"performance\.over"):
+            load(values)

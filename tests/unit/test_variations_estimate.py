@@ -12,7 +12,7 @@ import pytest
 from onnx import helper
 
 from graph_toys import random_model
-from models import OUTPUT, pf_model
+from models import LIMITS, OUTPUT, pf_model
 from ptmiss.errors import UserError
 from ptmiss.estimators import onnx_file
 from ptmiss.estimators.network import NetworkEstimator
@@ -20,7 +20,7 @@ from ptmiss.evaluate import NO_MODELS, Models, estimate_all, evaluate
 from ptmiss.folds import event_hash
 from ptmiss.io import parquet
 from ptmiss.ragged import Ragged
-from ptmiss.settings.evaluate import EvaluateSettings
+from ptmiss.settings.evaluate import EvaluateSettings, ModelLimits
 from ptmiss.settings.folds import FoldSettings
 from ptmiss.variations.estimate import Varied
 from ptmiss.variations.names import VARIATIONS
@@ -31,7 +31,7 @@ from variation_toys import DIRECTION, MUON, candidates, flat, settings
 
 FOLDS = FoldSettings(train=(0, 1, 2, 3, 4), validation=(5,), test=(6, 7, 8, 9))
 CLASSICAL = ("pf", "chs", "puppi", "oracle")
-ESTIMATORS = EvaluateSettings(estimators=CLASSICAL, external={})
+ESTIMATORS = EvaluateSettings(estimators=CLASSICAL, external={}, limits=ModelLimits(**LIMITS))
 SMALL = {"pileup": 3.0, "per_collision": 10.0, "per_hard": 10.0}
 
 

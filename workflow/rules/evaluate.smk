@@ -12,7 +12,7 @@ def model_of(wildcards):
 
 def external_models(wildcards):
     """The ONNX files of models of others."""
-    return list(CONFIG.evaluate.external.values())
+    return list(CONFIG.evaluate.external_paths().values())
 
 
 def model_options(wildcards, input):
@@ -20,7 +20,7 @@ def model_options(wildcards, input):
     options = [f"--model {path}" for path in input.model]
     return options + [
         f"--external {shlex.quote(f'{name}={path}')}"
-        for name, path in CONFIG.evaluate.external.items()
+        for name, path in CONFIG.evaluate.external_paths().items()
     ]
 
 

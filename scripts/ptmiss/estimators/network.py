@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-import onnx
-import onnxruntime
 import pyarrow as pa
 
 from ptmiss.columns import OTHER_FLAVOUR, PUPPI, puppi_column
 from ptmiss.errors import UserError
-from ptmiss.estimators import onnx_file
+from ptmiss.estimators import onnx_file, runtime
+from ptmiss.estimators.onnx_check import reason_of
+from ptmiss.estimators.onnx_file import WEIGHT
 from ptmiss.estimators.packing import batches, tensors
 from ptmiss.model.features import LIMIT, SCALE, FeatureRules, Features, features
 from ptmiss.ragged import Ragged
@@ -22,8 +24,8 @@ from ptmiss.ragged import Ragged
 RULES_KEY = "ptmiss.features"
 """Metadata of our files: the `FeatureRules` as JSON."""
 
-WEIGHT = "candidate/weight"
-"""Tensor inside our files: each candidate's weight, float32 (B, N)."""
+MOST_DZ = 1e30
+"""Largest limit of |dz| in cm: what float32 holds."""
 
 CMSSW_RULES = FeatureRules(
     dz_limit=LIMIT, unknown_codes=False, use_puppi=True, puppi_flavour="standard"
@@ -41,11 +43,19 @@ class Result:
     weights: np.ndarray | None
 
 
+class Session(Protocol):
+    """Something that runs a loaded model: the runtime itself, or a process that has it."""
+
+    def run(self, outputs: Sequence[str], feed: Mapping[str, np.ndarray]) -> Sequence[np.ndarray]:
+        """Return the outputs for input tensors by name."""
+
+
 class NetworkEstimator:
     """A model ready to run.
 
     model: see `onnx_file.read`; threads: of the runtime; with_weights: also give candidate
-    weights, which needs a file written by this project. Raises `UserError` for a model that the
+    weights, which needs a file written by this project; session: that has the model loaded, with
+    weights if `gives_weights` says so; None loads it here. Raises `UserError` for a model that the
     runtime refuses. counts: features repaired by reason, and candidates beyond a fixed number of
     slots. puppi: the column of the PUPPI weight, see `read_from`.
     """
@@ -53,16 +63,18 @@ class NetworkEstimator:
     puppi = PUPPI
 
     def __init__(
-        self, model: onnx_file.OnnxModel, threads: int, with_weights: bool = False
+        self,
+        model: onnx_file.Interface,
+        threads: int,
+        with_weights: bool = False,
+        session: Session | None = None,
     ) -> None:
         self.model = model
         self.rules = rules_of(model)
         self.counts: Counter[str] = Counter()
-        names = {output for node in model.proto.graph.node for output in node.output}
-        ours = RULES_KEY in model.metadata and WEIGHT in names and model.slots is None
-        self.has_weights = with_weights and ours
-        self._outputs = [onnx_file.OUTPUT] + [WEIGHT] * self.has_weights
-        self.session = self._session(threads)
+        self.has_weights = with_weights and gives_weights(model)
+        self._outputs = [model.output] + [WEIGHT] * self.has_weights
+        self.session = session or runtime.session(model, threads, self.has_weights)
 
     def read_from(self, schema: pa.Schema, skim: str | os.PathLike[str]) -> None:
         """Take the PUPPI weight that the model wants from this skim; raises `UserError` if none."""
@@ -100,51 +112,39 @@ class NetworkEstimator:
         shape: tuple[int, int],
         weights: np.ndarray | None,
     ) -> np.ndarray:
+        given = tensors(made, codes, batch, shape)
+        feed = {
+            name: given[ours].astype(kind, copy=False)
+            for ours, (name, kind) in self.model.inputs.items()
+        }
         try:
-            output, *more = self.session.run(self._outputs, tensors(made, codes, batch, shape))
+            output, *more = self.session.run(self._outputs, feed)
+        except UserError:
+            raise
         except Exception as error:  # the runtime's errors have no common class of their own
-            reason = str(error).strip().splitlines()[0]
             raise UserError(
-                f"{self.model.path}: the model fails on these events: {reason}"
+                f"{self.model.path}: the model fails on these events: {reason_of(error)}"
             ) from None
-        if output.shape != (shape[0], 2):
-            raise UserError(
-                f"{self.model.path}: {onnx_file.OUTPUT} has shape {output.shape}, expected"
-                f" {(shape[0], 2)}"
-            )
+        for name, found, expected in zip(
+            self._outputs, (output, *more), ((shape[0], 2), shape), strict=False
+        ):
+            if found.shape != expected or found.dtype != np.float32:
+                raise UserError(
+                    f"{self.model.path}: {name} has shape {found.shape}, expected {expected}"
+                )
         if weights is not None:
             for row, event in enumerate(batch):
                 first, last = made.offsets[event : event + 2]
                 weights[first:last] = more[0][row, : last - first]
         return output[: len(batch)]
 
-    def _session(self, threads: int) -> onnxruntime.InferenceSession:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # a failure is raised and told once, as our own error
-        try:
-            return onnxruntime.InferenceSession(
-                self._proto().SerializeToString(), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # the runtime's errors have no common class of their own
-            reason = str(error).strip().splitlines()[0]
-            raise UserError(
-                f"{self.model.path}: the runtime refuses this model: {reason}"
-            ) from None
 
-    def _proto(self) -> onnx.ModelProto:
-        """Return the model with the weights as an output, if they are wanted."""
-        if not self.has_weights:
-            return self.model.proto
-        proto = onnx.ModelProto()
-        proto.CopyFrom(self.model.proto)
-        kind = onnx.TensorProto.FLOAT
-        proto.graph.output.append(onnx.helper.make_tensor_value_info(WEIGHT, kind, ["B", "N"]))
-        return proto
+def gives_weights(model: onnx_file.Interface) -> bool:
+    """Say whether a file can show the weights of its candidates: one of ours, of any size."""
+    return RULES_KEY in model.metadata and model.has_weights and model.slots is None
 
 
-def rules_of(model: onnx_file.OnnxModel) -> FeatureRules:
+def rules_of(model: onnx_file.Interface) -> FeatureRules:
     """Return the feature rules a file asks for; those of CMSSW if it says nothing."""
     if RULES_KEY not in model.metadata:
         return CMSSW_RULES
@@ -152,12 +152,12 @@ def rules_of(model: onnx_file.OnnxModel) -> FeatureRules:
         rules = FeatureRules(**json.loads(model.metadata[RULES_KEY]))
         good = (
             isinstance(rules.dz_limit, int | float)
-            and rules.dz_limit > 0
+            and 0 < rules.dz_limit <= MOST_DZ
             and isinstance(rules.unknown_codes, bool)
             and isinstance(rules.use_puppi, bool)
             and rules.puppi_flavour in OTHER_FLAVOUR
         )
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         good = False
     if not good:
         raise UserError(

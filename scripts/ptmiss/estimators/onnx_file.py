@@ -1,52 +1,75 @@
-"""ONNX files from anywhere, checked before a runtime sees them.
+"""ONNX files from anywhere: read, checked (`onnx_check`), and what they want to be fed.
 
-A model file is a program written by somebody else. What is refused here: data outside the file
-(path escapes: CVE-2022-25882, CVE-2024-27318), operators that only foreign code provides, loops,
-tensors of absurd size, and every interface but that of DeepMET in CMSSW.
+The interface is that of DeepMET in CMSSW. Converters change names and types, so what has one
+meaning only is accepted: names that end in ":0", a single output of two numbers under any name,
+categories as float32, int32 or int64. Every other interface is refused.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
 
 from ptmiss.errors import UserError
+from ptmiss.estimators import onnx_check
 from ptmiss.io import manifest
 
 INPUTS = {"input": 8, "input_cat0": 1, "input_cat1": 1, "input_cat2": 1}
-"""Name -> last dimension of the inputs of CMSSW's DeepMETProducer, all float32 (B, N, ...)."""
+"""Name -> last dimension of the inputs of CMSSW's DeepMETProducer, (B, N, ...)."""
 
 OUTPUT = "output/BiasAdd"
 """Name of the output, float32 (B, 2): missing px and py in units of 50 GeV."""
 
+WEIGHT = "candidate/weight"
+"""Tensor inside our files: each candidate's weight, float32 (B, N)."""
+
 MAX_BYTES = 64 << 20
 """Largest file; a DeepMET has 60 kB."""
 
-MAX_ELEMENTS = 1 << 27
-"""Most elements of a tensor whose size is known beforehand (0.5 GB of float32)."""
+MAX_SLOTS = 1 << 18
+"""Most candidate slots of one call where a file fixes them; CMSSW's graphs have 4500."""
 
-_STANDARD = ("", "ai.onnx")
-_LOOPS = ("Loop", "Scan")
+CODE_TYPES = {"FLOAT": "float32", "INT32": "int32", "INT64": "int64"}
+"""Types that categories are given in: name in ONNX -> in numpy."""
 
 
 @dataclass(frozen=True)
-class OnnxModel:
-    """A checked model. batch, slots: the fixed sizes of B and N, None where any size goes."""
+class Interface:
+    """What a model wants and gives.
+
+    batch, slots: the fixed sizes of B and N, None where any size goes; metadata: of the file;
+    inputs: name in `INPUTS` -> (name in the file, numpy type); output: name in the file;
+    has_weights: whether the tensor `WEIGHT` is there; notices: what a user should know, one line
+    each.
+    """
 
     path: str
-    proto: onnx.ModelProto
     batch: int | None
     slots: int | None
     metadata: dict[str, str]
+    inputs: dict[str, tuple[str, str]]
+    output: str
+    has_weights: bool
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OnnxModel(Interface):
+    """A checked model."""
+
+    proto: onnx.ModelProto
 
 
 def read(path: str | os.PathLike[str]) -> OnnxModel:
     """Read and check a file; raises `UserError` in one line for anything unsafe or unsuitable."""
+    return parse(read_bytes(path), path)
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Return the content of a file of reasonable size that is what the sum beside it says."""
     file = Path(path)
     if not file.is_file():
         raise UserError(f"{path}: no such file; give an ONNX file or run the stage export")
@@ -55,144 +78,125 @@ def read(path: str | os.PathLike[str]) -> OnnxModel:
         raise UserError(f"{path}: {size} bytes, but a model has at most {MAX_BYTES}")
     manifest.check(path)
     try:
-        proto = onnx.load_model_from_string(file.read_bytes())
-    except DecodeError:
+        return file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+
+
+def parse(content: bytes, path: str | os.PathLike[str]) -> OnnxModel:
+    """Return the model of a file's content; path: for messages. Raises `UserError` as `read`."""
+    try:
+        proto = onnx.load_model_from_string(content)
+    except Exception:  # DecodeError, and what strings that are not UTF-8 and deep nesting raise
         raise UserError(f"{path}: not an ONNX file (damaged, or of another format)") from None
     return accept(proto, path)
 
 
 def accept(proto: onnx.ModelProto, path: str | os.PathLike[str]) -> OnnxModel:
-    """Return a model that passes `check` and has DeepMET's interface; else raise `UserError`."""
-    check(proto, path)
-    batch, slots = _interface(proto.graph, path)
-    metadata = {entry.key: entry.value for entry in proto.metadata_props}
-    return OnnxModel(str(path), proto, batch, slots, metadata)
-
-
-def check(proto: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
-    """Raise `UserError` unless the model is self-contained, standard and of reasonable size."""
-    if not proto.HasField("graph") or not proto.graph.node:
-        raise UserError(f"{path}: not an ONNX file, or one without a graph")
-    for opset in proto.opset_import:
-        if opset.domain not in _STANDARD:
-            raise UserError(
-                f"{path}: uses operators of domain {opset.domain!r}; only the standard ones of ONNX"
-                " are accepted, export the model without extensions"
-            )
-    if proto.functions:
-        raise UserError(f"{path}: defines functions of its own; export the model with them inlined")
-    for graph in _graphs(proto.graph):
-        _check_graph(graph, path)
+    """Return a model that passes `onnx_check` and has DeepMET's interface, or raise `UserError`."""
     try:
-        onnx.checker.check_model(proto)
-        inferred = onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        reason = str(error).strip().splitlines()[0]
+        onnx_check.check(proto, path)
+        return _model(onnx_check.without_unused_domains(proto), path)
+    except UserError as error:
+        raise UserError(onnx_check.legible(str(error))) from None
+    except Exception as error:  # damaged strings, unknown types, deep recursion: no valid model
+        reason = onnx_check.reason_of(error)
         raise UserError(f"{path}: not a valid ONNX model: {reason}") from None
-    for graph in _graphs(inferred.graph):
-        for value in (*graph.value_info, *graph.input, *graph.output):
-            shape = value.type.tensor_type.shape.dim
-            _check_size([dim.dim_value or 1 for dim in shape], value.name, path)
 
 
-def _check_graph(graph: onnx.GraphProto, path: str | os.PathLike[str]) -> None:
-    for node in graph.node:
-        if node.domain not in _STANDARD:
-            raise UserError(
-                f"{path}: operator {node.op_type} of domain {node.domain!r} is not standard ONNX;"
-                " export the model without extensions"
-            )
-        if node.op_type in _LOOPS:
-            raise UserError(f"{path}: operator {node.op_type} is refused, a DeepMET has no loops")
-    for tensor in _tensors(graph):
-        if tensor.external_data or tensor.data_location == onnx.TensorProto.EXTERNAL:
-            raise UserError(
-                f"{path}: tensor {tensor.name!r} lies in another file, which is refused;"
-                " save the model as one file"
-            )
-        _check_size(list(tensor.dims), tensor.name, path)
-
-
-def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    """Yield a graph and all graphs inside its nodes."""
-    waiting = [graph]
-    while waiting:
-        current = waiting.pop()
-        yield current
-        for node in current.node:
-            for attribute in node.attribute:
-                if attribute.HasField("g"):
-                    waiting.append(attribute.g)
-                waiting.extend(attribute.graphs)
-
-
-def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """Yield the constants of one graph, those of its nodes' attributes included."""
-    yield from graph.initializer
-    sparse = list(graph.sparse_initializer)
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            if attribute.HasField("sparse_tensor"):
-                sparse.append(attribute.sparse_tensor)
-            sparse.extend(attribute.sparse_tensors)
-    for tensor in sparse:
-        yield tensor.values
-        yield tensor.indices
-
-
-def _check_size(dims: list[int], name: str, path: str | os.PathLike[str]) -> None:
-    elements = 1
-    for dim in dims:
-        elements *= dim
-    if min(dims, default=0) < 0 or elements > MAX_ELEMENTS:
-        raise UserError(
-            f"{path}: tensor {name!r} has shape {dims}, more than {MAX_ELEMENTS} elements or none"
-        )
-
-
-def _interface(
-    graph: onnx.GraphProto, path: str | os.PathLike[str]
-) -> tuple[int | None, int | None]:
-    """Return the fixed B and N (None: any); raises unless the interface is that of DeepMET."""
-    constants = {tensor.name for tensor in graph.initializer}
-    found = {value.name: value for value in graph.input if value.name not in constants}
-    if set(found) != set(INPUTS):
-        raise UserError(
-            f"{path}: its inputs are {', '.join(sorted(found)) or 'none'};"
-            f" a DeepMET has {', '.join(INPUTS)}"
-        )
-    sizes = [_shape(found[name], 3, last, path) for name, last in INPUTS.items()]
-    outputs = {value.name: value for value in graph.output}
-    if OUTPUT not in outputs:
-        raise UserError(
-            f"{path}: its outputs are {', '.join(sorted(outputs)) or 'none'};"
-            f" a DeepMET has {OUTPUT}"
-        )
-    _shape(outputs[OUTPUT], 2, 2, path)
+def _model(proto: onnx.ModelProto, path: str | os.PathLike[str]) -> OnnxModel:
+    graph = proto.graph
+    inputs, sizes = _inputs(graph, path)
+    output, notices = _output(graph, path)
     fixed = [{size[axis] for size in sizes} - {None} for axis in (0, 1)]
     for values in fixed:
         if len(values) > 1:
             raise UserError(f"{path}: its inputs have different fixed sizes {sorted(values)}")
     batch, slots = (next(iter(values), None) for values in fixed)
-    return batch, slots
+    if (batch or 1) * (slots or 1) > MAX_SLOTS:
+        raise UserError(
+            f"{path}: takes {batch or 'any number of'} events of {slots or 'any number of'} slots,"
+            f" at most {MAX_SLOTS} slots together are accepted; export it with free sizes"
+        )
+    return OnnxModel(
+        path=str(path),
+        batch=batch,
+        slots=slots,
+        metadata={entry.key: entry.value for entry in proto.metadata_props},
+        inputs=inputs,
+        output=output,
+        has_weights=any(WEIGHT in node.output for node in graph.node),
+        notices=notices,
+        proto=proto,
+    )
+
+
+def _inputs(
+    graph: onnx.GraphProto, path: str | os.PathLike[str]
+) -> tuple[dict[str, tuple[str, str]], list[list[int | None]]]:
+    constants = {tensor.name for tensor in graph.initializer}
+    values = [value for value in graph.input if value.name not in constants]
+    found = {_bare(value.name): value for value in values}
+    if set(found) != set(INPUTS) or len(values) != len(INPUTS):
+        names = ", ".join(sorted(value.name for value in values)) or "none"
+        raise UserError(f"{path}: its inputs are {names}; a DeepMET has {', '.join(INPUTS)}")
+    inputs, sizes = {}, []
+    for name, last in INPUTS.items():
+        types = {"FLOAT": "float32"} if name == "input" else CODE_TYPES
+        kind, shape = _shape(found[name], types, 3, last, path)
+        inputs[name] = found[name].name, kind
+        sizes.append(shape)
+    return inputs, sizes
+
+
+def _output(graph: onnx.GraphProto, path: str | os.PathLike[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the name of the output and notices."""
+    outputs = {value.name: value for value in graph.output}
+    name = next((name for name in outputs if _bare(name) == OUTPUT), None)
+    notices: tuple[str, ...] = ()
+    if name is None and len(graph.output) == 1:
+        (name,) = outputs
+        notices = (
+            f"its output is called {onnx_check.legible(name)!r} and not {OUTPUT}: taken for missing"
+            " px and py in units of 50 GeV",
+        )
+    if name is None:
+        raise UserError(
+            f"{path}: its outputs are {', '.join(sorted(outputs)) or 'none'};"
+            f" a DeepMET has {OUTPUT}, or a single one of two numbers an event"
+        )
+    _shape(outputs[name], {"FLOAT": "float32"}, 2, 2, path)
+    return name, notices
+
+
+def _bare(name: str) -> str:
+    """Return a tensor's name without the number of TensorFlow's output."""
+    return name.removesuffix(":0")
 
 
 def _shape(
-    value: onnx.ValueInfoProto, rank: int, last: int, path: str | os.PathLike[str]
-) -> list[int | None]:
-    """Return the dimensions of an input or output (None: any); raises where they do not fit."""
+    value: onnx.ValueInfoProto,
+    types: dict[str, str],
+    rank: int,
+    last: int,
+    path: str | os.PathLike[str],
+) -> tuple[str, list[int | None]]:
+    """Return type and dimensions of an input or output (None: any); raises where they misfit."""
     tensor = value.type.tensor_type
     kind = onnx.TensorProto.DataType.Name(tensor.elem_type)
-    if tensor.elem_type != onnx.TensorProto.FLOAT:
-        raise UserError(f"{path}: {value.name} has type {kind}, expected FLOAT (float32)")
+    if kind not in types:
+        expected = " or ".join(f"{one} ({numpy})" for one, numpy in types.items())
+        raise UserError(f"{path}: {value.name} has type {kind}, expected {expected}")
     if not tensor.HasField("shape"):
-        return [None] * rank
+        return types[kind], [None] * rank
     dims = [dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim]
+    shape = ", ".join("any" if dim is None else str(dim) for dim in dims)
     if len(dims) != rank or dims[-1] not in (None, last):
-        shape = ", ".join("any" if dim is None else str(dim) for dim in dims)
         expected = ", ".join([*["any"] * (rank - 1), str(last)])
         raise UserError(f"{path}: {value.name} has shape ({shape}), expected ({expected})")
-    return dims
+    if any(dim is not None and dim < 1 for dim in dims):
+        raise UserError(
+            f"{path}: {value.name} has shape ({shape}); a fixed size is at least 1, export"
+            " the model with free or true sizes"
+        )
+    return types[kind], dims

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from ptmiss.performance.bootstrap import gain, share
 from ptmiss.performance.resolution import Measured, Value
-
-BASELINES = ("pf", "puppi")
-"""Estimators over which gains are quoted."""
 
 START, END, LIMIT = "puppi", "oracle", "limit"
 """The way to the limit begins at PUPPI and ends where pile-up is known; its name in the tables."""
@@ -28,10 +25,14 @@ Gain = tuple[str, str, str, Value]
 
 
 def gains(
-    names: Iterable[str], measured: Iterable[Measured], b: int, quantities: Iterable[str]
+    names: Iterable[str],
+    measured: Iterable[Measured],
+    b: int,
+    quantities: Iterable[str],
+    over: Sequence[str],
 ) -> Iterator[Gain]:
-    """Yield in bin b the gains over the baselines, 1 - ratio of resolutions, and the shares of the
-    way to the limit (over = "limit").
+    """Yield in bin b the gains over the estimators `over`, 1 - ratio of resolutions, and the shares
+    of the way to the limit (over = "limit").
 
     quantities: resolutions, those that the bin does not have are left out. A share is empty where
     PUPPI is not worse than the oracle beyond doubt (95 %), because there is no way then.
@@ -40,7 +41,7 @@ def gains(
     for quantity in quantities:
         widths = {name: values[quantity] for name, values in found.items() if quantity in values}
         for name, mine in widths.items():
-            for base in BASELINES:
+            for base in over:
                 if base != name and base in widths:
                     yield name, base, quantity, _combine(gain, mine, widths[base])
             if START in widths and END in widths and name not in (START, END):

@@ -95,7 +95,8 @@ def _nominal(
     shapes = spectra(events, parts, keep, settings, workers=cores())
     items = [*tables.items(source, parts, measured), *tables.edge_items(source, shapes, settings)]
     texts.table.append(tables.to_csv(tables.rows(items), ()))
-    texts.gains.append(tables.to_csv(tables.rows(tables.gain_items(source, parts, measured)), ()))
+    gains = tables.gain_items(source, parts, measured, settings.over)
+    texts.gains.append(tables.to_csv(tables.rows(gains), ()))
     texts.spectra.append(tables.to_csv(tables.rows(tables.spectrum_items(source, shapes)), ()))
     headline = tables.headline(source, parts, measured, settings)
     repeated = len(source.repeats.dropped)

@@ -45,12 +45,14 @@ def items(source: Source, parts: Distributions, measured: Sequence[Measured]) ->
 
 
 def gain_items(
-    source: Source, parts: Distributions, measured: Sequence[Measured]
+    source: Source, parts: Distributions, measured: Sequence[Measured], over: Sequence[str]
 ) -> Iterator[Item]:
-    """Yield the rows of the table of gains, by axis, bin, quantity and estimator."""
+    """Yield the rows of the table of gains, by axis, bin, quantity and estimator; over: whom."""
     for number, place in _bins(parts):
-        for name, over, quantity, value in gains(parts.estimators, measured, number, QUANTITIES):
-            yield (source.sample, source.variation, name, over, *place, quantity), value
+        for name, base, quantity, value in gains(
+            parts.estimators, measured, number, QUANTITIES, over
+        ):
+            yield (source.sample, source.variation, name, base, *place, quantity), value
 
 
 def spectrum_items(source: Source, shapes: Spectra) -> Iterator[Item]:
@@ -126,8 +128,8 @@ def headline(
     """Return what a reader asks first of a sample; all intervals at 95 %.
 
     Plateau responses (`response_met`: to true pTmiss, where a sample has that) and corrected
-    resolutions of every estimator, their gains over the baselines, and the shares of the way to the
-    limit. With a boson: sigma_par and sigma_perp for q_t within `headline_qt`, and in
+    resolutions of every estimator, their gains over those of the settings, and the shares of the
+    way to the limit. With a boson: sigma_par and sigma_perp for q_t within `headline_qt`, and in
     `gains_bincorr` the gains of those corrected in each bin of q_t; where there is true pTmiss:
     sigma_xy of all events, and where no plateau has events enough, sigma_xy_bincorr in its place.
     `empty_bins`: those with too few effective events.
@@ -156,7 +158,8 @@ def headline(
                 if sigma in (found := one.quantities(number))
             },
         }
-    stated = _gains(parts, measured, chosen)
+    stated = _gains(parts, measured, chosen, settings.over)
+    per_bin = _gains(parts, measured, further, settings.over)
     return {
         "sample": source.sample,
         "variation": source.variation,
@@ -165,14 +168,17 @@ def headline(
         "effective_events": _finite(_effective(parts, measured)),
         "estimators": estimators,
         "gains": [one for one in stated if one["over"] != LIMIT],
-        "gains_bincorr": [one for one in _gains(parts, measured, further) if one["over"] != LIMIT],
+        "gains_bincorr": [one for one in per_bin if one["over"] != LIMIT],
         "limit": [one for one in stated if one["over"] == LIMIT],
         "empty_bins": empty_bins(parts, measured, settings),
     }
 
 
 def _gains(
-    parts: Distributions, measured: Sequence[Measured], chosen: Sequence[tuple[str, int]]
+    parts: Distributions,
+    measured: Sequence[Measured],
+    chosen: Sequence[tuple[str, int]],
+    over: Sequence[str],
 ) -> list[dict[str, object]]:
     found = []
     for sigma, number in chosen:
@@ -180,9 +186,9 @@ def _gains(
         where = {
             "axis": item.axis, "bin_low": _finite(item.low), "bin_high": _finite(item.high),
         }  # fmt: skip
-        for name, over, quantity, value in gains(parts.estimators, measured, number, [sigma]):
+        for name, base, quantity, value in gains(parts.estimators, measured, number, [sigma], over):
             found.append(
-                {"estimator": name, "over": over, "quantity": quantity, **where, **quoted(value)}
+                {"estimator": name, "over": base, "quantity": quantity, **where, **quoted(value)}
             )
     return found
 

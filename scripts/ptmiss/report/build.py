@@ -290,6 +290,7 @@ def _values(
         "matrices": rows.matrices(result, kinds) if many else [],
         "generalisation": rows.generalisation(result) if many else [],
         "everything": rows.everything(result, kinds),
+        "further": rows.further_names(result),
         "trainings": rows.trainings(result),
         "variation_note": notes.variation_note(found.frame),
         "ledger": rows.ledger(found.books, kinds),

@@ -132,6 +132,11 @@ def gain(sample: Headline, estimator: str, over: str, quantity: str) -> dict[str
     return None
 
 
+def over(sample: Headline) -> list[str]:
+    """Return over whom gains are quoted: PUPPI and PF, then others in the order of the file."""
+    return list(dict.fromkeys(("puppi", "pf", *(entry["over"] for entry in sample["gains"]))))
+
+
 def way_bounds(sample: Headline, estimator: str, quantity: str) -> dict[str, object] | None:
     """Return value, low and high of the way to the limit as the stage performance measured it."""
     for entry in sample.get("limit", ()):

@@ -11,6 +11,7 @@ from ptmiss.report.ledgers import Ledger
 from ptmiss.report.samples import Kind
 from ptmiss.report.stages import Stage
 from ptmiss.report.style import looks
+from ptmiss.report.summary import further_looks
 from ptmiss.report.text import DASH, count, number
 
 LEADING = ("calibrated", "deepmet", "puppi", "chs", "pf")
@@ -53,8 +54,8 @@ def overviews(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[
 
 
 def matrices(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
-    """Return gains over PUPPI, over PF, responses and ways to the oracle: tables of final states
-    against trainings, the best of each row marked."""
+    """Return gains over PUPPI, over PF and over others, responses and ways to the oracle: tables of
+    final states against trainings, the best of each row marked."""
     leading = [row for row in _all_rows(summary, kinds) if row["leads"]]
     trainings = list(summary["trainings"])
     general = summary["generalisation"]
@@ -62,6 +63,10 @@ def matrices(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[d
     for over, name, heading in (
         ("over_puppi", "gains-puppi", "Gain over PUPPI [%]"),
         ("over_pf", "gains-pf", "Gain over PF [%]"),
+        *(
+            (f"over_{name}", identifier("gains", "over", name), f"Gain over {look.label} [%]")
+            for name, look in further_looks(summary).items()
+        ),
         ("plateau", "responses", "Response on the plateau"),
         ("to_oracle", "ways", "Way from PUPPI to the oracle [%]"),
     ):
@@ -69,7 +74,7 @@ def matrices(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[d
         for row in leading:
             key = (row["sample"], row["label"], row["quantity"])
             line = lines.setdefault(key, {**row, "gains": {}})
-            line["gains"][row["training"]] = row[over]
+            line["gains"][row["training"]] = row.get(over, _gain(None))
         filled = [
             {**line, "gains": _marked([line["gains"].get(t, _gain(None)) for t in trainings], over)}
             for line in lines.values()
@@ -147,8 +152,18 @@ def trainings(summary: Mapping[str, object]) -> list[dict[str, str]]:
 
 
 def everything(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
-    """Return one row for every sample, training, resolution and estimator."""
-    return _all_rows(summary, kinds)
+    """Return one row for every sample, training, resolution and estimator; `further`: gains over
+    those of `further_names`."""
+    names = list(further_looks(summary))
+    return [
+        {**row, "further": [row.get(f"over_{name}", _gain(None)) for name in names]}
+        for row in _all_rows(summary, kinds)
+    ]
+
+
+def further_names(summary: Mapping[str, object]) -> list[str]:
+    """Return what the estimators besides PF and PUPPI are called over which gains are quoted."""
+    return [look.label for look in further_looks(summary).values()]
 
 
 def _all_rows(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
@@ -210,6 +225,7 @@ def _sample_rows(
                 "rms": _marked_number(values["rms"], mark),
                 "over_pf": _gain(gains.get("pf"), mark),
                 "over_puppi": _gain(gains.get("puppi"), mark),
+                **{f"over_{base}": _gain(gain, mark) for base, gain in gains.items()},
                 "response": number(response["value"]) if response else DASH,
                 "plateau": {
                     "text": number(response["value"]) if response else DASH,

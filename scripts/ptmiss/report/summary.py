@@ -11,7 +11,7 @@ from ptmiss.report.latex import readable
 from ptmiss.report.ledgers import Ledger
 from ptmiss.report.provenance import digest_of
 from ptmiss.report.stages import Stage
-from ptmiss.report.style import TRAINED
+from ptmiss.report.style import TRAINED, Look, looks
 
 FORMAT = 1
 """Number of the layout of summary.json; it grows when a reader would have to change."""
@@ -47,10 +47,25 @@ def build(
     }
 
 
+def further_looks(summary: Mapping[str, object]) -> dict[str, Look]:
+    """Return the estimators besides PF and PUPPI over which gains are quoted, and their looks."""
+    names = {
+        over
+        for samples in summary["trainings"].values()
+        for sample in samples
+        for estimator in sample["estimators"].values()
+        for values in estimator["resolution"].values()
+        for over in values["gain_over"]
+    }
+    return looks(names - {"pf", "puppi"})
+
+
 def _generalisation(headlines: Mapping[str, list[Headline]]) -> dict[str, dict[str, object]]:
-    """Return, for each training with a network, its mean gain over PUPPI and PF in all final states
-    and in how many it is the best."""
+    """Return, for each training with a network, its mean gain over PUPPI, PF and others that gains
+    are quoted over, in all final states, and in how many it is the best."""
     gains: dict[str, dict[tuple[str, str], dict[str, float]]] = {"puppi": {}, "pf": {}}
+    for samples in headlines.values():
+        gains |= {over: {} for sample in samples for over in heads.over(sample)}
     for training, samples in headlines.items():
         for sample in samples:
             name = next((one for one in TRAINED if one in sample["estimators"]), None)
@@ -91,7 +106,7 @@ def _sample(training: str, sample: Headline, numbers: Mapping[Key, float]) -> di
                 "rms": rms,
                 "gain_over": {
                     over: gain
-                    for over in ("pf", "puppi")
+                    for over in sorted(heads.over(sample))
                     if (gain := heads.gain(sample, name, over, shown)) is not None
                 },
                 "way_to_oracle": heads.way_to_limit(sample, name, shown),

@@ -11,7 +11,7 @@ from ptmiss.folds import N_FOLDS
 from ptmiss.settings import crosscheck
 from ptmiss.settings.base import Section, from_mapping
 from ptmiss.settings.calibration import CalibrationSettings
-from ptmiss.settings.evaluate import EvaluateSettings
+from ptmiss.settings.evaluate import CLASSICAL, EvaluateSettings
 from ptmiss.settings.export import ExportSettings
 from ptmiss.settings.folds import FoldSettings
 from ptmiss.settings.gate import GateSettings
@@ -55,6 +55,12 @@ class Config(Section):
             _known(f"samples.{name}.selection", sample.selection, self.skim.selections)
             if isinstance(sample, SimulatedSample):
                 _known(f"samples.{name}.setting", sample.setting, self.simulate.settings)
+        estimators = {
+            **dict.fromkeys(CLASSICAL), **self.evaluate.external, "deepmet": None,
+            **{f"stored_{name}": None for name in self.performance.stored},
+        }  # fmt: skip
+        for name in self.performance.over:
+            _known("performance.over", name, estimators)
         return self
 
     @model_validator(mode="after")

@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from ptmiss.settings.base import Section
 from ptmiss.settings.types import FieldName, FilePath, each_once
 
 Estimator = Literal["pf", "chs", "puppi", "oracle"]
+CLASSICAL: tuple[str, ...] = get_args(Estimator)
 
-TAKEN = ("pf", "chs", "puppi", "oracle", "deepmet", "calibrated", "boson", "gen_met")
+TAKEN = (*CLASSICAL, "deepmet", "calibrated", "boson", "gen_met")
 """Names that an external model cannot have: they begin columns of their own."""
 
 
-def _not_taken(models: dict[str, str]) -> dict[str, str]:
+class ExternalModel(Section):
+    """A model of others that wants a fixed number of slots."""
+
+    path: FilePath
+    slots: Annotated[
+        int,
+        Field(ge=1, le=100_000, description="each event gets as many; the softest beyond go"),
+    ]
+
+
+class ModelLimits(Section):
+    """What a model may take and give before the job ends with an error."""
+
+    memory_mb: Annotated[
+        int,
+        Field(ge=50, le=1_000_000, description="of a model of others, beyond the runtime's own"),
+    ]
+    seconds: Annotated[
+        float, Field(gt=0.0, le=86_400.0, description="of a model of others: to load, for a batch")
+    ]
+    not_finite: Annotated[
+        float, Field(ge=0.0, le=1.0, description="share of events in which any model may fail")
+    ]
+
+
+def _kind(value: object) -> str:
+    return "path" if isinstance(value, str) else "model"
+
+
+External = Annotated[
+    Annotated[FilePath, Tag("path")] | Annotated[ExternalModel, Tag("model")],
+    Discriminator(_kind),
+]
+
+
+def _not_taken(models: dict[str, str | ExternalModel]) -> dict[str, str | ExternalModel]:
     for name in models:
         if name in TAKEN or name.startswith("stored_"):
             raise ValueError(f"the name {name!r} is taken; choose another")
@@ -31,7 +67,18 @@ class EvaluateSettings(Section):
         Field(min_length=1, description="classical estimators; oracle needs simulated truth"),
     ]
     external: Annotated[
-        dict[FieldName, FilePath],
+        dict[FieldName, External],
         AfterValidator(_not_taken),
-        Field(description="models with DeepMET's interface: name -> ONNX file"),
+        Field(description="models with DeepMET's interface: name -> ONNX file, or path and slots"),
     ]
+    limits: ModelLimits
+
+    def external_paths(self) -> dict[str, str]:
+        """Return the file of each external model."""
+        return {
+            name: one if isinstance(one, str) else one.path for name, one in self.external.items()
+        }
+
+    def slots(self) -> dict[str, int]:
+        """Return the number of slots of those external models that have a setting for it."""
+        return {name: one.slots for name, one in self.external.items() if not isinstance(one, str)}

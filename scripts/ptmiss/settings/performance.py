@@ -38,6 +38,12 @@ def _condition(text: str) -> str:
     return text
 
 
+def _over(names: tuple[str, ...]) -> tuple[str, ...]:
+    if missing := [name for name in ("pf", "puppi") if name not in names]:
+        raise ValueError(f"{', '.join(missing)} must be there: gate and first screen quote it")
+    return each_once(names)
+
+
 Positive = Annotated[float, Field(gt=0.0, le=10_000.0)]
 
 
@@ -86,6 +92,11 @@ class PerformanceSettings(Section):
     ]
     min_events: Annotated[
         int, Field(ge=2, le=1_000_000_000, description="effective events a bin needs")
+    ]
+    over: Annotated[
+        tuple[FieldName, ...],
+        AfterValidator(_over),
+        Field(description="estimators over which gains are quoted, of those that a sample has"),
     ]
     leave_out: Annotated[
         tuple[Name, ...],

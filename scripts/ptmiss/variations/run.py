@@ -13,7 +13,14 @@ import pyarrow as pa
 from ptmiss.columns import CANDIDATE_COLUMNS
 from ptmiss.errors import UserError
 from ptmiss.estimators import table
-from ptmiss.evaluate import Models, candidate_columns, estimate_all, usable
+from ptmiss.evaluate import (
+    Models,
+    candidate_columns,
+    check_finite,
+    estimate_all,
+    not_finite,
+    usable,
+)
 from ptmiss.folds import event_hash
 from ptmiss.io import parquet
 from ptmiss.ragged import Ragged, event_index, from_arrow, segment_sum
@@ -50,11 +57,8 @@ def vary(
     """
     for variation in estimates:
         parse(variation)
-    networks = models.load(with_weights=False)
     with parquet.reading(skim) as file:
         schema = file.schema_arrow
-    for network in networks.values():
-        network.read_from(schema, skim)
     events = table.event_columns(schema, skim)
     said = info.read(schema, skim, "make the skim again")
     if said.is_data:
@@ -62,11 +66,14 @@ def vary(
             f"{skim}: recorded events are not varied; take this sample out of vary.samples"
         )
     fixed = usable(estimators.estimators, schema, skim)
-    wanted = {*candidate_columns(fixed, networks), *COLUMNS}
-    needed = [column for column in CANDIDATE_COLUMNS if column in wanted]
     n_muons = BOSON_MUONS.get(said.selection, 0)
-    n_events = 0
     with contextlib.ExitStack() as stack:
+        networks = stack.enter_context(models.loaded(estimators, with_weights=False))
+        for network in networks.values():
+            network.read_from(schema, skim)
+        wanted = {*candidate_columns(fixed, networks), *COLUMNS}
+        needed = [column for column in CANDIDATE_COLUMNS if column in wanted]
+        counts = dict.fromkeys(("events", *networks), 0)
         writers = {}
         for variation, path in estimates.items():
             names = [*fixed, *networks]
@@ -78,10 +85,12 @@ def vary(
                 group = group.filter(pa.array(kept))
             if not group.num_rows:
                 continue
-            n_events += group.num_rows
+            counts["events"] += group.num_rows
             candidates = from_arrow(group, needed)
             identity = event_hash(*(group[name].to_numpy() for name in table.IDENTITY))
             nominal, weights = estimate_all(candidates, fixed, networks)
+            for name in networks:
+                counts[name] += not_finite(nominal, name)
             varied = Varied(
                 candidates, shifts(candidates, identity, settings), nominal, weights, networks
             )
@@ -91,8 +100,9 @@ def vary(
                 if parse(variation)[0] == "lepton_scale" and n_muons:
                     shown = _with_boson(group, boson_shift(candidates, members, after, n_muons))
                 writer.write_table(table.estimates_table(out, shown, results))
-    _LOG.info("%s: %d events varied in %d ways", skim, n_events, len(estimates))
-    return n_events
+        check_finite(skim, counts, networks, estimators.limits)
+    _LOG.info("%s: %d events varied in %d ways", skim, counts["events"], len(estimates))
+    return counts["events"]
 
 
 def boson_shift(candidates: Ragged, members: np.ndarray, after: Ragged, n_muons: int) -> np.ndarray:

@@ -21,6 +21,7 @@ from ptmiss.report.plots.shared import (
 )
 from ptmiss.report.samples import common_origin
 from ptmiss.report.style import TRAINED, Look, looks, training_looks
+from ptmiss.report.summary import further_looks
 from ptmiss.report.tables import as_csv
 from ptmiss.report.text import capital
 
@@ -39,9 +40,10 @@ _WORDS = {"puppi": "PUPPI", "pf": "PF"}
 
 
 def overview(summary: Mapping[str, object], context: Context) -> Iterator[Figure]:
-    """Yield the figures of all samples: gains over PUPPI and PF with 95 % intervals, and the
-    covered share of the way from PUPPI to the oracle."""
-    for over, words in _WORDS.items():
+    """Yield the figures of all samples: gains over PUPPI, PF and others with 95 % intervals, and
+    the covered share of the way from PUPPI to the oracle."""
+    further = {name: look.label for name, look in further_looks(summary).items()}
+    for over, words in {**_WORDS, **further}.items():
         heading = f"Gain over {words} in every final state"
         text = (
             f"One minus the ratio of response-corrected resolutions to that of {words}, with the "

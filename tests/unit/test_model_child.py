@@ -1,0 +1,263 @@
+"""A model of others in a process of its own: what it does there is one line of the job."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pyarrow.parquet as pq
+import pytest
+from onnx import TensorProto, helper
+
+from graph_toys import random_model
+from models import LIMITS, OUTPUT, candidates_of, constant, pf_model
+from ptmiss.errors import UserError
+from ptmiss.estimators import frames, onnx_file
+from ptmiss.estimators.child import Child, ModelError
+from ptmiss.estimators.network import NetworkEstimator
+from ptmiss.evaluate import Models, evaluate
+from ptmiss.settings.evaluate import EvaluateSettings, ExternalModel, ModelLimits
+from toys import Toy, make_toy, met_of, toy_skim
+
+SMALL = {"pileup": 3.0, "per_collision": 10.0, "per_hard": 10.0}
+
+
+def limits(**changes: float) -> ModelLimits:
+    return ModelLimits(**{**LIMITS, **changes})
+
+
+@pytest.fixture
+def child() -> Iterator[Child]:
+    with Child(1, limits()) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def toy() -> Toy:
+    return make_toy(6, 5, selected=True, **SMALL)
+
+
+def loaded(child: Child, model: onnx.ModelProto, with_weights: bool = False) -> NetworkEstimator:
+    found = child.load(model.SerializeToString(), "model.onnx", with_weights)
+    return NetworkEstimator(found, 1, with_weights, child)
+
+
+def test_a_model_gives_the_same_bits_inside_and_outside(child: Child, toy: Toy) -> None:
+    for model in (random_model(), pf_model(), pf_model(batch=2, slots=300)):
+        inside = NetworkEstimator(onnx_file.accept(model, "model.onnx"), 1, with_weights=True)
+        outside = loaded(child, model, with_weights=True)
+        expected, found = (one.estimate(candidates_of(toy)) for one in (inside, outside))
+        np.testing.assert_array_equal(found.px, expected.px)
+        np.testing.assert_array_equal(found.py, expected.py)
+        assert outside.has_weights == inside.has_weights
+        if inside.has_weights:
+            np.testing.assert_array_equal(found.weights, expected.weights)
+
+
+def test_categories_arrive_in_the_type_that_the_model_asks_for(child: Child, toy: Toy) -> None:
+    # 50 GeV for each unit of charge code, all candidates together, as an int64 sum
+    model = pf_model()
+    for value in model.graph.input[1:]:
+        value.type.tensor_type.elem_type = TensorProto.INT64
+    del model.graph.node[:]
+    model.graph.node.extend([
+        helper.make_node("Concat", ["input_cat0", "input_cat1"], ["codes"], axis=2),
+        helper.make_node("ReduceSum", ["codes", "candidates"], ["sum"], keepdims=0),
+        helper.make_node("Cast", ["sum"], [OUTPUT], to=TensorProto.FLOAT),
+    ])  # fmt: skip
+    result = loaded(child, model).estimate(candidates_of(toy))
+    sums = np.add.reduceat(toy.candidates["charge"] + 1.0, toy.offsets[:-1])
+    np.testing.assert_array_equal(result.px, 50.0 * sums)
+
+
+def products(count: int, size: int) -> onnx.ModelProto:
+    """Return minus the sum, after `count` products of matrices that nobody needs."""
+    nodes = [
+        helper.make_node("ReduceMax", ["input"], ["top"], keepdims=0),
+        helper.make_node("Expand", ["top", "square"], ["m0"]),
+        *(helper.make_node("MatMul", [f"m{i}", "m0"], [f"m{i + 1}"]) for i in range(count)),
+        helper.make_node("ReduceMax", [f"m{count}"], ["most"], keepdims=0),
+    ]
+    model = pf_model(nodes=nodes, constants=[constant("square", [size, size])])
+    model.graph.output.append(helper.make_tensor_value_info("most", TensorProto.FLOAT, []))
+    model.graph.node[3].output[0] = "sum"
+    model.graph.node.append(helper.make_node("Where", ["never", "most", "sum"], [OUTPUT]))
+    model.graph.node.insert(-1, helper.make_node("IsNaN", ["most"], ["never"]))
+    return model
+
+
+def large_shape(side: int) -> onnx.ModelProto:
+    """Return minus the sum, and a matrix of side x side whose shape follows from the data."""
+    nodes = [
+        helper.make_node("ReduceSum", ["input"], ["any"], keepdims=0),
+        helper.make_node("Mul", ["any", "nothing"], ["zero"]),
+        helper.make_node("Cast", ["zero"], ["offset"], to=TensorProto.INT64),
+        helper.make_node("Add", ["offset", "sides"], ["square"]),
+        helper.make_node("Expand", ["any", "square"], ["large"]),
+        helper.make_node("ReduceMax", ["large"], ["most"], keepdims=0),
+        helper.make_node("IsNaN", ["most"], ["never"]),
+        helper.make_node("Where", ["never", "most", "sum"], [OUTPUT]),
+    ]
+    constants = [constant("nothing", 0.0, np.float32), constant("sides", [side, side])]
+    model = pf_model(nodes=nodes, constants=constants)
+    model.graph.node[3].output[0] = "sum"
+    return model
+
+
+def test_a_model_that_takes_minutes() -> None:
+    with Child(1, limits(seconds=1.0)) as child:
+        model = loaded(child, products(200, 3000))
+        with pytest.raises(UserError, match=r"takes more than 1 s .evaluate\.limits\.seconds"):
+            model.estimate(candidates_of(make_toy(2, 5, **SMALL)))
+        assert not child.is_alive
+
+
+def test_a_model_that_takes_gigabytes(child: Child, toy: Toy) -> None:
+    assert np.all(np.isfinite(loaded(child, large_shape(100)).estimate(candidates_of(toy)).px))
+    with pytest.raises(UserError, match=r"model\.onnx: the model fails on these events") as caught:
+        loaded(child, large_shape(1 << 14)).estimate(candidates_of(toy))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_crashes(child: Child, toy: Toy) -> None:
+    model = loaded(child, pf_model())
+    os.kill(child.pid, signal.SIGSEGV)
+    with pytest.raises(UserError, match=r"ends its process .SIGSEGV.; it is broken, or needs"):
+        model.estimate(candidates_of(toy))
+    with pytest.raises(UserError, match="cannot be loaded: it ends its process"):
+        loaded(child, pf_model())
+
+
+def test_an_output_without_a_name_does_not_crash_the_job(tmp_path: Path) -> None:
+    # passes every check and ends ONNX Runtime 1.31 with a segmentation fault
+    model = random_model()
+    next(node for node in model.graph.node if "x/0_3" in node.output).output[0] = ""
+    with pytest.raises(UserError, match=r"events: it ends its process .SIGSEGV.*memory_mb\)$"):
+        run(tmp_path, model)
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_a_model_that_holds_its_slots_in_itself_says_what_to_set(tmp_path: Path) -> None:
+    node = helper.make_node("Reshape", ["p", "shape"], ["q"])
+    model = pf_model(nodes=[node], constants=[constant("shape", [-1, 500, 2])])
+    model.graph.node.insert(1, model.graph.node.pop())
+    model.graph.node[2].input[0] = "q"
+    with pytest.raises(UserError, match=r"the model fails on these events.* slots: 4500\}\)$"):
+        run(tmp_path, model)
+    assert run(tmp_path, model, slots=500)["theirs"] == 0
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"[]", b"hello", b"{}", b'{"arrays": 1}', b"[" * 50_000,
+     b'{"arrays": [["0", "float32", [1000]]]}', b'{"arrays": [["0", "float32", [-1]]]}',
+     b'{"arrays": [["0", "object", [1]]]}'],
+)  # fmt: skip
+def test_a_process_is_not_trusted(header: bytes) -> None:
+    content = io.BytesIO(struct.pack("<I", len(header)) + header + b"\x00" * 10_000)
+    with pytest.raises(frames.MessageError):
+        frames.decode(content.read, 1000)
+
+
+def test_a_message_arrives_as_it_was_sent() -> None:
+    arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.zeros((0, 2), np.int64)}
+    content = io.BytesIO(b"".join(frames.encode({"ask": "run"}, arrays)))
+    header, found = frames.decode(content.read, 24)
+    assert header == {"ask": "run"}
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array, strict=True)
+    with pytest.raises(frames.MessageError, match="a header of"):
+        list(frames.encode({"ask": "x" * (1 << 20)}))
+
+
+def test_the_process_of_a_model_can_write_no_file(child: Child) -> None:
+    child.load(pf_model().SerializeToString(), "model.onnx", False)
+    text = Path(f"/proc/{child.pid}/limits").read_text()
+    soft = {line[:26].strip(): line[26:].split()[0] for line in text.splitlines()[1:]}
+    assert soft["Max file size"] == soft["Max core file size"] == "0"
+    assert int(soft["Max address space"]) < 4 << 30
+
+
+def settings(external: dict, **changes: float) -> EvaluateSettings:
+    return EvaluateSettings(estimators=("pf",), external=external, limits=limits(**changes))
+
+
+def run(tmp_path: Path, model: onnx.ModelProto, slots: int | None = None, **changes: float):
+    toy_skim(tmp_path / "skim.parquet", n_events=4, **SMALL)
+    path = tmp_path / "theirs.onnx"
+    path.write_bytes(model.SerializeToString())
+    one = str(path) if slots is None else ExternalModel(path=str(path), slots=slots)
+    models = Models(None, {"theirs": path}, 1)
+    out = tmp_path / "out.parquet"
+    try:
+        return evaluate(
+            tmp_path / "skim.parquet", "t", "nominal", settings({"theirs": one}, **changes), out,
+            models,
+        )  # fmt: skip
+    finally:
+        assert not list(tmp_path.glob("*.tmp*"))
+
+
+def test_a_model_that_counts_its_pads_says_what_to_set(tmp_path: Path) -> None:
+    text = (
+        r"theirs\.onnx: each pad after the candidates moves pTmiss by \(-0\.5, 0\) GeV.*"
+        r"set evaluate\.external\.theirs: \{path: .*theirs\.onnx, slots: 4500\}"
+    )
+    with pytest.raises(UserError, match=text):
+        run(tmp_path, pf_model(pad_bias=0.01))
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_a_model_that_counts_its_pads_gets_as_many_as_it_wants(tmp_path: Path) -> None:
+    assert run(tmp_path, pf_model(pad_bias=0.01), slots=500)["theirs"] == 0
+    table = pq.read_table(tmp_path / "out.parquet")
+    np.testing.assert_allclose(
+        table["theirs_px"], table["pf_px"].to_numpy() - 500 * 0.01 * 50.0, atol=1e-3
+    )
+
+
+def test_slots_of_the_settings_and_of_the_file_must_agree(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"takes 400 slots, but evaluate\.external\.theirs\.slots"):
+        run(tmp_path, pf_model(slots=400), slots=4500)
+    assert run(tmp_path, pf_model(slots=400), slots=400)["events"] == 4
+
+
+def broken(threshold: float) -> onnx.ModelProto:
+    """Return NaN for an event whose sum of px / 50 GeV is above the threshold."""
+    nodes = [
+        helper.make_node("Greater", ["sum", "threshold"], ["much"]),
+        helper.make_node("Where", ["much", "nan", "sum"], [OUTPUT]),
+    ]
+    constants = [
+        constant("threshold", threshold, np.float32), constant("nan", np.nan, np.float32),
+    ]  # fmt: skip
+    model = pf_model(nodes=nodes, constants=constants)
+    model.graph.node[3].output[0] = "sum"
+    return model
+
+
+def test_estimates_that_are_not_numbers_end_the_job_above_a_share(tmp_path: Path) -> None:
+    toy = make_toy(4, 0, **SMALL)
+    assert np.max(met_of(toy)) / 50.0 < 1e6
+    with pytest.raises(UserError, match=r"4 of 4 estimates of theirs .*evaluate\.limits\.not_fin"):
+        run(tmp_path, broken(-1e6))
+    assert not (tmp_path / "out.parquet").exists()
+    assert run(tmp_path, broken(-1e6), not_finite=1.0)["theirs"] == 4
+    assert run(tmp_path, broken(1e6))["theirs"] == 0
+
+
+def test_a_closed_process_is_gone() -> None:
+    with Child(1, limits()) as child:
+        child.load(pf_model().SerializeToString(), "model.onnx", False)
+        pid = child.pid
+    assert not child.is_alive
+    assert not Path(f"/proc/{pid}").exists()
+    with pytest.raises(ValueError, match="closed"):
+        child.run([OUTPUT], {})
+    assert issubclass(ModelError, Exception)
