@@ -15,7 +15,7 @@ from onnx import helper
 
 from interpretation_toys import linear_model
 from interpretation_toys import settings as interpret_settings
-from models import OUTPUT, constant, pf_model
+from models import LIMITS, OUTPUT, constant, pf_model
 from ptmiss.errors import UserError
 from ptmiss.estimators import onnx_file
 from ptmiss.estimators.network import CMSSW_RULES, RULES_KEY, NetworkEstimator
@@ -23,7 +23,7 @@ from ptmiss.evaluate import Models, evaluate
 from ptmiss.interpretation.run import Outputs, interpret
 from ptmiss.io import parquet
 from ptmiss.ragged import from_arrow, to_arrow
-from ptmiss.settings.evaluate import EvaluateSettings
+from ptmiss.settings.evaluate import EvaluateSettings, ModelLimits
 from ptmiss.settings.folds import FoldSettings
 from ptmiss.variations.run import vary
 from skims import skim as skim_of
@@ -31,7 +31,7 @@ from toys import make_toy, toy_skim, write_pfnano
 from variation_toys import settings as vary_settings
 
 SMALL = {"pileup": 2.0, "per_collision": 5.0, "per_hard": 5.0}
-EVALUATE = EvaluateSettings(estimators=("pf", "puppi"), external={})
+EVALUATE = EvaluateSettings(estimators=("pf", "puppi"), external={}, limits=ModelLimits(**LIMITS))
 FOLDS = FoldSettings.model_construct(train=(), validation=(), test=tuple(range(10)))
 
 

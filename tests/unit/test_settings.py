@@ -197,7 +197,7 @@ def test_default_names_may_be_of_samples_that_were_replaced(default):
 
 def test_estimators_that_count_are_among_those_that_are_evaluated(default):
     evaluate = {"estimators": ["chs"], "external": {"mine": "mine.onnx"}}
-    values, own = put(default, ("evaluate",), evaluate)
+    values, own = put(default, ("evaluate",), {**default["evaluate"], **evaluate})
     assert load(values, own).calibration.closure.estimators == ("deepmet",)
     values["trainings"] = own["trainings"] = {}
     with pytest.raises(UserError, match=r"none of deepmet, puppi, pf is evaluated, .* chs, mine"):
