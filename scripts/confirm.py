@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     p = parser("confirm", __doc__)
-    p.add_argument("--verdicts", nargs="+", required=True, help="verdicts of closure, JSON")
+    p.reads("--verdicts", nargs="+", required=True, help="verdicts of closure, JSON")
     p.add_argument("--settings", required=True, help="config section calibration, JSON")
-    p.add_argument("--confirmed", required=True, help="all verdicts, written if confirmed, JSON")
+    p.writes("--confirmed", required=True, help="all verdicts, written if confirmed, JSON")
     return p
 
 
 def main(argv: list[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
     from ptmiss.calibration.verdict import confirm
-    from ptmiss.io.atomic import read_json, write_json
+    from ptmiss.io import json
+    from ptmiss.io.atomic import write_json
+    from ptmiss.records import ClosureVerdict
     from ptmiss.settings.base import parse
     from ptmiss.settings.calibration import CalibrationSettings
 
     settings = parse(CalibrationSettings, args.settings, "calibration")
-    verdicts = [read_json(path) for path in args.verdicts]
+    verdicts = [json.read(path, ClosureVerdict, "closure") for path in args.verdicts]
     for problem in confirm(verdicts, settings.require_closure):
         logging.warning(problem)
     write_json(args.confirmed, verdicts)

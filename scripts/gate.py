@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
-
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     p = parser("gate", __doc__)
-    p.add_argument("--headline", required=True, help="headline numbers of the training, JSON")
+    p.reads("--headline", required=True, help="headline numbers of the training, JSON")
     p.add_argument("--settings", required=True, help="config section gate, JSON")
-    p.add_argument("--verdict", required=True, help="verdict to write, JSON")
+    p.writes("--verdict", required=True, help="verdict to write, JSON")
     return p
 
 
 def main(argv: list[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
     from ptmiss.gate import verdict
-    from ptmiss.io.atomic import read_json, write_json
+    from ptmiss.io import json
+    from ptmiss.io.atomic import write_json
+    from ptmiss.records import Headline
     from ptmiss.settings.base import parse
     from ptmiss.settings.gate import GateSettings
 
     settings = parse(GateSettings, args.settings, "gate")
-    write_json(args.verdict, verdict(read_json(args.headline), settings))
+    write_json(args.verdict, verdict(json.read(args.headline, Headline, "performance"), settings))
 
 
 if __name__ == "__main__":
