@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 
 _EVENT = [
@@ -81,4 +83,19 @@ def skim_schema(has_truth: bool) -> pa.Schema:
             continue
         item = pa.field("item", kind, nullable=False)
         fields.append(pa.field(name, pa.list_(item), nullable=False, metadata={"meaning": text}))
+    return pa.schema(fields)
+
+
+def layout_of(names: Iterable[str]) -> pa.Schema:
+    """Return the fields of those columns that skims and estimates have.
+
+    The columns of a skim as `skim_schema` has them; `{estimator}_px` and `_py` hold float64.
+    """
+    known = skim_schema(has_truth=True)
+    fields = []
+    for name in names:
+        if name in known.names:
+            fields.append(known.field(name))
+        elif name.endswith(("_px", "_py")):
+            fields.append(pa.field(name, pa.float64(), nullable=False))
     return pa.schema(fields)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ptmiss.columns import CANDIDATE_COLUMNS
+from ptmiss.columns import CANDIDATE_COLUMNS, layout_of
 from ptmiss.errors import UserError
 from ptmiss.estimators.table import event_columns
 from ptmiss.folds import event_hash
@@ -19,6 +19,7 @@ from ptmiss.ragged import Ragged, from_arrow
 CHUNK_EVENTS = 64
 """Events in memory at a time: with 4500 candidates each and all permuted features, 100 MB."""
 
+_CHOICE = ["run", "lumi", "event", "fold"]
 _VECTORS = ("boson", "gen_met")
 _EVENT = ("run", "lumi", "event", *(f"{name}_p{axis}" for name in _VECTORS for axis in "xy"))
 
@@ -124,8 +125,9 @@ def choose(sample: Sample, test_folds: Sequence[int], n_events: int) -> list[Cho
     on the order of files. Reads no candidates.
     """
     places = []
+    layout = layout_of(_CHOICE)
     for file in sample.files:
-        for group, table in enumerate(parquet.row_groups(file, ["run", "lumi", "event", "fold"])):
+        for group, table in enumerate(parquet.row_groups(file, _CHOICE, layout)):
             identity = (table[name].to_numpy() for name in ("run", "lumi", "event"))
             hashes, rows = event_hash(*identity), np.arange(table.num_rows)
             if not sample.is_data:
@@ -148,9 +150,11 @@ def largest_hash(chosen: Sequence[Chosen], n_events: int) -> np.uint64:
 def read(chosen: Iterable[Chosen], has_truth: bool, size: int = CHUNK_EVENTS) -> Iterator[Events]:
     """Yield the chosen events, at most `size` at a time, one row group after the other."""
     needed = [name for name in CANDIDATE_COLUMNS if has_truth or name != "cand_truth"]
+    columns = [*_EVENT, *needed]
+    layout = layout_of(columns)
     for place in chosen:
         with parquet.reading(place.file) as file:
-            group = file.read_row_group(place.group, columns=[*_EVENT, *needed], use_threads=False)
+            group = parquet.read_group(file, place.file, place.group, columns, layout)
         for first in range(0, len(place.rows), size):
             rows = place.rows[first : first + size]
             table = group.take(pa.array(rows))

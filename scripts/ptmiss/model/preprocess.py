@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from ptmiss.columns import layout_of
 from ptmiss.errors import UserError
 from ptmiss.folds import event_hash
 from ptmiss.io import atomic, parquet
@@ -74,9 +75,10 @@ def preprocess(
         Spill(folder / ".validation.spill", n_buckets) as validation,
     ):
         spills = dict(zip(SPLITS, (train, validation), strict=True))
+        columns = [*EVENT_COLUMNS, *ft.COLUMNS, "cand_pinned"]
         done = 0
         for index, path, rows in inputs:
-            for table in parquet.row_groups(path, [*EVENT_COLUMNS, *ft.COLUMNS, "cand_pinned"]):
+            for table in parquet.row_groups(path, columns, layout_of(columns)):
                 _distribute(table, index, path, training, folds, settings, rules, spills, tally)
             done += rows
             _LOG.info("%s: %d of %d events read", name, done, n_rows)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from ptmiss.columns import CANDIDATE_COLUMNS
+from ptmiss.columns import CANDIDATE_COLUMNS, layout_of
 from ptmiss.errors import UserError
 from ptmiss.estimators import table
 from ptmiss.evaluate import Models, candidate_columns, estimate_all, usable
@@ -62,6 +62,7 @@ def vary(
     wanted = {*candidate_columns(fixed, bool(networks)), *COLUMNS}
     needed = [column for column in CANDIDATE_COLUMNS if column in wanted]
     n_muons = BOSON_MUONS.get(metadata.get(b"selection", b"").decode(), 0)
+    columns = [*events, *needed]
     n_events = 0
     with contextlib.ExitStack() as stack:
         writers = {}
@@ -69,7 +70,7 @@ def vary(
             names = [*fixed, *networks]
             out = table.estimates_schema(schema, events, names, training, variation)
             writers[variation] = stack.enter_context(parquet.writing(path, out)), out
-        for group in parquet.row_groups(skim, [*events, *needed]):
+        for group in parquet.row_groups(skim, columns, layout_of(columns)):
             if settings.folds == "test":
                 kept = np.isin(group["fold"].to_numpy(), np.asarray(folds.test, dtype=np.uint8))
                 group = group.filter(pa.array(kept))
