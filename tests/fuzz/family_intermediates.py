@@ -34,6 +34,7 @@ _SPOIL = {
     ".tsv": lambda rng, content: mutate.spoil_csv(rng, content, "\t"),
     ".parquet": mutate.spoil_parquet,
     ".npz": mutate.spoil_bytes,
+    ".keras": mutate.spoil_bytes,
 }
 
 
@@ -107,8 +108,10 @@ def _section(name: str) -> str:
 def _write(good: Path) -> None:
     import performance_toys
     import report_toys
+    from network_toys import network
     from ptmiss.io import parquet
     from ptmiss.model import dataset
+    from ptmiss.model.storage import save_model
     from toys import toy_skim
 
     report_toys.everything(good, ["t"], SAMPLES, axes=("qt",))
@@ -193,6 +196,7 @@ def _write(good: Path) -> None:
         np.arange(30, dtype=np.uint64),
     )
     parquet.write(good / "datasets/u/train.parquet", dataset.to_table(events), 20)
+    save_model(network(), good / "models/u/model.keras")
     parquet.write(good / "minbias/0.parquet", _collisions(), 10)
     np.savez(good / "training.npz", mark=np.array("m"), epoch=np.array(1), x=np.arange(5.0))
 
@@ -248,6 +252,7 @@ def _targets(good: Path) -> list[Target]:
         Target("datasets/u/train.parquet", _dataset, 4),
         Target("minbias/0.parquet", _library, 4),
         Target("training.npz", _checkpoint, 1),
+        Target("models/u/model.keras", _network, 1),
         Target("skim/toy/0.parquet", _evaluated, 5),
         Target("skim/toy/0.parquet", _varied, 2),
         Target("skim/toy/0.parquet", _preprocessed, 5),
@@ -356,6 +361,12 @@ def _library(path: Path, own: Path) -> None:
     from ptmiss.simulation.minbias import load_library
 
     load_library([path])
+
+
+def _network(path: Path, own: Path) -> None:
+    from ptmiss.model.storage import load_model
+
+    load_model(path)
 
 
 def _checkpoint(path: Path, own: Path) -> None:
