@@ -7,6 +7,7 @@ KILLS ?= 3
 POSITIONS ?= 6
 EVENTS ?= 1000000
 TOY ?= network
+FRACTION ?= 1
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 # Nothing is fetched once these stamps exist, so both commands work offline afterwards.
@@ -14,8 +15,8 @@ RUN_READY := .venv/.run-$(shell cksum < requirements/run.txt | cut -d' ' -f1)
 TEST_READY := .venv/.test-$(shell cksum < requirements/test.txt | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slurm test-conda lint lock schema envs clean benchmark test-faults test-remote test-scale
-.PHONY: env check docs docs-results docs-seeds docs-closure test-readme test-runtimes
+.PHONY: help run test test-slurm test-conda lint lock schema envs clean benchmark test-faults test-fuzz test-remote
+.PHONY: env check docs docs-results docs-seeds docs-closure test-readme test-runtimes test-scale
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -74,6 +75,9 @@ test-faults: $(TEST_READY)  ## kill runs at random moments (KILLS, TOY), fill th
 	  --toy $(TOY) --folder "$$(mktemp -d)/runs"
 	if [ "$$(id -u)" = 0 ]; then PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python \
 	  tests/faults/disk_full.py --positions $(POSITIONS) --toy classical --folder "$$(mktemp -d)/runs"; fi
+
+test-fuzz: $(TEST_READY)  ## 19,100 spoiled inputs (FRACTION of them): one line each, a quarter of an hour
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/fuzz/large.py --fraction $(FRACTION)
 
 test-remote: $(TEST_READY)  ## inputs over HTTP and from a real xrootd, which root may install
 	sh tests/debian.sh xrootd-server

@@ -59,4 +59,10 @@ def main(path, name):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    if len(sys.argv) != 3:
+        sys.exit("usage: apply_corrections.py CORRECTIONS.json.gz ESTIMATOR")
+    try:
+        main(*sys.argv[1:])
+    except Exception as error:  # libraries have many for a damaged file
+        said = " ".join(str(error).split())[:200]
+        sys.exit(f"error: {sys.argv[1]}: no corrections of {sys.argv[2]} ({said}); calibrate again")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     p = parser("accept", __doc__)
-    p.add_argument("--verdicts", nargs="+", required=True, help="verdicts of the gates, JSON")
+    p.reads("--verdicts", nargs="+", required=True, help="verdicts of the gates, JSON")
     p.add_argument("--settings", required=True, help="config section gate, JSON")
-    p.add_argument("--accepted", required=True, help="all verdicts, written if accepted, JSON")
+    p.writes("--accepted", required=True, help="all verdicts, written if accepted, JSON")
     return p
 
 

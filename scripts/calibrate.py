@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the command line of the stage."""
     p = parser("calibrate", "Derive xy, response and quantile corrections of pTmiss, in GeV.")
-    p.add_argument(
+    p.reads(
         "--estimates", required=True, nargs="+", metavar="PARQUET", help="estimates of one training"
     )
     p.add_argument("--folds", required=True, help="section folds, JSON; simulation: its test folds")
     p.add_argument("--settings", required=True, help="section calibration, JSON")
-    p.add_argument("--corrections", required=True, help="correctionlib document, JSON.gz")
-    p.add_argument("--fits", required=True, help="fits and replicas for the stage closure, NPZ")
-    p.add_argument("--table", required=True, help="all numbers of the figures, CSV")
-    p.add_argument("--hepdata", required=True, help="the same as a HEPData submission, TAR.GZ")
-    p.add_argument("--histograms", help="the same as histograms, ROOT; left out: none")
+    p.writes("--corrections", required=True, help="correctionlib document, JSON.gz")
+    p.writes("--fits", required=True, help="fits and replicas for the stage closure, NPZ")
+    p.writes("--table", required=True, help="all numbers of the figures, CSV")
+    p.writes("--hepdata", required=True, help="the same as a HEPData submission, TAR.GZ")
+    p.writes("--histograms", help="the same as histograms, ROOT; left out: none")
     return p
 
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the command line of the stage."""
     p = parser("closure", "Judge the corrections of a training on the events they did not see.")
-    p.add_argument(
+    p.reads(
         "--estimates", required=True, nargs="+", metavar="PARQUET", help="estimates of one training"
     )
-    p.add_argument("--corrections", required=True, help="correctionlib document, JSON.gz")
-    p.add_argument("--fits", required=True, help="fits and replicas of the stage calibrate, NPZ")
+    p.reads("--corrections", required=True, help="correctionlib document, JSON.gz")
+    p.reads("--fits", required=True, help="fits and replicas of the stage calibrate, NPZ")
     p.add_argument("--folds", required=True, help="section folds, JSON; simulation: its test folds")
     p.add_argument("--settings", required=True, help="section calibration, JSON")
-    p.add_argument("--verdict", required=True, help="tests with value and limit to write, JSON")
+    p.writes("--verdict", required=True, help="tests with value and limit to write, JSON")
     return p
 
 

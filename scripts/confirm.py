@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     p = parser("confirm", __doc__)
-    p.add_argument("--verdicts", nargs="+", required=True, help="verdicts of closure, JSON")
+    p.reads("--verdicts", nargs="+", required=True, help="verdicts of closure, JSON")
     p.add_argument("--settings", required=True, help="config section calibration, JSON")
-    p.add_argument("--confirmed", required=True, help="all verdicts, written if confirmed, JSON")
+    p.writes("--confirmed", required=True, help="all verdicts, written if confirmed, JSON")
     return p
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
-
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     build = parser("evaluate.py", "Compute pTmiss with every estimator for the events of a skim.")
-    build.add_argument("--skim", required=True, metavar="IN.parquet", help="skim of a part")
+    build.reads("--skim", required=True, metavar="IN.parquet", help="skim of a part")
     build.add_argument("--training", required=True, metavar="NAME", help="recorded in the output")
     build.add_argument("--variation", required=True, metavar="NAME", help="recorded in the output")
     build.add_argument("--settings", required=True, metavar="JSON", help="config section evaluate")
-    build.add_argument("--estimates", required=True, metavar="OUT.parquet", help="file to write")
-    build.add_argument("--model", metavar="IN.onnx", help="the training's model: adds deepmet")
+    build.writes("--estimates", required=True, metavar="OUT.parquet", help="file to write")
+    build.reads("--model", metavar="IN.onnx", help="the training's model: adds deepmet")
     more = "adds another model with DeepMET's interface; may be repeated"
-    build.add_argument("--external", action="append", default=[], metavar="NAME=ONNX", help=more)
+    build.reads("--external", action="append", default=[], metavar="NAME=ONNX", help=more)
     build.add_argument("--threads", type=int, default=1, metavar="N", help="threads of a network")
-    build.add_argument("--weights", metavar="OUT.parquet", help="also write candidate weights")
+    build.writes("--weights", metavar="OUT.parquet", help="also write candidate weights")
     return build
 
 

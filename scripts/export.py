@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     build = parser("export.py", "Write a network as ONNX, if it gives the same numbers there.")
-    build.add_argument("--model", required=True, metavar="IN.keras", help="trained network")
-    build.add_argument("--training", required=True, metavar="IN.json", help="record of training")
-    build.add_argument("--dataset", required=True, metavar="IN.parquet", help="events for parity")
+    build.reads("--model", required=True, metavar="IN.keras", help="trained network")
+    build.reads("--training", required=True, metavar="IN.json", help="record of training")
+    build.reads("--dataset", required=True, metavar="IN.parquet", help="events for parity")
     build.add_argument("--settings", required=True, metavar="JSON", help="config section export")
     build.add_argument("--threads", required=True, type=int, metavar="N", help="threads to use")
-    build.add_argument("--onnx", required=True, metavar="OUT.onnx", help="network to write")
-    build.add_argument("--triton", required=True, metavar="OUT.pbtxt", help="server configuration")
-    build.add_argument("--parity", required=True, metavar="OUT.json", help="differences in GeV")
+    build.writes("--onnx", required=True, metavar="OUT.onnx", help="network to write")
+    build.writes("--triton", required=True, metavar="OUT.pbtxt", help="server configuration")
+    build.writes("--parity", required=True, metavar="OUT.json", help="differences in GeV")
     return build
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
-
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     p = parser("gate", __doc__)
-    p.add_argument("--headline", required=True, help="headline numbers of the training, JSON")
+    p.reads("--headline", required=True, help="headline numbers of the training, JSON")
     p.add_argument("--settings", required=True, help="config section gate, JSON")
-    p.add_argument("--verdict", required=True, help="verdict to write, JSON")
+    p.writes("--verdict", required=True, help="verdict to write, JSON")
     return p
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
-
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     p = parser("interpret.py", "Show a network's weights, importance of features and events.")
-    p.add_argument("--skims", required=True, nargs="+", metavar="IN.parquet", help="of samples")
-    p.add_argument("--model", required=True, metavar="IN.onnx", help="the training's network")
+    p.reads("--skims", required=True, nargs="+", metavar="IN.parquet", help="of samples")
+    p.reads("--model", required=True, metavar="IN.onnx", help="the training's network")
     p.add_argument("--folds", required=True, metavar="JSON", help="section folds; test is used")
     bootstrap = "section performance: its bootstrap and limits are used"
     p.add_argument("--performance", required=True, metavar="JSON", help=bootstrap)
     p.add_argument("--settings", required=True, metavar="JSON", help="section interpret")
     p.add_argument("--threads", required=True, type=int, metavar="N", help="threads of the network")
-    p.add_argument("--weights", required=True, metavar="OUT.csv", help="mean weights in bins")
-    p.add_argument("--importance", required=True, metavar="OUT.csv", help="relative loss of each")
-    p.add_argument("--displays", required=True, metavar="OUT.json", help="single events, GeV")
+    p.writes("--weights", required=True, metavar="OUT.csv", help="mean weights in bins")
+    p.writes("--importance", required=True, metavar="OUT.csv", help="relative loss of each")
+    p.writes("--displays", required=True, metavar="OUT.json", help="single events, GeV")
     return p
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     result = parser("minbias", __doc__)
     result.add_argument("--part", required=True, type=int, help="which part to generate, from 0")
     result.add_argument("--parts", required=True, type=int, help="number of parts of the library")
     result.add_argument("--settings", required=True, help="section `simulate` as JSON")
-    result.add_argument("--library", required=True, help="Parquet file to write")
+    result.writes("--library", required=True, help="Parquet file to write")
     return result
 
 

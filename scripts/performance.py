@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the command line of the stage."""
     p = parser("performance", "Measure response and resolution, in GeV, with bootstrap intervals.")
-    p.add_argument(
+    p.reads(
         "--estimates", required=True, nargs="+", metavar="PARQUET", help="estimates of one training"
     )
     p.add_argument("--folds", required=True, help="section folds, JSON; its test folds are used")
     p.add_argument("--settings", required=True, help="section performance, JSON")
-    p.add_argument("--table", required=True, help="tidy table to write, CSV")
-    p.add_argument("--gains", required=True, help="gains and shares of the limit to write, CSV")
-    p.add_argument("--spectra", required=True, help="pTmiss and transverse mass to write, CSV")
-    p.add_argument("--roc", required=True, help="efficiencies of |pTmiss| > threshold, CSV")
-    p.add_argument("--slices", required=True, help="tidy table of the slices to write, CSV")
-    p.add_argument("--headline", required=True, help="gains with 95%% intervals to write, JSON")
+    p.writes("--table", required=True, help="tidy table to write, CSV")
+    p.writes("--gains", required=True, help="gains and shares of the limit to write, CSV")
+    p.writes("--spectra", required=True, help="pTmiss and transverse mass to write, CSV")
+    p.writes("--roc", required=True, help="efficiencies of |pTmiss| > threshold, CSV")
+    p.writes("--slices", required=True, help="tidy table of the slices to write, CSV")
+    p.writes("--headline", required=True, help="gains with 95%% intervals to write, JSON")
     return p
 
 

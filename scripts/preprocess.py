@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
-
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     args = parser("preprocess.py", __doc__)
-    args.add_argument(
-        "--skims", nargs="+", required=True, help="all parts of all samples of the training"
-    )
+    args.reads("--skims", nargs="+", required=True, help="all parts of all samples of the training")
     args.add_argument("--training", required=True, help="name of the training")
     args.add_argument("--spec", required=True, help="the training's entry of `trainings`, JSON")
     args.add_argument("--folds", required=True, help="section `folds`, JSON")
     args.add_argument("--settings", required=True, help="section `preprocess`, JSON")
-    args.add_argument("--train", required=True, help="training dataset to write (Parquet)")
-    args.add_argument("--validation", required=True, help="validation dataset to write (Parquet)")
-    args.add_argument("--summary", required=True, help="counts, weights and hashes to write, JSON")
+    args.writes("--train", required=True, help="training dataset to write (Parquet)")
+    args.writes("--validation", required=True, help="validation dataset to write (Parquet)")
+    args.writes("--summary", required=True, help="counts, weights and hashes to write, JSON")
     return args
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "resources" / "report"
 
@@ -30,20 +29,20 @@ OPTIONAL = {
 """Inputs that a run may not have."""
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     p = parser("report", __doc__)
-    p.add_argument("--tables", nargs="+", required=True, help="performance tables, CSV")
-    p.add_argument("--headlines", nargs="*", required=True, help="headline numbers, JSON")
-    p.add_argument("--ledgers", nargs="*", required=True, help="event ledgers of the skim, JSON")
-    p.add_argument("--benchmarks", nargs="*", required=True, help="Snakemake's benchmarks, TSV")
+    p.reads("--tables", nargs="+", required=True, help="performance tables, CSV")
+    p.reads("--headlines", nargs="*", required=True, help="headline numbers, JSON")
+    p.reads("--ledgers", nargs="*", required=True, help="event ledgers of the skim, JSON")
+    p.reads("--benchmarks", nargs="*", required=True, help="Snakemake's benchmarks, TSV")
     for name, what in OPTIONAL.items():
-        p.add_argument(f"--{name}", nargs="*", default=[], help=what)
+        p.reads(f"--{name}", nargs="*", default=[], help=what)
     p.add_argument("--threads", type=int, default=1, help="processes that draw figures")
     p.add_argument("--config", required=True, help="the whole configuration as JSON")
     p.add_argument("--revision", default="", help="of the source, such as a git commit")
-    p.add_argument("--report", required=True, help="the page to write, HTML")
-    p.add_argument("--overview", required=True, help="the first figure to write alone, PNG")
-    p.add_argument("--summary", required=True, help="the summary to write, JSON")
+    p.writes("--report", required=True, help="the page to write, HTML")
+    p.writes("--overview", required=True, help="the first figure to write alone, PNG")
+    p.writes("--summary", required=True, help="the summary to write, JSON")
     return p
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
-
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     result = parser("simulate", __doc__)
     result.add_argument("--sample", required=True, help="name of the sample")
     result.add_argument("--part", required=True, type=int, help="which part to simulate, from 0")
     result.add_argument("--spec", required=True, help="the sample's entry of `samples` as JSON")
     result.add_argument("--settings", required=True, help="section `simulate` as JSON")
-    result.add_argument("--process", required=True, help="process card (YAML)")
-    result.add_argument("--library", required=True, nargs="+", help="pile-up library (Parquet)")
-    result.add_argument("--ntuple", required=True, help="ROOT file to write")
+    result.reads("--process", required=True, help="process card (YAML)")
+    result.reads("--library", required=True, nargs="+", help="pile-up library (Parquet)")
+    result.writes("--ntuple", required=True, help="ROOT file to write")
     return result
 
 

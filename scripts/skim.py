@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
-
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     p = parser("skim", "Turn ntuples of any supported format into one Parquet file and its ledger.")
-    p.add_argument("--ntuples", nargs="+", required=True, help="files of this part, or addresses")
+    p.reads("--ntuples", nargs="+", required=True, help="files of this part, or addresses")
     p.add_argument("--sample", required=True, help="name of the sample")
     p.add_argument("--part", required=True, help="name of this part of the sample")
     p.add_argument("--spec", required=True, help="the sample's entry of `samples` as JSON")
     p.add_argument("--settings", required=True, help="the section `skim` as JSON (GeV, cm)")
-    p.add_argument("--events", required=True, help="Parquet file to write, one row per event")
-    p.add_argument("--ledger", required=True, help="JSON file to write: what became of each event")
+    p.writes("--events", required=True, help="Parquet file to write, one row per event")
+    p.writes("--ledger", required=True, help="JSON file to write: what became of each event")
     return p
 
 

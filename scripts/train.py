@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     build = parser("train.py", "Train one network; a stopped run goes on after its last epoch.")
-    build.add_argument("--train", required=True, metavar="IN.parquet", help="training dataset")
-    build.add_argument("--validation", required=True, metavar="IN.parquet", help="the other one")
-    build.add_argument("--summary", required=True, metavar="IN.json", help="their summary")
+    build.reads("--train", required=True, metavar="IN.parquet", help="training dataset")
+    build.reads("--validation", required=True, metavar="IN.parquet", help="the other one")
+    build.reads("--summary", required=True, metavar="IN.json", help="their summary")
     build.add_argument("--spec", required=True, metavar="JSON", help="its entry of `trainings`")
     build.add_argument("--settings", required=True, metavar="JSON", help="config section train")
     build.add_argument("--threads", required=True, type=int, metavar="N", help="threads to use")
-    build.add_argument("--model", required=True, metavar="OUT.keras", help="network to write")
-    build.add_argument("--history", required=True, metavar="OUT.csv", help="one row an epoch")
-    build.add_argument("--record", required=True, metavar="OUT.json", help="how it was trained")
-    build.add_argument("--checkpoints", required=True, metavar="DIR", help="of stopped runs")
-    build.add_argument("--tensorboard", required=True, metavar="DIR", help="TensorBoard files")
+    build.writes("--model", required=True, metavar="OUT.keras", help="network to write")
+    build.writes("--history", required=True, metavar="OUT.csv", help="one row an epoch")
+    build.writes("--record", required=True, metavar="OUT.json", help="how it was trained")
+    build.writes("--checkpoints", required=True, metavar="DIR", help="of stopped runs")
+    build.writes("--tensorboard", required=True, metavar="DIR", help="TensorBoard files")
     return build
 
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the command line of the stage."""
     p = parser("uncertainty", "Compare varied with nominal estimates; sum sources in quadrature.")
-    p.add_argument(
+    p.reads(
         "--estimates", required=True, nargs="+", metavar="PARQUET",
         help="nominal and varied estimates of one training",
     )  # fmt: skip
     table = "table of the stage performance: statistical intervals"
-    p.add_argument("--performance", required=True, metavar="IN.csv", help=table)
+    p.reads("--performance", required=True, metavar="IN.csv", help=table)
     p.add_argument("--folds", required=True, metavar="JSON", help="section folds")
     p.add_argument("--binning", required=True, metavar="JSON", help="section performance")
     p.add_argument("--settings", required=True, metavar="JSON", help="section uncertainty")
-    p.add_argument("--table", required=True, metavar="OUT.csv", help="table to write, GeV")
+    p.writes("--table", required=True, metavar="OUT.csv", help="table to write, GeV")
     return p
 
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the command line of the stage."""
     p = parser("vary", "Move the candidates of a skim by each variation; run all estimators again.")
-    p.add_argument("--skim", required=True, metavar="IN.parquet", help="skim of a part")
+    p.reads("--skim", required=True, metavar="IN.parquet", help="skim of a part")
     p.add_argument("--training", required=True, metavar="NAME", help="recorded in the output")
     p.add_argument("--variations", required=True, nargs="+", metavar="NAME", help="e.g. jes_up")
     p.add_argument("--settings", required=True, metavar="JSON", help="config section vary")
     p.add_argument("--estimators", required=True, metavar="JSON", help="config section evaluate")
     p.add_argument("--folds", required=True, metavar="JSON", help="config section folds")
     out = "files to write, one for each variation"
-    p.add_argument("--estimates", required=True, nargs="+", metavar="OUT.parquet", help=out)
-    p.add_argument("--model", metavar="IN.onnx", help="the training's model: adds deepmet")
+    p.writes("--estimates", required=True, nargs="+", metavar="OUT.parquet", help=out)
+    p.reads("--model", metavar="IN.onnx", help="the training's model: adds deepmet")
     more = "adds another model with DeepMET's interface; may be repeated"
-    p.add_argument("--external", action="append", default=[], metavar="NAME=ONNX", help=more)
+    p.reads("--external", action="append", default=[], metavar="NAME=ONNX", help=more)
     p.add_argument("--threads", type=int, default=1, metavar="N", help="threads of a network")
     return p
 

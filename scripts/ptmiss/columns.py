@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 import pyarrow as pa
 
@@ -146,3 +147,18 @@ def puppi_column(
             f" (column {name}); make the skim again"
         )
     return name
+
+
+def layout_of(names: Iterable[str]) -> pa.Schema:
+    """Return the fields of those columns that skims and estimates have.
+
+    The columns of a skim as `skim_schema` has them; `{estimator}_px` and `_py` hold float64.
+    """
+    known = pa.unify_schemas([skim_schema(True, flavour) for flavour in OTHER_FLAVOUR])
+    fields = []
+    for name in names:
+        if name in known.names:
+            fields.append(known.field(name))
+        elif name.endswith(("_px", "_py")):
+            fields.append(pa.field(name, pa.float64(), nullable=False))
+    return pa.schema(fields)

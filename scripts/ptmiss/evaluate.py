@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ptmiss.columns import CANDIDATE_COLUMNS
+from ptmiss.columns import CANDIDATE_COLUMNS, layout_of
 from ptmiss.errors import UserError
 from ptmiss.estimators import classical, onnx_file, table
 from ptmiss.estimators.child import Child
@@ -163,6 +163,7 @@ def evaluate(
         names = [*fixed, *networks]
         events = table.event_columns(schema, skim)
         needed = candidate_columns(fixed, networks)
+        columns = [*events, *needed]
         out_schema = table.estimates_schema(schema, events, names, training, variation)
         counts = dict.fromkeys(("events", *names), 0)
         writer = stack.enter_context(parquet.writing(estimates, out_schema))
@@ -172,7 +173,7 @@ def evaluate(
                 schema, [*fixed, *_with_weights(networks)], out_schema.metadata
             )
             weight_writer = stack.enter_context(parquet.writing(weights, weight_schema))
-        for group in parquet.row_groups(skim, [*events, *needed]):
+        for group in parquet.row_groups(skim, columns, layout_of(columns)):
             candidates = from_arrow(group, needed)
             results, per_candidate = estimate_all(candidates, fixed, networks)
             counts["events"] += group.num_rows

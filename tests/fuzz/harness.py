@@ -19,6 +19,7 @@ import os
 import resource
 import signal
 import sys
+import time
 import traceback
 import warnings
 from collections import Counter
@@ -35,6 +36,9 @@ SCRIPTS = Path(os.environ.get("PTMISS_SCRIPTS", TESTS.parent / "scripts"))
 OUTCOMES = ("ok", "one line", "traceback", "hang", "memory", "crash", "silent difference")
 GOOD = ("ok", "one line")
 HANG_S = 10
+"""A case hangs that has used so many seconds of a processor, or has waited as long for nothing."""
+MOST_S = 6 * HANG_S
+"""However busy the machine is."""
 MEMORY_BYTES = 1 << 30
 LONGEST_LINE = 2000
 """Characters: a longer message is no line that somebody reads."""
@@ -104,8 +108,8 @@ def results(module: str, seed: int, numbers: range, folder: Path) -> Iterator[Re
 
 def _received(pipe, numbers: range) -> Iterator[tuple[int, Result | None]]:
     """Yield (next case, result); ends when the child has."""
-    if not pipe.poll(120.0):
-        raise RuntimeError("the family could not be prepared in two minutes")
+    if not pipe.poll(600.0):
+        raise RuntimeError("the family could not be prepared in ten minutes")
     try:
         problem = pipe.recv()
     except EOFError:
@@ -115,7 +119,7 @@ def _received(pipe, numbers: range) -> Iterator[tuple[int, Result | None]]:
     for number in numbers:
         try:
             # longer than the alarm of the child: only what holds back signals comes here
-            if not pipe.poll(3.0 * HANG_S):
+            if not pipe.poll(MOST_S + 2 * HANG_S):
                 yield number + 1, Result(number, "hang", "in a library", "no answer to the alarm")
                 return
             yield number + 1, pipe.recv()
@@ -137,7 +141,6 @@ def _work(pipe, module: str, seed: int, numbers: range, folder: Path) -> None:
     used = _status("VmSize")
     # a fence far beyond the limit: a case that runs away must not take the machine with it
     resource.setrlimit(resource.RLIMIT_AS, (used + 4 * MEMORY_BYTES,) * 2)
-    signal.signal(signal.SIGALRM, _alarm)
     for number in numbers:
         pipe.send(_outcome(family, state, np.random.default_rng([seed, number]), number, folder))
 
@@ -145,10 +148,11 @@ def _work(pipe, module: str, seed: int, numbers: range, folder: Path) -> None:
 def _outcome(family, state, rng: np.random.Generator, number: int, folder: Path) -> Result:
     Path("/proc/self/clear_refs").write_text("5")  # the largest memory counts from here on
     before = _status("VmRSS")
+    signal.signal(signal.SIGALRM, _Watch().alarm)
     # again and again, in case a handler of a library swallows the first one
     try:
         try:
-            signal.setitimer(signal.ITIMER_REAL, HANG_S, 2.0)
+            signal.setitimer(signal.ITIMER_REAL, min(2.0, HANG_S), min(2.0, HANG_S))
             family.case(rng, state, folder)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
@@ -189,8 +193,22 @@ def _where() -> tuple[str, str]:
     return place, "".join(traceback.format_exc().splitlines(keepends=True)[-12:])
 
 
-def _alarm(*_: object) -> None:
-    raise Hang
+class _Watch:
+    """Raises `Hang` in a case that computes or waits for too long; others on the machine may be
+    busy, so seconds that pass do not count alone."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.first = self.before = time.process_time()
+
+    def alarm(self, *_: object) -> None:
+        """Look at the clocks."""
+        now = time.process_time()
+        waits = now - self.before < 0.02
+        self.before = now
+        wall = time.monotonic() - self.started
+        if now - self.first >= HANG_S or wall >= MOST_S or (waits and wall >= HANG_S):
+            raise Hang
 
 
 def _status(name: str) -> int:

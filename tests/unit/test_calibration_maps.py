@@ -216,7 +216,7 @@ def test_fits_are_read_back_as_they_were(made, tmp_path):
 def test_a_damaged_file_is_one_line(name, tmp_path):
     path = tmp_path / name
     path.write_bytes(b"no such thing")
-    with pytest.raises(UserError, match="delete it and run the workflow again"):
+    with pytest.raises(UserError, match="delete it and run the stage calibrate again"):
         store.read(path) if name.endswith("npz") else read(path)
 
 

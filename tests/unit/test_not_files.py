@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from ptmiss.errors import UserError
-from ptmiss.io import manifest, parquet
-from ptmiss.io.atomic import read_json
+from ptmiss.io import json, manifest, parquet
 from ptmiss.readers.formats import open_reader
 from skims import skim
 from toys import write_pfnano
@@ -63,7 +62,10 @@ def test_a_sum_that_is_no_file(folder, name):
 
 @pytest.mark.parametrize("name", NOT_FILES)
 def test_a_skim_or_record_that_is_no_file(folder, name):
-    for read in (lambda path: list(parquet.row_groups(path)), read_json, manifest.check):
+    def record(path):
+        return json.value(path, "skim")
+
+    for read in (lambda path: list(parquet.row_groups(path)), record, manifest.check):
         with pytest.raises(UserError, match="expected a regular file"):
             read(name)
 

@@ -57,7 +57,7 @@ def test_empty_and_infinite_numbers_are_no_values_but_bins_may_be_open(tmp_path)
         ("a,b\n1,2\n", "missing sample"),
         ("<html>\n<p>no, table</p>\n", "not a readable table|missing"),
         (",".join(report_toys.HEADER) + "\nz,n,e,qt,0,5,response,three,1,1,1\n", "line 2.*'three'"),
-        ("\x00\xff", "missing|not a readable table"),
+        ("\x00\xff", "not text in UTF-8"),
     ],
 )
 def test_a_bad_table_is_one_line(tmp_path, text, complaint):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import correctionlib
@@ -11,22 +14,73 @@ import numpy as np
 
 from ptmiss.calibration.events import Events
 from ptmiss.errors import UserError
-from ptmiss.io import manifest
+from ptmiss.io import json, text
 from ptmiss.settings.calibration import CalibrationSettings
 
 COMPONENTS = ("u_par", "u_perp")
 
+_STAGE = "calibrate"
+_LARGEST = 1e12
+"""Beyond what any recoil in GeV is corrected to."""
 
-def read(path: str | os.PathLike[str]) -> correctionlib.CorrectionSet:
+
+@dataclass(frozen=True)
+class Correction:
+    """One correction of a document. path: of the document."""
+
+    path: str | os.PathLike[str]
+    name: str
+    made: correctionlib.Correction
+
+    def evaluate(self, *values: str | np.ndarray) -> np.ndarray | float:
+        """Return the correction at these inputs; it is finite wherever all numbers are.
+
+        Raises `UserError` for a document that has no such inputs or gives no sensible number.
+        """
+        try:
+            found = self.made.evaluate(*values)
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            raise _damaged(self.path, f"{self.name}: {error}") from None
+        numbers = [value for value in values if not isinstance(value, str)]
+        known = np.logical_and.reduce([np.isfinite(value) for value in numbers] or [True])
+        if not (np.abs(found) <= _LARGEST)[known].all():  # NaN is not smaller either
+            raise _damaged(self.path, f"{self.name}: a correction is not a number in GeV")
+        return found
+
+
+@dataclass(frozen=True)
+class Document:
+    """Corrections by name, read from a file."""
+
+    path: str | os.PathLike[str]
+    corrections: correctionlib.CorrectionSet
+
+    def __getitem__(self, name: str) -> Correction:
+        if name not in set(self.corrections):
+            raise _damaged(self.path, f"no correction {name}")
+        return Correction(self.path, name, self.corrections[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.corrections)
+
+
+def read(path: str | os.PathLike[str]) -> Document:
     """Open a document for evaluation; raises `UserError` for a damaged file."""
-    manifest.check(path)
+    packed = text.read_bytes(path, _STAGE)
     try:
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            return correctionlib.CorrectionSet.from_string(file.read())
-    except (OSError, EOFError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"{path}: not a correctionlib document ({error}); delete it and run the workflow again"
-        ) from None
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
+            content = file.read(text.LARGEST + 1)
+        if len(content) > text.LARGEST:
+            raise ValueError(f"unpacked it has more than {text.LARGEST / 1e6:.0f} MB")
+        # correctionlib alone would take half a document, or end the process where one nests
+        json.decode(text.decode(content, path, _STAGE), path, _STAGE)
+        return Document(path, correctionlib.CorrectionSet.from_string(content.decode()))
+    except (OSError, EOFError, ValueError, RuntimeError, IndexError, zlib.error) as error:
+        raise _damaged(path, str(error)) from None
+
+
+def _damaged(path: str | os.PathLike[str], what: str) -> UserError:
+    return UserError(f"{path}: not a correctionlib document of ours ({what}); {text.again(_STAGE)}")
 
 
 def prefix(training: str, settings: CalibrationSettings) -> str:
@@ -57,7 +111,7 @@ class Applied:
     before: what the names in the document have before that of the estimator (see `prefix`).
     """
 
-    corrections: correctionlib.CorrectionSet
+    corrections: Document
     estimator: str
     e: int
     before: str = ""

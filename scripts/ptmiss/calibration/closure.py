@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import correctionlib
 import numpy as np
 
 from ptmiss.calibration import modulation
-from ptmiss.calibration.apply import COMPONENTS, Applied, Recoil, prefix
+from ptmiss.calibration.apply import COMPONENTS, Applied, Document, Recoil, prefix
 from ptmiss.calibration.bins import Bins
 from ptmiss.calibration.distance import Outcome, Pair, compare, pair
 from ptmiss.calibration.events import JUDGE, Events, join
@@ -35,7 +34,7 @@ _LOG = logging.getLogger(__name__)
 
 def closure(
     inputs: Inputs,
-    corrections: correctionlib.CorrectionSet,
+    corrections: Document,
     stored: dict[str, Stored],
     bins: Bins,
     settings: CalibrationSettings,

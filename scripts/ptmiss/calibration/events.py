@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from ptmiss.columns import layout_of
 from ptmiss.errors import UserError
 from ptmiss.folds import event_hash
 from ptmiss.io import parquet
@@ -150,10 +151,11 @@ def _nothing(n_estimators: int) -> Events:
 
 def _batches(files: Sequence[str], columns: list[str]) -> Iterator[pa.Table]:
     """Yield these columns of the files, about `_BATCH` events at a time."""
+    layout = layout_of(columns)
     waiting: list[pa.Table] = []
     for file in files:
         _require(file, columns)
-        for table in parquet.row_groups(file, columns):
+        for table in parquet.row_groups(file, columns, layout):
             waiting.append(table.replace_schema_metadata(None))
             if sum(part.num_rows for part in waiting) >= _BATCH:
                 yield pa.concat_tables(waiting)

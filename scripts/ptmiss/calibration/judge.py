@@ -11,6 +11,7 @@ from ptmiss.calibration.apply import read
 from ptmiss.calibration.closure import closure as judge
 from ptmiss.calibration.inputs import load_inputs
 from ptmiss.calibration.verdict import problems
+from ptmiss.errors import UserError
 from ptmiss.io import atomic, records
 from ptmiss.settings.calibration import CalibrationSettings
 from ptmiss.settings.folds import FoldSettings
@@ -30,6 +31,12 @@ def closure(
     """Judge the corrections on the other half of the events and write the verdict."""
     found = load_inputs(estimates, folds, settings)
     stored, bins = store.read(fits)
+    for name in found.estimators:
+        if name not in stored:
+            raise UserError(
+                f"{fits}: holds no fits of the estimator {name}, which the estimates have; run the"
+                " stage calibrate again"
+            )
     result = judge(found, read(corrections), stored, bins, settings)
     for line in problems(result):
         _LOG.warning("%s", line)

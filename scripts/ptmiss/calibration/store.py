@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,8 +12,7 @@ import numpy as np
 from ptmiss.calibration.bins import DATASETS, Bins
 from ptmiss.calibration.lines import Line
 from ptmiss.calibration.quantile import QuantileMap
-from ptmiss.errors import UserError
-from ptmiss.io import manifest
+from ptmiss.io import npz
 from ptmiss.io.atomic import replacing
 
 COMPONENTS = ("u_par", "u_perp")
@@ -63,18 +61,9 @@ def write(path: str | os.PathLike[str], found: Sequence[Fitted], bins: Bins) -> 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Stored], Bins]:
     """Read what `write` wrote, by estimator; raises `UserError` for a damaged file."""
-    manifest.check(path)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        bins = _to_bins(arrays)
-        names = [str(name) for name in arrays["estimators"]]
-        return {name: _stored(arrays, name, bins) for name in names}, bins
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"{path}: not the fits that the stage calibrate writes ({error}); delete it and run the"
-            " workflow again"
-        ) from None
+    arrays = npz.read(path, "calibrate")
+    bins = _to_bins(arrays)
+    return {name: _stored(arrays, name, bins) for name in arrays.names("estimators")}, bins
 
 
 def _of_bins(bins: Bins) -> dict[str, np.ndarray]:
@@ -82,30 +71,42 @@ def _of_bins(bins: Bins) -> dict[str, np.ndarray]:
     return {"bins/jet_edges": bins.jet_edges, **ranges}
 
 
-def _to_bins(arrays: Mapping[str, np.ndarray]) -> Bins:
-    edges = arrays["bins/jet_edges"]
-    ranges = (arrays[f"bins/ranges/{i}"] for i in range(edges.size - 1))
+def _to_bins(arrays: npz.Arrays) -> Bins:
+    edges = arrays.rising("bins/jet_edges")
+    ranges = (arrays.numbers(f"bins/ranges/{i}", None, 2) for i in range(edges.size - 1))
     return Bins(edges, tuple(tuple((float(a), float(b)) for a, b in one) for one in ranges))
 
 
-def _stored(arrays: Mapping[str, np.ndarray], name: str, bins: Bins) -> Stored:
-    xy, maps, replicas = {}, {}, {}
-    for dataset in DATASETS:
-        lines = []
-        for axis in "xy":
-            c, v, *rest = (arrays[f"{name}/xy/{dataset}/{axis}/{field}"] for field in _LINE)
-            low, high, chi2, ndf = (float(value) for value in rest)
-            lines.append(Line(c, v, low, high, chi2, int(ndf)))
-        xy[dataset] = tuple(lines)
+def _stored(arrays: npz.Arrays, name: str, bins: Bins) -> Stored:
+    xy = {
+        dataset: tuple(_line(arrays, f"{name}/xy/{dataset}/{axis}") for axis in "xy")
+        for dataset in DATASETS
+    }
+    maps, replicas = {}, {}
     categories = range(bins.jet_edges.size - 1)
     for component in COMPONENTS:
         key = f"{name}/{component}"
+        knots = arrays.rising(f"{key}/knots")
+        nodes = tuple(arrays.rising(f"{key}/nodes/{i}") for i in categories)
+        shapes = [(one.size, knots.size) for one in nodes]
+        shifts = (arrays.numbers(f"{key}/shifts/{i}", *shapes[i]) for i in categories)
         maps[component] = QuantileMap(
-            arrays[f"{key}/knots"],
-            bins.jet_edges,
-            float(arrays[f"{key}/qt_high"]),
-            tuple(arrays[f"{key}/nodes/{i}"] for i in categories),
-            tuple(arrays[f"{key}/shifts/{i}"] for i in categories),
+            knots, bins.jet_edges, arrays.number(f"{key}/qt_high"), nodes, tuple(shifts)
         )
-        replicas[component] = tuple(arrays[f"{key}/replicas/{i}"] for i in categories)
+        replicas[component] = tuple(
+            arrays.numbers(f"{key}/replicas/{i}", None, *shapes[i]) for i in categories
+        )
+        if len({len(one) for one in replicas[component]}) > 1:
+            raise arrays.wrong(f"{key}/replicas are not equally many in each category of jets")
     return Stored(xy, maps, replicas)
+
+
+def _line(arrays: npz.Arrays, key: str) -> Line:
+    coefficients = arrays.numbers(f"{key}/coefficients", None)
+    n = coefficients.size
+    if not 1 <= n <= 3:
+        raise arrays.wrong(f"{key}/coefficients has {n} numbers, expected 1 to 3")
+    low, high, ndf = (arrays.number(f"{key}/{field}") for field in ("low", "high", "ndf"))
+    covariance = arrays.numbers(f"{key}/covariance", n, n)
+    chi2 = arrays.number(f"{key}/chi2", finite=False)
+    return Line(coefficients, covariance, low, high, chi2, int(ndf))

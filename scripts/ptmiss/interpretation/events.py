@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ptmiss.columns import CANDIDATE_COLUMNS, PUPPI, skim_schema
+from ptmiss.columns import CANDIDATE_COLUMNS, PUPPI, layout_of, skim_schema
 from ptmiss.errors import UserError
 from ptmiss.estimators.table import event_columns
 from ptmiss.folds import event_hash
@@ -21,6 +21,7 @@ from ptmiss.skim import info
 CHUNK_EVENTS = 64
 """Events in memory at a time: with 4500 candidates each and all permuted features, 100 MB."""
 
+_CHOICE = ["run", "lumi", "event", "fold"]
 _VECTORS = ("boson", "gen_met")
 _EVENT = ("run", "lumi", "event", *(f"{name}_p{axis}" for name in _VECTORS for axis in "xy"))
 
@@ -134,8 +135,9 @@ def choose(sample: Sample, test_folds: Sequence[int], n_events: int) -> list[Cho
     """
     places, first = [], 0
     repeats = find(sample.files, sample.is_data)
+    layout = layout_of(_CHOICE)
     for file in sample.files:
-        for group, table in enumerate(parquet.row_groups(file, ["run", "lumi", "event", "fold"])):
+        for group, table in enumerate(parquet.row_groups(file, _CHOICE, layout)):
             identity = (table[name].to_numpy() for name in ("run", "lumi", "event"))
             hashes, usable = repeats.apply(first, event_hash(*identity))
             first += table.num_rows
@@ -166,9 +168,11 @@ def read(
     """
     wanted = {*skim_schema(has_truth).names, puppi}
     needed = [name for name in CANDIDATE_COLUMNS if name in wanted]
+    columns = [*_EVENT, *needed]
+    layout = layout_of(columns)
     for place in chosen:
         with parquet.reading(place.file) as file:
-            group = file.read_row_group(place.group, columns=[*_EVENT, *needed], use_threads=False)
+            group = parquet.read_group(file, place.file, place.group, columns, layout)
         for first in range(0, len(place.rows), size):
             rows = place.rows[first : first + size]
             table = group.take(pa.array(rows))

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ptmiss.errors import UserError
-from ptmiss.io import atomic
+from ptmiss.io import json as json_file
 
 
 class Record(BaseModel):
@@ -33,7 +33,7 @@ def read(kind: type[R], path: str | os.PathLike[str], stage: str) -> R:
 
     stage: which one writes it; the user is told to run it again.
     """
-    return check(kind, atomic.read_json(path), path, stage)
+    return check(kind, json_file.value(path, stage), path, stage)
 
 
 def check(kind: type[R], value: object, path: str | os.PathLike[str], stage: str) -> R:

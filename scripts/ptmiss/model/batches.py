@@ -16,7 +16,7 @@ import numpy as np
 
 from ptmiss.errors import UserError
 from ptmiss.io import parquet
-from ptmiss.model.dataset import Events, from_table
+from ptmiss.model.dataset import Events, read_group
 from ptmiss.model.features import CATEGORIES, CONTINUOUS
 
 Place = tuple[Events, int]
@@ -70,7 +70,7 @@ class Store:
             for index in map(int, groups):
                 events = self.kept.get(index)
                 if events is None:
-                    events = from_table(file.read_row_group(index, use_threads=False))
+                    events = read_group(file, self.path, index)
                     if self.kept_bytes + events.nbytes <= self.cache_bytes:
                         self.kept[index] = events
                         self.kept_bytes += events.nbytes

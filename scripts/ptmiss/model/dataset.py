@@ -13,9 +13,12 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from ptmiss.errors import UserError
 from ptmiss.io import parquet
-from ptmiss.model.features import CATEGORIES, CONTINUOUS
+from ptmiss.model.features import CATEGORIES, CONTINUOUS, TABLES
 from ptmiss.ragged import offsets_of
 
 SCHEMA = pa.schema(
@@ -124,8 +127,26 @@ def from_table(table: pa.Table) -> Events:
 
 def groups(path: str | os.PathLike[str]) -> Iterator[Events]:
     """Yield the row groups of a dataset in their stored order."""
-    for table in parquet.row_groups(path):
-        yield from_table(table)
+    with parquet.reading(path) as file:
+        for number in range(file.num_row_groups):
+            yield read_group(file, path, number)
+
+
+def read_group(file: pq.ParquetFile, path: str | os.PathLike[str], number: int) -> Events:
+    """Return the events of a row group of an open dataset; `UserError` for what is none."""
+    table = parquet.read_group(file, path, number, SCHEMA.names, SCHEMA)
+    counts = table.column("n_candidates").to_numpy()
+    for name, width in (("continuous", 4 * len(CONTINUOUS)), ("categories", len(CATEGORIES))):
+        lengths = pc.binary_length(table.column(name)).to_numpy()
+        if not np.array_equal(lengths, counts.astype(np.int64) * width):
+            raise UserError(
+                f"{path}: {name} is not {width} bytes for each candidate, so this is not a dataset;"
+                " run the stage preprocess again"
+            )
+    events = from_table(table.cast(SCHEMA))
+    if (events.categories >= np.array(TABLES) + 1).any():
+        raise UserError(f"{path}: a category has no such code; run the stage preprocess again")
+    return events
 
 
 def _rows(matrix: np.ndarray, offsets: np.ndarray, kind: np.dtype) -> pa.Array:

@@ -15,10 +15,12 @@ import onnx
 import onnxruntime
 import tensorflow as tf
 
+from ptmiss import records
 from ptmiss.errors import UserError
 from ptmiss.estimators import onnx_file
 from ptmiss.estimators.network import RULES_KEY, NetworkEstimator
-from ptmiss.io import atomic, manifest
+from ptmiss.io import atomic
+from ptmiss.io import json as json_file
 from ptmiss.model import dataset, graph, parity, triton
 from ptmiss.model import features as ft
 from ptmiss.model.layers import EPSILON
@@ -170,14 +172,8 @@ def _events(path: str | os.PathLike[str]) -> Iterator[ft.Features]:
 
 def _record(path: str | os.PathLike[str], network: DeepMET) -> dict[str, object]:
     """Return what training.json says, after making sure that it is about this network."""
-    manifest.check(path)
-    try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
-        found, name = record["weights_sha256"], record["training"]
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run the stage train") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: not the record of a training ({error!r}); train again") from None
+    record = json_file.read(path, records.TrainedNetwork, "train")
+    found, name = record["weights_sha256"], record["training"]
     digest = hashlib.sha256()
     for variable in network.variables:
         digest.update(np.ascontiguousarray(variable.numpy()).tobytes())

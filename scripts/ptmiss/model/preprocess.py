@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ptmiss.columns import flavour_of
+from ptmiss.columns import flavour_of, layout_of
 from ptmiss.errors import UserError
 from ptmiss.folds import event_hash
 from ptmiss.io import atomic, parquet
@@ -81,13 +81,14 @@ def preprocess(
         Spill(folder / ".validation.spill", n_buckets) as validation,
     ):
         spills = dict(zip(SPLITS, (train, validation), strict=True))
+        columns = [*EVENT_COLUMNS, *ft.COLUMNS, "cand_pinned"]
         done, row, of_sample = 0, 0, -1
         for index, path, rows in inputs:
             if index != of_sample:
                 of_sample, row = index, 0
                 repeats = find([file for i, file, _ in inputs if i == index], recorded=False)
                 tally.repeated += len(repeats.dropped)
-            for group in parquet.row_groups(path, [*EVENT_COLUMNS, *ft.COLUMNS, "cand_pinned"]):
+            for group in parquet.row_groups(path, columns, layout_of(columns)):
                 table, identity = repeats.rows(group, row)
                 row += group.num_rows
                 table = table.append_column(_HASH, pa.array(identity))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import shutil
 from pathlib import Path
 
 import numpy as np
 
 from ptmiss.errors import UserError
+from ptmiss.io.atomic import fresh_folder
 from ptmiss.model.dataset import Events
 from ptmiss.model.features import CATEGORIES, CONTINUOUS
 from ptmiss.ragged import offsets_of
@@ -37,12 +37,12 @@ class Spill:
         self.folder, self.n_buckets = folder, n_buckets
 
     def __enter__(self) -> Spill:
-        shutil.rmtree(self.folder, ignore_errors=True)  # left behind by a killed process
-        self.folder.mkdir(parents=True)
+        self._made = fresh_folder(self.folder)
+        self._made.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def __exit__(self, *error: object) -> None:
+        self._made.__exit__(*error)
 
     def add(self, events: Events, weight: np.ndarray) -> None:
         """Add events; weight float64 (n,), which replaces their own.

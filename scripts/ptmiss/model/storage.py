@@ -9,8 +9,9 @@ import zipfile
 from pathlib import Path
 
 from ptmiss.errors import UserError
-from ptmiss.io import manifest
+from ptmiss.io import manifest, text
 from ptmiss.io.atomic import replacing
+from ptmiss.io.regular import require_regular
 from ptmiss.model.network import DeepMET, NetworkSpec
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -38,15 +39,16 @@ def load_model(path: str | os.PathLike[str]) -> DeepMET:
     plain settings in it, so that a file made by somebody else cannot bring its own layers or
     code. Raises `UserError` for any other file.
     """
+    require_regular(path, "train again")
     manifest.check(path)
     try:
         with zipfile.ZipFile(path) as file:
-            config = json.loads(file.read("config.json"))
-            weights = file.read("model.weights.h5")
+            config = json.loads(_member(file, "config.json"))
+            weights = _member(file, "model.weights.h5")
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; run the stage train") from error
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: not a network of this project ({error}); train again") from None
+    except Exception as error:  # an archive can be damaged in more ways than zipfile has errors
+        raise _damaged(path, "not a network of this project", error) from None
     name = config.get("registered_name") if isinstance(config, dict) else None
     if name != _CLASS:
         raise UserError(
@@ -58,9 +60,21 @@ def load_model(path: str | os.PathLike[str]) -> DeepMET:
         model = DeepMET(spec.as_dict(), name="deepmet")
         model.build()
         _load_weights(model, weights)
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise UserError(f"{path}: damaged or of another version ({error}); train again") from None
+    except Exception as error:  # whatever Keras and HDF5 raise for numbers that do not fit
+        raise _damaged(path, "damaged or of another version", error) from None
     return model
+
+
+def _member(file: zipfile.ZipFile, name: str) -> bytes:
+    """Return a file of the archive; raises `ValueError` for one that unpacks to far too much."""
+    if file.getinfo(name).file_size > text.LARGEST:
+        raise ValueError(f"{name} is larger than any of this project")
+    return file.read(name)
+
+
+def _damaged(path: str | os.PathLike[str], what: str, error: Exception) -> UserError:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return UserError(f"{path}: {what} ({reason}); train again")
 
 
 def _load_weights(model: DeepMET, weights: bytes) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 import logging
 import math
 import os
@@ -16,10 +15,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ptmiss import records
 from ptmiss.errors import UserError
-from ptmiss.io import atomic, manifest, parquet
+from ptmiss.io import atomic, json, parquet
 from ptmiss.model import checkpoint
 from ptmiss.model.batches import BatchShape, Store, ahead, in_order, pack, shuffled, turns
+from ptmiss.model.dataset import SCHEMA
 from ptmiss.model.features import FeatureRules
 from ptmiss.model.loss import (
     LossSpec,
@@ -105,7 +106,7 @@ def _events_in_bins(dataset: Path, loss: LossSpec) -> np.ndarray:
     """Return how many events of a dataset are in each bin of the response term."""
     columns = [f"{name}_{axis}" for name in ("truth", "pinned") for axis in ("px", "py")]
     total = np.zeros(loss.n_bins, dtype=np.int64)
-    for table in parquet.row_groups(dataset, columns):
+    for table in parquet.row_groups(dataset, columns, SCHEMA):
         values = np.stack([table[column].to_numpy() for column in columns], axis=1)
         total += events_in_bins(values[:, :2], values[:, 2:], loss)
     return total
@@ -257,14 +258,8 @@ class _Run:
 
 
 def _read_summary(path: Path, training: Training) -> dict[str, object]:
-    manifest.check(path)
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-        spec = summary["spec"]
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file; run the stage preprocess") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: not a summary of preprocess ({error}); run it again") from error
+    summary = json.read(path, records.DatasetSummary, "preprocess")
+    spec = summary["spec"]
     for key in ("samples", "use_puppi", "seed"):
         if spec.get(key) != training.model_dump(mode="json")[key]:
             raise UserError(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from ptmiss.columns import layout_of
 from ptmiss.errors import UserError
 from ptmiss.io import parquet
 from ptmiss.performance.bootstrap import states_of
@@ -19,6 +20,9 @@ from ptmiss.skim import info
 
 CHUNK_EVENTS = 8192
 """Events in memory at a time: their bootstrap copies (4 MB for 500 replicas) stay in the cache."""
+
+MOST_VERTICES = 65535
+"""What the column of a skim can hold."""
 
 _TRUTH = ("gen_met_px", "gen_met_py", "gen_ht")
 _BOSON = ("boson_px", "boson_py")
@@ -83,10 +87,11 @@ class Source:
         columns = [*_EVENT, *(f"{name}_p{axis}" for name in self.estimators for axis in "xy")]
         columns += [name for name in COLUMNS if where and name in where.columns - set(_DERIVED)
                     and name not in columns]  # fmt: skip
+        layout = layout_of(columns)
         waiting: list[pa.Table] = []
         row = 0
         for file in self.files:
-            for table in parquet.row_groups(file, columns):
+            for table in parquet.row_groups(file, columns, layout):
                 kept, identity = self.repeats.rows(_check(table, file), row)
                 waiting.append(kept.append_column(_HASH, pa.array(identity)))
                 row += table.num_rows
@@ -166,6 +171,12 @@ def _check(table: pa.Table, file: str) -> pa.Table:
         raise UserError(
             f"{file}: event {identity}: weight is {weight[row]}, expected a finite number;"
             f" {_REMEDY}"
+        )
+    n_pv = _float64(table, "n_pv")
+    if n_pv.size and not 0.0 <= n_pv.min() <= n_pv.max() <= MOST_VERTICES:
+        raise UserError(
+            f"{file}: n_pv reaches from {n_pv.min():g} to {n_pv.max():g}, expected numbers of"
+            f" vertices up to {MOST_VERTICES}; {_REMEDY}"
         )
     return table.replace_schema_metadata(None)
 

@@ -17,12 +17,20 @@ def words(results: str | os.PathLike[str]) -> list[str]:
         return []
     try:
         found = json.loads(summary.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
+    except (OSError, ValueError, RecursionError):
         return []
     lines = [
         f"{page}  the page: open it in a browser ({page.stat().st_size / 1e6:.1f} MB)",
         f"{summary}  its numbers, machine readable",
     ]
+    try:
+        return lines + _of_trainings(found, Path(results))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return lines  # edited by hand: no reason to end a run that has succeeded with an error
+
+
+def _of_trainings(found: dict, results: Path) -> list[str]:
+    lines = []
     for training, one in found.get("generalisation", {}).items():
         gain = one.get("mean_gain_over_puppi")
         if gain is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -10,8 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from ptmiss import records
 from ptmiss.errors import UserError
-from ptmiss.io import manifest
+from ptmiss.io import json
 
 LIMIT = "oracle"
 """The estimator that knows pile-up."""
@@ -22,7 +22,6 @@ BINS = "_bincorr"
 OF_PTMISS = ("sigma_xy", "sigma_met")
 """Resolutions corrected by the response to true pTmiss where a sample has that."""
 
-_REMEDY = "delete it and its table and run the stage performance again"
 _BOUNDS = ("value", "low", "high")
 
 Headline = dict[str, object]
@@ -36,54 +35,12 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> dict[str, list[Headline]]:
     """
     found: dict[str, list[Headline]] = {}
     for path in sorted(map(Path, paths)):
-        value = load_json(path, _REMEDY)
-        try:
-            training, samples = str(value["training"]), value["samples"]
-            for sample in samples:
-                _check(sample)
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(
-                f"{path}: not the headline numbers of a training ({error!r}); {_REMEDY}"
-            ) from None
+        value = json.read(path, records.Headline, "performance")
+        training, samples = value["training"], value["samples"]
         if training in found:
             raise UserError(f"{path}: a second file of training {training!r}; give each once")
         found[training] = sorted(samples, key=lambda one: (one["sample"], one["variation"]))
     return dict(sorted(found.items()))
-
-
-def load_json(path: Path, remedy: str) -> object:
-    """Return the value of a JSON file; `UserError` with the line where it is damaged."""
-    manifest.check(path)
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not JSON ({error}); {remedy}") from None
-
-
-def _check(sample: Headline) -> None:
-    for key in ("sample", "variation", "label"):
-        if not isinstance(sample[key], str):
-            raise TypeError(key)
-    int(sample["n_events"])
-    for values in sample["estimators"].values():
-        for name, bounds in values.items():
-            if name == "response" or name.startswith("sigma"):
-                _check_bounds(bounds)
-    for gain in (*sample["gains"], *sample.get("gains_bincorr", ())):
-        for key in ("estimator", "over", "quantity", "axis", "bin_low", "bin_high"):
-            gain[key]  # a missing key is what we look for
-        _check_bounds(gain)
-
-
-def _check_bounds(bounds: dict[str, object] | None) -> None:
-    if bounds is None:
-        return
-    for key in _BOUNDS:
-        value = bounds[key]
-        if value is not None and not math.isfinite(value):
-            raise ValueError(key)
 
 
 def quantities(sample: Headline) -> dict[str, dict[str, object]]:

@@ -9,11 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ptmiss import records
 from ptmiss.errors import UserError
-from ptmiss.report.headlines import load_json
+from ptmiss.io import json
 from ptmiss.report.provenance import digest_of
-
-_REMEDY = "delete it and run the stage skim again"
 
 
 @dataclass
@@ -64,17 +63,14 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> list[Ledger]:
     weights: dict[str, list[tuple[float, float]]] = {}
     seen: set[tuple[str, str]] = set()
     for path in sorted(map(Path, paths)):
-        value = load_json(path, _REMEDY)
-        try:
-            sample, part = str(value["sample"]), str(value["part"])
-            if (sample, part) in seen:
-                raise UserError(f"{path}: part {part} of sample {sample} is given twice")
-            seen.add((sample, part))
-            _add(found.setdefault(sample, Ledger(sample)), value)
-            sums = value["weights"]
-            weights.setdefault(sample, []).append((float(sums["in"]), float(sums["kept"])))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UserError(f"{path}: not a ledger of the skim ({error!r}); {_REMEDY}") from None
+        value = json.read(path, records.Ledger, "skim")
+        sample, part = value["sample"], value["part"]
+        if (sample, part) in seen:
+            raise UserError(f"{path}: part {part} of sample {sample} is given twice")
+        seen.add((sample, part))
+        _add(found.setdefault(sample, Ledger(sample)), value)
+        sums = value["weights"]
+        weights.setdefault(sample, []).append((float(sums["in"]), float(sums["kept"])))
     for sample, pairs in weights.items():
         # exact sums, so that the order of the parts does not matter
         found[sample].weight_in = math.fsum(pair[0] for pair in pairs)
@@ -85,16 +81,16 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> list[Ledger]:
 def _add(ledger: Ledger, value: dict) -> None:
     events, candidates = value["events"], value["candidates"]
     ledger.parts += 1
-    ledger.n_in += int(events["in"])
-    ledger.kept += int(events["kept"])
-    ledger.rejected.update({name: int(n) for name, n in events["rejected"].items()})
-    ledger.candidates += int(candidates["kept"])
-    ledger.repaired.update({name: int(n) for name, n in candidates["repaired"].items()})
-    ledger.dropped.update({name: int(n) for name, n in candidates["dropped"].items()})
-    ledger.derived.update({name: int(n) for name, n in candidates["derived"].items()})
-    ledger.not_finite.update({name: int(n) for name, n in value["stored_mets_not_finite"].items()})
-    ledger.renumbered.update({name: int(n) for name, n in value.get("renumbered", {}).items()})
+    ledger.n_in += events["in"]
+    ledger.kept += events["kept"]
+    ledger.rejected.update(events["rejected"])
+    ledger.candidates += candidates["kept"]
+    ledger.repaired.update(candidates["repaired"])
+    ledger.dropped.update(candidates["dropped"])
+    ledger.derived.update(candidates["derived"])
+    ledger.not_finite.update(value["stored_mets_not_finite"])
+    ledger.renumbered.update(value.get("renumbered", {}))
     for entry in value["inputs"]:
-        ledger.inputs[str(entry["name"])] = str(entry["sha256"] or "")
-        if "off_raw_met" in entry:
-            ledger.off_raw_met = max(float(entry["off_raw_met"]), ledger.off_raw_met or 0.0)
+        ledger.inputs[entry["name"]] = entry["sha256"] or ""
+        if entry.get("off_raw_met") is not None:
+            ledger.off_raw_met = max(entry["off_raw_met"], ledger.off_raw_met or 0.0)

@@ -6,10 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ptmiss.errors import UserError
-from ptmiss.report.headlines import load_json
-
-_REMEDY = "delete it and run the stage export again"
+from ptmiss import records
+from ptmiss.io import json
 
 
 def read(paths: Iterable[str | os.PathLike[str]]) -> dict[str, dict[str, object]]:
@@ -20,16 +18,13 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> dict[str, dict[str, object]
     """
     found = {}
     for path in sorted(map(Path, paths)):
-        value = load_json(path, _REMEDY)
-        try:
-            found[path.absolute().parents[1].name] = {
-                "events": int(value["events"]),
-                "limit_gev": float(value["limit_gev"]),
-                "largest_difference_gev": {
-                    str(name): float(worst)
-                    for name, worst in sorted(value["largest_difference_gev"].items())
-                },
-            }
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UserError(f"{path}: not the parity of a network ({error!r}); {_REMEDY}") from None
+        value = json.read(path, records.Parity, "export")
+        found[path.absolute().parents[1].name] = {
+            "events": value["events"],
+            "limit_gev": float(value["limit_gev"]),
+            "largest_difference_gev": {
+                name: float(worst)
+                for name, worst in sorted(value["largest_difference_gev"].items())
+            },
+        }
     return found

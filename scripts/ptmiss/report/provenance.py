@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from ptmiss.errors import UserError
+from ptmiss.io.regular import require_regular
 
 PACKAGES = (
     "snakemake",
@@ -68,6 +69,7 @@ def seeds(config: object, where: str = "") -> dict[str, int]:
 
 def sha256(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file as hexadecimal digits."""
+    require_regular(path)
     try:
         with open(path, "rb") as handle:
             return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ptmiss.errors import UserError
+from ptmiss.io.regular import require_regular
 
 ORDER = (
     "minbias",
@@ -73,15 +74,18 @@ def _stage_of(path: Path) -> str:
 
 
 def _read_one(path: Path) -> list[dict[str, float | None]]:
+    require_regular(path, "leave it out of --benchmarks")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a readable benchmark file ({error})") from None
+        raise UserError(
+            f"{path}: not a readable benchmark file ({error}); leave it out of --benchmarks"
+        ) from None
     names = lines[0].split("\t") if lines else []
     if "s" not in names or "max_rss" not in names:
         raise UserError(
-            f"{path}: found the columns {names[:10]}, expected s and max_rss as Snakemake's "
-            "benchmark files have them; leave it out of --benchmarks"
+            f"{path}: found {chr(9).join(names)[:100]!r} in its first line, expected s and max_rss"
+            " as Snakemake's benchmark files have them; leave it out of --benchmarks"
         )
     rows = []
     for line in lines[1:]:
@@ -96,7 +100,7 @@ def _number(text: str) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return value if 0.0 <= value <= 1e15 else None
 
 
 def _add(stage: str, rows: list[dict[str, float | None]]) -> Stage:

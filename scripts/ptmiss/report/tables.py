@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ptmiss.errors import UserError
-from ptmiss.io import manifest
+from ptmiss.io import csv, text
+from ptmiss.io.csv import EMPTY, Layout
 
 COLUMNS = (
     "sample",
@@ -28,32 +29,9 @@ COLUMNS = (
 )
 """Columns of performance/{training}.csv: tidy, one number a row."""
 
-_REMEDY = "delete it and run the workflow again"
 
-
-@dataclass(frozen=True)
-class Layout:
-    """A kind of table: its columns, those that hold words, those that may be infinite, and which
-    rows must not be repeated. suffix: what follows the training in the file's name, or empty where
-    the training is the folder."""
-
-    stage: str
-    columns: tuple[str, ...]
-    words: tuple[str, ...]
-    edges: tuple[str, ...] = ("bin_low", "bin_high")
-    suffix: str = ""
-    once: bool = True
-
-    @property
-    def numbers(self) -> tuple[str, ...]:
-        """The columns that hold numbers."""
-        return tuple(name for name in self.columns if name not in self.words)
-
-    @property
-    def key(self) -> list[str]:
-        """The columns that say what a number is of."""
-        return [name for name in self.columns if name in (*self.words, *self.edges)]
-
+LARGEST = 1e100
+"""No figure shows more; axes that reach further overflow."""
 
 _VALUE = ("value", "err_low", "err_high")
 _BIN = ("bin_low", "bin_high")
@@ -87,9 +65,6 @@ ROC = Layout(
     ("threshold",),
     ".roc.csv",
 )  # fmt: skip
-_EMPTY = ["", "nan"]
-"""What stands where there is no number."""
-
 UNCERTAINTIES = Layout(
     "performance",
     (
@@ -149,8 +124,8 @@ def training_of(path: Path, suffix: str) -> str:
 
 
 def _read_one(path: Path, layout: Layout) -> pd.DataFrame:
-    manifest.check(path)
-    frame = _typed(path, layout)
+    content = text.read(path, layout.stage)
+    frame = _typed(content, layout)
     if frame is None:
         frame = _converted(path, layout)
     twice = frame.duplicated(layout.key)
@@ -158,54 +133,46 @@ def _read_one(path: Path, layout: Layout) -> pd.DataFrame:
         row = int(np.flatnonzero(twice.to_numpy())[0])
         raise UserError(
             f"{path}: line {row + 2}: the second row of the same "
-            f"{', '.join(name for name in layout.key if name not in _BIN)} and bin; {_REMEDY}"
+            f"{', '.join(name for name in layout.key if name not in _BIN)} and bin; "
+            f"{text.again(layout.stage)}"
         )
     for name in set(layout.numbers) - set(layout.edges):
-        # an infinite value is no more drawable than a missing one; bin edges may be infinite
-        frame[name] = frame[name].where(np.isfinite(frame[name]))
+        # a number that no figure could show is no more drawable than a missing one
+        frame[name] = frame[name].where(frame[name].abs() <= LARGEST)
     frame.attrs["training"] = training_of(path, layout.suffix)
     return frame
 
 
-def _typed(path: Path, layout: Layout) -> pd.DataFrame | None:
+def _typed(content: str, layout: Layout) -> pd.DataFrame | None:
     """Return a table read in one go; None for one of which it has to be said what is wrong."""
-    types = {name: np.float64 if name in layout.numbers else str for name in layout.columns}
-    empty = dict.fromkeys(layout.numbers, _EMPTY)
-    try:
-        return pd.read_csv(
-            path, dtype=types, usecols=list(layout.columns), na_values=empty,
-            keep_default_na=False, encoding="utf-8",
-        )[list(layout.columns)]  # fmt: skip
-    except (ValueError, OSError):
+    n_lines = content.count("\n")
+    names = content.partition("\n")[0].split(",")
+    alike = content.count(",") == n_lines * (len(names) - 1) and content.endswith("\n")
+    if not alike or '"' in content or len(set(names)) < len(names):
         return None
+    types = {name: np.float64 if name in layout.numbers else str for name in layout.columns}
+    empty = dict.fromkeys(layout.numbers, EMPTY)
+    try:
+        frame = pd.read_csv(
+            io.StringIO(content), dtype=types, usecols=list(layout.columns), na_values=empty,
+            keep_default_na=False, index_col=False,
+        )[list(layout.columns)]  # fmt: skip
+    except (ValueError, OverflowError):
+        return None
+    if len(frame) != n_lines - 1 or frame[[*layout.words, *layout.edges]].isna().any(axis=None):
+        return None
+    if "bin_low" in frame and not (frame["bin_low"] <= frame["bin_high"]).all():
+        return None
+    return frame
 
 
 def _converted(path: Path, layout: Layout) -> pd.DataFrame:
-    """Return a table, every number looked at."""
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run the stage {layout.stage}") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
-        raise UserError(f"{path}: not a readable table ({error}); {_REMEDY}") from None
-    missing = [name for name in layout.columns if name not in frame.columns]
-    if missing:
-        raise UserError(
-            f"{path}: found the columns {', '.join(map(str, frame.columns[:12]))}; missing "
-            f"{', '.join(missing)}; {_REMEDY}"
-        )
-    frame = frame[list(layout.columns)].copy()
+    """Return a table, every value looked at."""
+    rows = [[row[name] for name in layout.columns] for _, row in csv.read(path, layout)]
+    frame = pd.DataFrame(rows, columns=list(layout.columns), dtype=str)
     for name in layout.numbers:
-        values = pd.to_numeric(frame[name].replace("", "nan"), errors="coerce")
-        words = values.isna() & ~frame[name].str.strip().str.lower().isin(_EMPTY)
-        if words.any():
-            row = int(np.flatnonzero(words)[0])
-            raise UserError(
-                f"{path}: line {row + 2}, column {name}: found {frame[name].iloc[row][:40]!r}, "
-                f"expected a number; {_REMEDY}"
-            )
-        frame[name] = values.astype(np.float64)
-    return frame
+        frame[name] = [float(value.strip() or "nan") for value in frame[name]]
+    return frame.astype(dict.fromkeys(layout.numbers, np.float64))
 
 
 def as_csv(frame: pd.DataFrame) -> str:

@@ -119,18 +119,9 @@ def load_library(paths: Sequence[str | os.PathLike[str]]) -> MinBias:
     """
     tables = []
     for path in paths:
-        try:
-            tables += list(parquet.row_groups(path, SCHEMA.names))
-        except KeyError as error:
-            raise UserError(f"{path}: not a pile-up library ({error}); generate it again") from None
+        tables += list(parquet.row_groups(path, SCHEMA.names, SCHEMA))
     if not tables:
         raise UserError("pile-up library: no file given; run minbias first")
-    for table in tables:
-        if table.schema.names != SCHEMA.names:
-            absent = sorted(set(SCHEMA.names) - set(table.schema.names))
-            raise UserError(
-                f"pile-up library: columns {', '.join(absent)} are missing; run minbias"
-            )
     tables = [table for table in tables if table.num_rows]
     tables.sort(key=lambda table: table.column("collision")[0].as_py())
     if not tables:

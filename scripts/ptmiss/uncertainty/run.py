@@ -13,9 +13,11 @@ from dataclasses import replace
 import numpy as np
 
 from ptmiss.errors import UserError
-from ptmiss.io import atomic, manifest
+from ptmiss.io import atomic
+from ptmiss.io import csv as csv_file
 from ptmiss.performance.bins import AXES
 from ptmiss.performance.stream import Chunk, Replay, Source, sources
+from ptmiss.performance.tables import COLUMNS as PERFORMANCE
 from ptmiss.settings.folds import FoldSettings
 from ptmiss.settings.performance import PerformanceSettings
 from ptmiss.settings.uncertainty import UncertaintySettings
@@ -32,6 +34,10 @@ COLUMNS = (
 
 SYSTEMATIC, TOTAL = "systematic", "total"
 """Rows with sums in quadrature: of all sources, and of these with the statistics."""
+
+_TABLE = csv_file.Layout(
+    "performance", PERFORMANCE, ("sample", "variation", "estimator", "axis", "quantity")
+)
 
 _LOG = logging.getLogger(__name__)
 _Bounds = Mapping[tuple[str, Key], tuple[float, float]]
@@ -53,13 +59,14 @@ def uncertainty(
     nominal estimates or without one of the variations, for recorded events, and for variations of
     other events than the nominal ones.
     """
-    bounds = _intervals(performance)
     rows: list[tuple[str, ...]] = []
     samples: dict[str, dict[str, Source]] = {}
     for source in sources(estimates, ()):
         samples.setdefault(source.sample, {})[source.variation] = source
     for sample, found in samples.items():
         _check(sample, found)
+    bounds = _intervals(performance)
+    for sample, found in samples.items():
         rows.extend(_of_sample(sample, found, folds, measured_with, settings, bounds))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -167,21 +174,12 @@ def _place(key: Key, estimators: Sequence[str], quantities: Sequence[str]):
 def _intervals(path: str | os.PathLike[str]) -> _Bounds:
     """Return (sample, key) -> bounds of the nominal numbers of a performance table."""
     found = {}
-    manifest.check(path)
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                if row["variation"] != NOMINAL or not row["err_low"] or not row["err_high"]:
-                    continue
-                edges = float(row["bin_low"]), float(row["bin_high"])
-                key = (row["estimator"], row["axis"], *edges, row["quantity"])
-                found[row["sample"], key] = float(row["err_low"]), float(row["err_high"])
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be read ({error.strerror}); run the stage performance"
-        ) from None
-    except (KeyError, TypeError, ValueError):
-        raise UserError(f"{path}: not a performance table; run the stage performance") from None
+    for _, row in csv_file.read(path, _TABLE):
+        if row["variation"] != NOMINAL or not row["err_low"] or not row["err_high"]:
+            continue
+        edges = float(row["bin_low"]), float(row["bin_high"])
+        key = (row["estimator"], row["axis"], *edges, row["quantity"])
+        found[row["sample"], key] = float(row["err_low"]), float(row["err_high"])
     return found
 
 

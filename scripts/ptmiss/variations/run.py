@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from ptmiss.columns import CANDIDATE_COLUMNS
+from ptmiss.columns import CANDIDATE_COLUMNS, layout_of
 from ptmiss.errors import UserError
 from ptmiss.estimators import table
 from ptmiss.evaluate import (
@@ -73,13 +73,14 @@ def vary(
             network.read_from(schema, skim)
         wanted = {*candidate_columns(fixed, networks), *COLUMNS}
         needed = [column for column in CANDIDATE_COLUMNS if column in wanted]
+        columns = [*events, *needed]
         counts = dict.fromkeys(("events", *networks), 0)
         writers = {}
         for variation, path in estimates.items():
             names = [*fixed, *networks]
             out = table.estimates_schema(schema, events, names, training, variation)
             writers[variation] = stack.enter_context(parquet.writing(path, out)), out
-        for group in parquet.row_groups(skim, [*events, *needed]):
+        for group in parquet.row_groups(skim, columns, layout_of(columns)):
             if settings.folds == "test":
                 kept = np.isin(group["fold"].to_numpy(), np.asarray(folds.test, dtype=np.uint8))
                 group = group.filter(pa.array(kept))
