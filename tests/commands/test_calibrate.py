@@ -225,6 +225,7 @@ def test_equal_estimates_in_any_order_give_equal_bytes(estimates, written, tmp_p
         ("data", {"n": 60}, "fewer than the 100 that one bin needs"),
         ("z", {"n": 300}, "simulation has .* effective events with a boson"),
         ("data", {"weight": -1.0}, "weights of sample data add up to -2500, expected a positive"),
+        ("z", {"weight": 0.0}, "weights of sample z add up to 0, expected a positive"),
         ("z", {"weight": -2.0}, "weights of sample z add up to -.*, expected a positive"),
         ("tt", {"weight": -1.0}, "weights of sample tt add up to -.*, expected a positive"),
         ("tt", {"sqrt_s": "13.6"}, r"sample z is of sqrt\(s\) = 13 TeV, tt of 13.6 TeV"),

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import performance_toys as toys
+from ptmiss.errors import UserError
 from ptmiss.report import tables as report_tables
 from ptmiss.settings.base import to_json
 
@@ -209,3 +210,21 @@ def test_what_is_missing_is_said_once_a_sample(tmp_path, caplog):
     found = json.loads(headline.read_text())["samples"][0]["estimators"]
     assert found["pf"]["non_finite"] == bad
     assert found["pf"]["sigma_par"]["value"] is None
+
+
+def test_all_weights_zero_is_one_line(tmp_path):
+    """Before: tables without a number, and no word."""
+    columns = toys.toy(200)
+    columns["weight"] = np.zeros(200)
+    path = toys.write(tmp_path / "a.parquet", columns)
+    with pytest.raises(UserError, match="all weights of sample zmumu are 0"):
+        _main([path], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_events_of_several_parts_are_counted(tmp_path):
+    columns = toys.toy(200)
+    paths = [toys.write(tmp_path / f"{i}.parquet", columns, str(i)) for i in "01"]
+    _, headline = _main(paths, tmp_path)
+    (sample,) = json.loads(headline.read_text())["samples"]
+    assert sample["repeated"] == 200

@@ -241,7 +241,7 @@ def test_mistakes_are_refused_in_one_line_and_leave_nothing(skims, tmp_path):
 
     refused(skims, z_only, "holds sample 'wmunu', but training mixed uses zmumu")
     refused(skims[:2], None, "no skim of sample wmunu")
-    refused([skims[0], skims[0]], z_only, "are in its skims twice")
+    refused([skims[0], skims[0]], z_only, "given twice")
     data = tmp_path / "data.parquet"
     toy_skim(data, 30, 1, sample="zmumu", is_data=True, **SMALL)
     refused([data], z_only, "is recorded data without true missing momentum")
@@ -255,7 +255,7 @@ def test_mistakes_are_refused_in_one_line_and_leave_nothing(skims, tmp_path):
     zero = tmp_path / "zero.parquet"
     toy_skim(zero, 60, 1, sample="zmumu", **SMALL)
     edit(zero, weight=lambda values: values.fill(0.0))
-    refused([zero], z_only, "add up to 0, which cannot be normalised")
+    refused([zero], z_only, "sample zmumu: all its event weights are 0")
     with pytest.raises(UserError, match="no such file"):
         run(tmp_path / "out", [tmp_path / "none.parquet"], z_only)
 

@@ -116,3 +116,12 @@ def test_the_whole_configuration_is_checked(default, path, value, says):
 
 def test_the_default_configuration_is_accepted(default):
     assert "zmumu" in load(default).samples
+
+
+def test_trainings_need_folds_to_learn_from(default):
+    values = copy.deepcopy(default)
+    values["folds"] = {"train": [], "validation": [], "test": list(range(10))}
+    with pytest.raises(UserError, match=r"folds\.train is empty, but there are trainings"):
+        load(values)
+    values["trainings"] = {}
+    assert load(values).folds.train == ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 
@@ -47,6 +49,20 @@ def test_samples_may_be_left_out_of_what_is_measured(repository, tmp_path, toy_s
     del values["trainings"]
     jobs = jobs_planned(repository, tmp_path, own(tmp_path, values))
     assert (jobs["evaluate"], jobs["skim"]) == (3, 6)
+
+
+@pytest.mark.parametrize("external", [{}, {"mine": "model.onnx"}])
+def test_without_a_training_every_fold_is_measured(repository, tmp_path, toy_samples, external):
+    """Before: six of ten folds never were. A model from elsewhere may have learned from some."""
+    (tmp_path / "model.onnx").touch()
+    path = own(tmp_path, toy_samples | {"evaluate": {"external": external}})
+    table = "results/performance/classical.csv"
+    asked = ("--dry-run", "--printshellcmds", table, "--configfile", path)
+    done = snakemake(repository, tmp_path, *asked)
+    folds = re.findall(r"--folds '?(\{.*?\})", done.stdout)
+    every = '"test":[0,1,2,3,4,5,6,7,8,9]'
+    assert folds, done.stdout[-3000:]
+    assert all((every in text.replace(" ", "")) == (not external) for text in folds)
 
 
 @pytest.mark.parametrize(

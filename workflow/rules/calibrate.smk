@@ -87,7 +87,7 @@ rule calibrate:
     params:
         **modules("calibrate"),
         options=histogram_options,
-        folds=settings("folds"),
+        folds=measured_folds,
         settings=settings("calibration"),
     shell:
         "python {input.script:q}"

@@ -22,7 +22,7 @@ rule closure:
         runtime=60,
     params:
         **modules("closure"),
-        folds=settings("folds"),
+        folds=measured_folds,
         settings=settings("calibration"),
     shell:
         "python {input.script:q}"

@@ -111,6 +111,11 @@ def settings(section):
     return to_json(getattr(CONFIG, section))
 
 
+def measured_folds(wildcards):
+    """The folds for a stage that measures: all of them where nothing was trained."""
+    return to_json(CONFIG.measured_folds)
+
+
 def spec(wildcards):
     """The configuration of one sample as sorted JSON."""
     return to_json(CONFIG.samples[wildcards.sample])

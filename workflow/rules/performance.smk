@@ -36,7 +36,7 @@ rule performance:
         runtime=60,
     params:
         **modules("performance"),
-        folds=settings("folds"),
+        folds=measured_folds,
         settings=settings("performance"),
     shell:
         "python {input.script:q}"

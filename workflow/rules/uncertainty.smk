@@ -33,7 +33,7 @@ rule uncertainty:
         runtime=60,
     params:
         **modules("uncertainty"),
-        folds=settings("folds"),
+        folds=measured_folds,
         binning=settings("performance"),
         settings=settings("uncertainty"),
     shell:

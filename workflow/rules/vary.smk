@@ -40,7 +40,7 @@ rule vary:
         options=model_options,
         settings=settings("vary"),
         estimators=settings("evaluate"),
-        folds=settings("folds"),
+        folds=measured_folds,
     shell:
         "python {input.script:q}"
         " --skim {input.skim:q}"

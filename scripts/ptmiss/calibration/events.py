@@ -14,7 +14,7 @@ import pyarrow as pa
 from ptmiss.errors import UserError
 from ptmiss.folds import event_hash
 from ptmiss.io import parquet
-from ptmiss.performance.bootstrap import streams
+from ptmiss.performance.bootstrap import states_of
 from ptmiss.performance.recoil import along_and_across, recoil
 from ptmiss.performance.stream import Source
 
@@ -86,7 +86,11 @@ def join(parts: Sequence[Events]) -> Events:
 
 def coins(run: np.ndarray, lumi: np.ndarray, event: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return two independent coins (0 or 1) for each event, independent of its fold, int8."""
-    identity = event_hash(run, lumi, event)
+    return coins_of(event_hash(run, lumi, event))
+
+
+def coins_of(identity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the coins of events with these hashes."""
     mixed = event_hash(identity, np.full_like(identity, _SALT), np.zeros_like(identity))
     return (mixed >> np.uint64(63)).astype(np.int8), (mixed & np.uint64(1)).astype(np.int8)
 
@@ -113,8 +117,11 @@ def load(
     names = [f"{name}_p{axis}" for name in estimators for axis in "xy"]
     parts, weights, n_bad = [], [], 0
     not_finite = dict.fromkeys(("weight", "n_pv", "n_jets"), 0)
-    for table in _batches(source.files, [*_IDENTITY, "fold", *_NUMBERS, *names]):
-        events = _events(table, source, names, seed)
+    row = 0
+    for batch in _batches(source.files, [*_IDENTITY, "fold", *_NUMBERS, *names]):
+        table, identity = source.repeats.rows(batch, row)
+        row += batch.num_rows
+        events = _events(table, identity, source, names, seed)
         for name in not_finite:
             not_finite[name] += np.count_nonzero(~np.isfinite(getattr(events, name)))
         usable = np.isfinite(events.boson).all(axis=0) & np.isfinite(events.unseen).all(axis=0)
@@ -148,14 +155,17 @@ def _batches(files: Sequence[str], columns: list[str]) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
-def _events(table: pa.Table, source: Source, names: Sequence[str], seed: int) -> Events:
-    """Return all events of a table. names: columns of pTmiss, x and y of each estimator."""
+def _events(
+    table: pa.Table, identity: np.ndarray, source: Source, names: Sequence[str], seed: int
+) -> Events:
+    """Return all events of a table. identity: a hash of each; names: columns of pTmiss, x and y of
+    each estimator.
+    """
     number = {name: _float64(table, name) for name in (*_NUMBERS, *names)}
-    identity = [table[name].to_numpy() for name in _IDENTITY]
-    half, other = coins(*identity)
+    half, other = coins_of(identity)
     truth = np.stack([number["gen_met_px"], number["gen_met_py"]])
     return Events(
-        states=streams(*identity, seed_of(seed, source.sample)),
+        states=states_of(identity, seed_of(seed, source.sample)),
         half=half,
         other=other,
         weight=number["weight"],

@@ -15,6 +15,7 @@ from ptmiss.estimators.table import event_columns
 from ptmiss.folds import event_hash
 from ptmiss.io import parquet
 from ptmiss.ragged import Ragged, from_arrow
+from ptmiss.repeats import find
 from ptmiss.skim import info
 
 CHUNK_EVENTS = 64
@@ -121,14 +122,17 @@ def choose(sample: Sample, test_folds: Sequence[int], n_events: int) -> list[Cho
     Those with the smallest hash of their identity, so that the choice is random and does not depend
     on the order of files. Reads no candidates.
     """
-    places = []
+    places, first = [], 0
+    repeats = find(sample.files, sample.is_data)
     for file in sample.files:
         for group, table in enumerate(parquet.row_groups(file, ["run", "lumi", "event", "fold"])):
             identity = (table[name].to_numpy() for name in ("run", "lumi", "event"))
-            hashes, rows = event_hash(*identity), np.arange(table.num_rows)
+            hashes, usable = repeats.apply(first, event_hash(*identity))
+            first += table.num_rows
             if not sample.is_data:
-                usable = np.isin(table["fold"].to_numpy(), np.array(test_folds, dtype=np.uint8))
-                hashes, rows = hashes[usable], rows[usable]
+                usable &= np.isin(table["fold"].to_numpy(), np.array(test_folds, dtype=np.uint8))
+            rows = np.flatnonzero(usable)
+            hashes = hashes[rows]
             places.append(Chosen(file, group, rows, hashes))
     chosen = [place for place in places if len(place.rows)]
     if not chosen:

@@ -18,7 +18,7 @@ from ptmiss.interpretation.importance import Permuted
 from ptmiss.interpretation.permute import PERMUTED, permuted, sources_of
 from ptmiss.interpretation.separate import SeparateNetwork
 from ptmiss.model.features import features
-from ptmiss.performance.bootstrap import copies, streams
+from ptmiss.performance.bootstrap import copies, states_of
 from ptmiss.settings.interpret import InterpretSettings
 from ptmiss.settings.performance import PerformanceSettings
 
@@ -65,7 +65,7 @@ class Looker:
         limit = events.largest_hash(chosen, self.settings.importance_events)
         parts = []
         for part in events.read(chosen, sample.has_truth):
-            states = streams(part.run, part.lumi, part.event, self.performance.seed)
+            states = states_of(part.hashes, self.performance.seed)
             drawn = copies(states, self.performance.replicas)
             self._weigh(look, part, cells, compared, drawn)
             inside = part.hashes <= limit

@@ -17,6 +17,13 @@ events with 30 vertices (0.4 in the worst one); those above 0.3 GeV alone are 4 
 jets 24 to 40, PUPPI-weighted ones 37. Packing grows with the momenta: 3 GeV are far above it at a
 TeV too."""
 
+COMMON_REASONS = (
+    "duplicate of run, lumi and event",
+    "generator weight not finite",
+    "generator MET not finite",
+)
+"""Why an event is lost whatever the selection."""
+
 
 @dataclass
 class Ledger:
@@ -25,6 +32,7 @@ class Ledger:
     Events: in = kept + rejected, exactly. Sums of weights: the same to rounding; an event without
     a usable weight counts as 0 there. Candidates, of kept events only (those of others are not
     read): in = kept + dropped; `repaired` and `derived` are among the kept or dropped ones.
+    renumbered: events whose luminosity block became a hash, because their number was not unique.
     """
 
     sample: str
@@ -46,6 +54,7 @@ class Ledger:
     repaired: Counter[str] = field(default_factory=Counter)
     derived: Counter[str] = field(default_factory=Counter)
     not_finite: Counter[str] = field(default_factory=Counter)
+    renumbered: Counter[str] = field(default_factory=Counter)
 
     def add_input(self, name: str, sha256: str | None, events: int) -> None:
         """Note an input: its name without folders, its hash (None if remote), its events."""
@@ -138,6 +147,7 @@ class Ledger:
                 "derived": dict(self.derived),
             },
             "stored_mets_not_finite": dict(self.not_finite),
+            **({"renumbered": dict(self.renumbered)} if self.renumbered else {}),
         }
 
     def write(self, path: str) -> None:

@@ -27,6 +27,7 @@ from ptmiss.model.dataset import Events
 from ptmiss.model.spill import Spill
 from ptmiss.model.weighting import SampleSums, event_weights
 from ptmiss.ragged import from_arrow, segment_sum
+from ptmiss.repeats import find
 from ptmiss.settings.folds import FoldSettings
 from ptmiss.settings.preprocess import PreprocessSettings
 from ptmiss.settings.trainings import Training
@@ -34,6 +35,7 @@ from ptmiss.skim import info
 
 EVENT_COLUMNS = ("run", "lumi", "event", "fold", "weight", "gen_met_px", "gen_met_py")
 SPLITS = ("train", "validation")
+_HASH = "hash"
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class _Tally:
     repairs: dict[str, int] = field(default_factory=dict)
     pinned_otherwise: int = 0
     other_folds: int = 0
+    repeated: int = 0
 
 
 def preprocess(
@@ -60,8 +63,9 @@ def preprocess(
     """Write the datasets `outputs["train"]`, `outputs["validation"]` and their summary.
 
     skims: all parts of all samples of the training `name`, in any order. Returns the summary.
-    Raises `UserError` for a sample without truth, a sample missing or not asked for, an event
-    that comes twice, weights that cannot be normalised, and an empty dataset.
+    An event that several parts hold counts once. Raises `UserError` for a sample without truth, a
+    sample missing or not asked for, a skim given twice, weights that cannot be normalised, and an
+    empty dataset.
     """
     samples = sorted(training.samples)
     inputs = _inputs(skims, samples, name)
@@ -75,9 +79,16 @@ def preprocess(
         Spill(folder / ".validation.spill", n_buckets) as validation,
     ):
         spills = dict(zip(SPLITS, (train, validation), strict=True))
-        done = 0
+        done, row, of_sample = 0, 0, -1
         for index, path, rows in inputs:
-            for table in parquet.row_groups(path, [*EVENT_COLUMNS, *ft.COLUMNS, "cand_pinned"]):
+            if index != of_sample:
+                of_sample, row = index, 0
+                repeats = find([file for i, file, _ in inputs if i == index], recorded=False)
+                tally.repeated += len(repeats.dropped)
+            for group in parquet.row_groups(path, [*EVENT_COLUMNS, *ft.COLUMNS, "cand_pinned"]):
+                table, identity = repeats.rows(group, row)
+                row += group.num_rows
+                table = table.append_column(_HASH, pa.array(identity))
                 _distribute(table, index, path, training, folds, settings, rules, spills, tally)
             done += rows
             _LOG.info("%s: %d of %d events read", name, done, n_rows)
@@ -86,6 +97,8 @@ def preprocess(
             split: _write(outputs[split], spills[split], split, samples, training, settings, tally)
             for split in SPLITS
         }
+    if tally.repeated:
+        _LOG.warning("%s: %d events are in several skims and count once", name, tally.repeated)
     result = {
         "training": name,
         "spec": training.model_dump(mode="json"),
@@ -98,6 +111,7 @@ def preprocess(
         "repairs": dict(sorted(tally.repairs.items())),
         "pinned_otherwise_in_skim": tally.pinned_otherwise,
         "events_of_other_folds": tally.other_folds,
+        **({"events_repeated": tally.repeated} if tally.repeated else {}),
         **parts,
     }
     atomic.write_json(summary, result)
@@ -127,6 +141,8 @@ def _inputs(
                 f"{path}: sample {sample} is recorded data without true missing momentum; a"
                 f" training needs simulated samples, take it out of trainings.{name}.samples"
             )
+        if any(path == other for _, other, _ in found):
+            raise UserError(f"{path}: given twice; give each skim once")
         found.append((samples.index(sample), path, rows))
     absent = [s for i, s in enumerate(samples) if i not in {index for index, _, _ in found}]
     if absent:
@@ -212,10 +228,8 @@ def _events(
 
 def _keys(table: pa.Table, index: int, seed: int) -> np.ndarray:
     """Return each event's place in the shuffled order: a hash of its identity, sample and seed."""
-    run, lumi, event = (table.column(name).to_numpy() for name in ("run", "lumi", "event"))
-    return event_hash(
-        event_hash(run, lumi, event), np.full(len(run), index), np.full(len(run), seed)
-    )
+    identity = table.column(_HASH).to_numpy()
+    return event_hash(identity, np.full_like(identity, index), np.full_like(identity, seed))
 
 
 def _recoil(events: Events) -> np.ndarray:
@@ -249,7 +263,6 @@ def _write(
     shares /= shares.sum()
     n_events = sum(s.events for s in sums)
     written = np.zeros(len(samples))
-    last_key = None
     step = settings.rows_per_group
     with parquet.writing(path, dataset.SCHEMA) as writer:
         for bucket in range(spill.n_buckets):
@@ -257,7 +270,6 @@ def _write(
             if content is None:
                 continue
             events, weight = content
-            last_key = _refuse_duplicates(events, last_key, samples)
             final = event_weights(
                 weight, _recoil(events), events.sample, sums, shares, n_events, settings, samples
             )
@@ -285,20 +297,6 @@ def _write(
             for i, (sample, s) in enumerate(zip(samples, sums, strict=True))
         },
     }
-
-
-def _refuse_duplicates(
-    events: Events, last_key: np.uint64 | None, samples: Sequence[str]
-) -> np.uint64:
-    keys = events.key if last_key is None else np.append(last_key, events.key)
-    twice = np.flatnonzero(keys[1:] == keys[:-1])
-    if len(twice):
-        sample = samples[events.sample[twice[0]]]
-        raise UserError(
-            f"sample {sample}: {len(twice)} or more events are in its skims twice (same run, lumi"
-            " and event); list each input file once"
-        )
-    return events.key[-1]
 
 
 def _hashes(inputs: Sequence[tuple[int, Path, int]], index: int) -> list[str]:

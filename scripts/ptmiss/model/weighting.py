@@ -94,6 +94,11 @@ def event_weights(
                 factors = flat_factors(total.by_bin, total.edges, settings.flat_limit)
             raw = np.sign(weight[mine]) * factors[bin_of(recoil[mine], total.edges)]
             norm = float(factors @ total.by_bin)
+        if total.events and not (total.negative or total.by_bin.any() or total.sum_of_roots):
+            raise UserError(
+                f"sample {names[i]}: all its event weights are 0, so nothing can be learned from"
+                " it; check the generator weights of its input"
+            )
         if norm <= 0:
             raise UserError(
                 f"sample {names[i]}: its event weights add up to {norm:g}, which cannot be"

@@ -36,7 +36,11 @@ POISSON = _poisson_table()
 
 def streams(run: np.ndarray, lumi: np.ndarray, event: np.ndarray, seed: int) -> np.ndarray:
     """Return the generator state of each event, uint64, shape (n,)."""
-    identity = event_hash(run, lumi, event)
+    return states_of(event_hash(run, lumi, event), seed)
+
+
+def states_of(identity: np.ndarray, seed: int) -> np.ndarray:
+    """Return the generator state of events with these hashes, uint64, shape (n,)."""
     return event_hash(identity, np.full_like(identity, seed), np.zeros_like(identity))
 
 

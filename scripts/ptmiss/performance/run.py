@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ptmiss.errors import UserError
 from ptmiss.io import atomic
 from ptmiss.performance import roc, tables
 from ptmiss.performance.measure import Distributions, cores, measure
@@ -86,6 +87,7 @@ def _nominal(
     Its distributions are gone on return.
     """
     events = Replay(lambda: source.chunks(folds.test, settings.seed))
+    _require_weights(events, source)
     parts = measure(events, source.estimators, settings, workers=cores())
     measured = [Measured(parts, e, settings) for e in range(len(parts.estimators))]
     _say(source, parts, measured, folds, settings)
@@ -95,9 +97,25 @@ def _nominal(
     texts.table.append(tables.to_csv(tables.rows(items), ()))
     texts.gains.append(tables.to_csv(tables.rows(tables.gain_items(source, parts, measured)), ()))
     texts.spectra.append(tables.to_csv(tables.rows(tables.spectrum_items(source, shapes)), ()))
-    return tables.headline(source, parts, measured, settings), _tail(
-        source, parts, shapes, settings
-    )
+    headline = tables.headline(source, parts, measured, settings)
+    repeated = len(source.repeats.dropped)
+    if repeated:
+        headline["repeated"] = repeated
+    return headline, _tail(source, parts, shapes, settings)
+
+
+def _require_weights(events: Replay, source: Source) -> None:
+    """Refuse a sample without a single event that counts: all its numbers would be empty."""
+    some = False
+    for chunk in events():
+        some |= chunk.weight.size > 0
+        if chunk.weight.any():
+            return
+    if some:
+        raise UserError(
+            f"{source.files[0]}: all weights of sample {source.sample} are 0, so nothing can be"
+            " measured; check the generator weights of its input, or take it out of the samples"
+        )
 
 
 def _slice(
@@ -162,6 +180,10 @@ def _say(
     """Log what a sample lacks."""
     name = f"{source.sample}, {source.variation}"
     _LOG.info("%s: %d events", name, parts.n_events)
+    if len(source.repeats.dropped):
+        _LOG.warning(
+            "%s: %d events are in several parts and count once", name, len(source.repeats.dropped)
+        )
     if parts.n_events == 0:
         _LOG.warning(
             "%s: no event in the test folds %s, so nothing is measured", name, list(folds.test)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ import pyarrow as pa
 
 from ptmiss.errors import UserError
 from ptmiss.io import parquet
-from ptmiss.performance.bootstrap import streams
+from ptmiss.performance.bootstrap import states_of
 from ptmiss.performance.where import COLUMNS, Condition
+from ptmiss.repeats import Repeats, find
 from ptmiss.skim import info
 
 CHUNK_EVENTS = 8192
@@ -22,6 +24,7 @@ _TRUTH = ("gen_met_px", "gen_met_py", "gen_ht")
 _BOSON = ("boson_px", "boson_py")
 _EVENT = ("run", "lumi", "event", "fold", "weight", "n_pv", *_TRUTH, *_BOSON)
 _DERIVED = {"q_t": _BOSON, "gen_met": _TRUTH[:2]}
+_HASH = "hash"
 _REMEDY = "make it again with the stage evaluate"
 
 
@@ -47,7 +50,8 @@ class Chunk:
 class Source:
     """The files of one sample and variation, and what they say of themselves.
 
-    sqrt_s: centre-of-mass energy in TeV, empty where it is not known.
+    files: in the order of the parts; sqrt_s: centre-of-mass energy in TeV, empty where it is not
+    known.
     """
 
     training: str
@@ -60,6 +64,11 @@ class Source:
     files: tuple[str, ...]
     sqrt_s: str = ""
 
+    @functools.cached_property
+    def repeats(self) -> Repeats:
+        """Events that several of the files hold."""
+        return find(self.files, self.is_data)
+
     def chunks(
         self,
         test_folds: Sequence[int],
@@ -67,7 +76,7 @@ class Source:
         size: int = CHUNK_EVENTS,
         where: Condition | None = None,
     ) -> Iterator[Chunk]:
-        """Yield the events that may be used: those of the test folds, of data all.
+        """Yield the events that may be used: those of the test folds, of data all; each only once.
 
         where: a further condition on them.
         """
@@ -75,9 +84,12 @@ class Source:
         columns += [name for name in COLUMNS if where and name in where.columns - set(_DERIVED)
                     and name not in columns]  # fmt: skip
         waiting: list[pa.Table] = []
+        row = 0
         for file in self.files:
             for table in parquet.row_groups(file, columns):
-                waiting.append(_check(table, file))
+                kept, identity = self.repeats.rows(_check(table, file), row)
+                waiting.append(kept.append_column(_HASH, pa.array(identity)))
+                row += table.num_rows
                 while sum(part.num_rows for part in waiting) >= size:
                     joined = pa.concat_tables(waiting)
                     yield self._chunk(joined.slice(0, size), test_folds, seed, where)
@@ -93,10 +105,11 @@ class Source:
             table = table.filter(pa.array(kept))
         if where is not None:
             table = table.filter(pa.array(where.holds(_columns(table, where))))
-        number = {name: _float64(table, name) for name in table.column_names if name != "event"}
+        whole = ("event", _HASH)  # numbers that float64 cannot hold
+        number = {name: _float64(table, name) for name in table.column_names if name not in whole}
         met = [[number[f"{name}_p{axis}"] for axis in "xy"] for name in self.estimators]
         return Chunk(
-            states=streams(*(table[name].to_numpy() for name in ("run", "lumi", "event")), seed),
+            states=states_of(table[_HASH].to_numpy(), seed),
             weight=number["weight"],
             n_pv=number["n_pv"],
             gen_ht=number["gen_ht"],

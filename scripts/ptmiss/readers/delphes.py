@@ -105,21 +105,28 @@ class DelphesReader:
         want = dataclasses.replace(self.columns.want, rhythm=rhythm)
         return dataclasses.replace(self.columns, want=want).chunks(limit)
 
-    def events(self, start: int, stop: int) -> EventBatch:
-        """Return the events start .. stop without candidates.
+    def identities(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return run, luminosity block (uint32) and event (uint64) of the events start .. stop.
 
         Delphes numbers the events of each file from 0: the luminosity block is a hash of the
         file's content, so that two files differ and two copies of one file do not.
         """
+        event = self.columns.flat("event", start, stop).astype(np.uint64)
+        lumi = np.full(len(event), zlib.crc32(self.identity.encode()), dtype=np.uint32)
+        return np.ones(len(event), dtype=np.uint32), lumi, event
+
+    def events(self, start: int, stop: int) -> EventBatch:
+        """Return the events start .. stop without candidates."""
         read, n = self.columns, stop - start
         weight = None if read.is_data else read.flat("gen_weight", start, stop)
         n_pv = np.ones(n, dtype=np.int64)
         if read.has("vertex_z"):
             n_pv = read.ragged({"z": "vertex_z"}, start, stop).counts.astype(np.int64)
+        run, lumi, event = self.identities(start, stop)
         return EventBatch(
-            run=np.ones(n, dtype=np.uint32),
-            lumi=np.full(n, zlib.crc32(self.identity.encode()), dtype=np.uint32),
-            event=read.flat("event", start, stop).astype(np.uint64),
+            run=run,
+            lumi=lumi,
+            event=event,
             gen_weight=None if weight is None else weight.astype(np.float64),
             n_pv=n_pv,
             n_pv_good=n_pv,

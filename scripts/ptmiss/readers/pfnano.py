@@ -51,16 +51,24 @@ class PFNanoReader:
         """Return ranges of at most `limit` events that cover the file."""
         return self.columns.chunks(limit)
 
+    def identities(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return run, luminosity block (uint32) and event (uint64) of the events start .. stop."""
+        run, lumi, event = (
+            self.columns.flat(name, start, stop) for name in ("run", "lumi", "event")
+        )
+        return run.astype(np.uint32), lumi.astype(np.uint32), event.astype(np.uint64)
+
     def events(self, start: int, stop: int) -> EventBatch:
         """Return the events start .. stop without candidates."""
         read = self.columns
         n_pv = read.flat("n_pv", start, stop).astype(np.int64)
         good, rho = read.flat("n_pv_good", start, stop), read.flat("rho", start, stop)
         weight = None if read.is_data else read.flat("gen_weight", start, stop)
+        run, lumi, event = self.identities(start, stop)
         return EventBatch(
-            run=read.flat("run", start, stop).astype(np.uint32),
-            lumi=read.flat("lumi", start, stop).astype(np.uint32),
-            event=read.flat("event", start, stop).astype(np.uint64),
+            run=run,
+            lumi=lumi,
+            event=event,
             gen_weight=None if weight is None else weight.astype(np.float64),
             n_pv=n_pv,
             n_pv_good=n_pv if good is None else good.astype(np.int64),

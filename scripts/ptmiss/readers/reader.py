@@ -33,6 +33,9 @@ class Reader(Protocol):
     def has_truth(self) -> bool:
         """Tell whether the candidates carry their fraction from the hard collision."""
 
+    def identities(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return run, luminosity block (uint32) and event (uint64) of the events start .. stop."""
+
     def events(self, start: int, stop: int) -> EventBatch:
         """Return the events start .. stop without candidates."""
 

@@ -272,7 +272,12 @@ def _values(
     return {
         "title": config.report.title,
         "nature": notes.nature(list(kinds.values())),
-        "missing": notes.missing(found.frame, found.heads, found.books, found.times),
+        "missing": [
+            *notes.missing(found.frame, found.heads, found.books, found.times),
+            *notes.losses(found.books, found.heads),
+            *notes.normalisation(found.books, config.samples),
+            *notes.unmeasured(config),
+        ],
         "many_trainings": many,
         "verdicts": verdict_rows.verdicts(result),
         "tests": verdict_rows.tests(result),

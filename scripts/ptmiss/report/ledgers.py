@@ -21,10 +21,11 @@ class Ledger:
     """What happened to the events of a sample, over all its parts.
 
     rejected: reason -> events; repaired, dropped, derived: reason -> candidates of kept events;
-    not_finite: MET found in the input -> events without a usable value; weight_in and weight_kept:
-    sums of event weights; inputs: name of an input file -> SHA-256, empty where it is remote;
-    off_raw_met: largest median distance of a file's sum of candidates from its stored MET in GeV,
-    None where nothing was compared.
+    not_finite: MET found in the input -> events without a usable value; renumbered: reason ->
+    events whose number was not unique and whose luminosity block is a hash; weight_in and
+    weight_kept: sums of event weights; inputs: name of an input file -> SHA-256, empty where it is
+    remote; off_raw_met: largest median distance of a file's sum of candidates from its stored MET
+    in GeV, None where nothing was compared.
     """
 
     sample: str
@@ -37,6 +38,7 @@ class Ledger:
     dropped: Counter[str] = field(default_factory=Counter)
     derived: Counter[str] = field(default_factory=Counter)
     not_finite: Counter[str] = field(default_factory=Counter)
+    renumbered: Counter[str] = field(default_factory=Counter)
     weight_in: float = 0.0
     weight_kept: float = 0.0
     inputs: dict[str, str] = field(default_factory=dict)
@@ -91,6 +93,7 @@ def _add(ledger: Ledger, value: dict) -> None:
     ledger.dropped.update({name: int(n) for name, n in candidates["dropped"].items()})
     ledger.derived.update({name: int(n) for name, n in candidates["derived"].items()})
     ledger.not_finite.update({name: int(n) for name, n in value["stored_mets_not_finite"].items()})
+    ledger.renumbered.update({name: int(n) for name, n in value.get("renumbered", {}).items()})
     for entry in value["inputs"]:
         ledger.inputs[str(entry["name"])] = str(entry["sha256"] or "")
         if "off_raw_met" in entry:

@@ -6,11 +6,21 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from ptmiss.io.ledger import COMMON_REASONS
 from ptmiss.report import samples
 from ptmiss.report.headlines import Headline
 from ptmiss.report.ledgers import Ledger
 from ptmiss.report.plots import shared
 from ptmiss.report.stages import Stage
+from ptmiss.report.text import count
+from ptmiss.settings.config import Config
+from ptmiss.settings.samples import FileSample, Sample
+
+NOTABLE = 0.01
+"""Share of a sample whose loss stands on the first screen."""
+
+MOST_OF_SUM = 1.1
+"""Seen share of a sample's sum of weights; negative weights elsewhere can bring it above 1."""
 
 
 def nature(kinds: Sequence[samples.Kind]) -> str:
@@ -61,6 +71,61 @@ def missing(
     if not times:
         lines.append("No benchmark files: run time and memory are not known.")
     return lines
+
+
+def losses(books: Sequence[Ledger], heads: Mapping[str, Sequence[Headline]]) -> list[str]:
+    """Name what more than 1 % of a sample was lost to, whatever its selection."""
+    lines = []
+    kept = {}
+    for one in books:
+        kept[one.sample] = one.kept
+        for reason in COMMON_REASONS:
+            if one.rejected[reason] > NOTABLE * one.n_in:
+                lost = _share(one.rejected[reason], one.n_in)
+                lines.append(f"{one.sample}: {lost} of the input are left out: {reason}.")
+    repeated = {
+        str(head["sample"]): (int(head["repeated"]), int(head["n_events"]))
+        for several in heads.values()
+        for head in several
+        if head.get("repeated")
+    }
+    for sample, (n, measured) in sorted(repeated.items()):
+        total = kept.get(sample, n + measured)
+        if n > NOTABLE * total:
+            lines.append(f"{sample}: {_share(n, total)} are in several parts; each counts once.")
+    return lines
+
+
+def _share(n: int, total: int) -> str:
+    return f"{count(n)} of {count(total)} events ({100 * n / total:.3g} %)"
+
+
+def normalisation(books: Sequence[Ledger], samples: Mapping[str, Sample]) -> list[str]:
+    """Name samples whose events have more weight than `sum_of_weights` says there is in all."""
+    lines = []
+    for one in books:
+        sample = samples.get(one.sample)
+        if not isinstance(sample, FileSample) or sample.is_data or sample.sum_of_weights == 1.0:
+            continue
+        share = one.weight_in / sample.cross_section
+        if share > MOST_OF_SUM:
+            lines.append(
+                f"{one.sample}: its generator weights add up to {share * sample.sum_of_weights:g},"
+                f" {share:.3g} times sum_of_weights, which is of all generated events: that number"
+                " or the list of files is wrong."
+            )
+    return lines
+
+
+def unmeasured(config: Config) -> list[str]:
+    """Say where events are left out for the sake of trainings that this run does not have."""
+    left = sorted((*config.measured_folds.train, *config.measured_folds.validation))
+    if config.trainings or not left:
+        return []
+    return [
+        f"Simulated events of the folds {', '.join(map(str, left))} are not measured, because an"
+        " external model may have learned from them; if not, put all ten into folds.test."
+    ]
 
 
 def overview_note(result: Mapping[str, object]) -> str:

@@ -260,6 +260,7 @@ def ledger(ledgers: Iterable[Ledger], kinds: Mapping[str, Kind]) -> list[dict[st
             "kept": count(one.kept),
             "rejected": count(sum(one.rejected.values())),
             "reasons": _reasons(one.rejected),
+            "renumbered": _reasons(one.renumbered),
             "balanced": one.balanced,
             "weight_in": number(one.weight_in, 6),
             "weight_kept": number(one.weight_kept, 6),

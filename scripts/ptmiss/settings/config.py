@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from ptmiss.folds import N_FOLDS
 from ptmiss.settings.base import Section, from_mapping
 from ptmiss.settings.calibration import CalibrationSettings
 from ptmiss.settings.evaluate import EvaluateSettings
@@ -66,8 +67,21 @@ class Config(Section):
                 )
         return self
 
+    @property
+    def measured_folds(self) -> FoldSettings:
+        """The folds for stages that measure: all where no network can have learned from any.
+
+        An external model may have been trained here, in an earlier run.
+        """
+        if self.trainings or self.evaluate.external:
+            return self.folds
+        return FoldSettings(train=(), validation=(), test=tuple(range(N_FOLDS)))
+
     @model_validator(mode="after")
     def _trainings_can_learn(self) -> Self:
+        for purpose in ("train", "validation"):
+            if self.trainings and not getattr(self.folds, purpose):
+                raise ValueError(f"folds.{purpose} is empty, but there are trainings")
         if self.preprocess.pinned_pt != self.skim.pinned_pt:
             raise ValueError(
                 f"preprocess.pinned_pt is {self.preprocess.pinned_pt:g} and skim.pinned_pt"

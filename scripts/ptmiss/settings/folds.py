@@ -15,8 +15,10 @@ FoldList = Annotated[tuple[FoldNumber, ...], Field(min_length=1)]
 class FoldSettings(Section):
     """The ten folds, each given to exactly one purpose."""
 
-    train: FoldList
-    validation: FoldList
+    train: Annotated[tuple[FoldNumber, ...], Field(description="empty where nothing is trained")]
+    validation: Annotated[
+        tuple[FoldNumber, ...], Field(description="empty where nothing is trained")
+    ]
     test: FoldList
 
     @model_validator(mode="after")

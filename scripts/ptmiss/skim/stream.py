@@ -13,10 +13,9 @@ import pyarrow as pa
 
 from ptmiss.columns import skim_schema
 from ptmiss.errors import UserError
-from ptmiss.folds import event_hash
 from ptmiss.inputs import is_remote
 from ptmiss.io import parquet
-from ptmiss.io.ledger import Ledger
+from ptmiss.io.ledger import COMMON_REASONS, Ledger
 from ptmiss.io.manifest import base_name, sha256_of
 from ptmiss.pinned import pinned
 from ptmiss.progress import progress
@@ -29,40 +28,17 @@ from ptmiss.settings.samples import FileSample, SimulatedSample
 from ptmiss.settings.skim import SkimSettings
 from ptmiss.skim import derive, repair
 from ptmiss.skim.gates import check_units, off_raw_met, refuse_incomplete
+from ptmiss.skim.identity import Identities
 from ptmiss.skim.select import clean_leptons, select
 from ptmiss.skim.table import to_table
 
 LOG = logging.getLogger(__name__)
 
+MOST_OF_SUM = 10.0
+"""Share of a sample's sum of weights in one part: above 1 only by negative weights elsewhere."""
+
 _TRUTH = {"simulated": "PFCands_truth", "pfnano": "PFCands_truth", "delphes": "HardEnergyFraction"}
 """What holds the truth of the candidates in each format."""
-
-COMMON_REASONS = (
-    "duplicate of run, lumi and event",
-    "generator weight not finite",
-    "generator MET not finite",
-)
-
-
-class Seen:
-    """Identities of the events so far: 8 bytes an event, the hash that also gives the fold."""
-
-    def __init__(self) -> None:
-        self._hashes = np.zeros(0, dtype=np.uint64)
-
-    def duplicates(self, events: EventBatch) -> np.ndarray:
-        """Return which events were seen before, here or in an earlier batch, and remember all."""
-        own = event_hash(events.run, events.lumi, events.event)
-        _, first = np.unique(own, return_index=True)
-        again = np.ones(len(own), dtype=bool)
-        again[first] = False
-        if len(self._hashes):
-            at = np.searchsorted(self._hashes, own)
-            again |= self._hashes[np.minimum(at, len(self._hashes) - 1)] == own
-        # both parts are sorted runs, which this kind of sort merges in linear time
-        joined = np.concatenate([self._hashes, np.sort(own[~again])])
-        self._hashes = np.sort(joined, kind="stable")
-        return again
 
 
 @dataclass
@@ -83,11 +59,13 @@ class Skim:
             )
         self.selection = self.settings.selections[self.spec.selection]
         self.is_data = isinstance(self.spec, FileSample) and self.spec.is_data
+        self.typical_weight = 0.0
         self.energy_of: dict[float | None, str] = {}
         self.remote = Remote(
             self.settings.remote_attempts, self.settings.remote_wait, self.settings.remote_timeout
         )
-        self.seen = Seen()
+        recorded = self.is_data and self.spec.source != "delphes"
+        self.identities = Identities(by_content=not recorded and self.spec.source != "simulated")
         self.ledger = Ledger(
             sample=self.sample,
             part=self.part,
@@ -113,6 +91,7 @@ class Skim:
         with parquet.writing(events_path, schema) as writer:
             for group in regrouped(tables, self.settings.rows_per_group):
                 writer.write_table(group, row_group_size=group.num_rows)
+            self._check_sum_of_weights()
         self.ledger.write(ledger_path)
         return self.ledger
 
@@ -162,6 +141,7 @@ class Skim:
                         "of other origin needs source: pfnano"
                     )
                 schema = self._schema(reader.has_truth)
+                self.identities.open(reader, self.settings.chunk_events)
                 pieces = reader.chunks(self.settings.chunk_events)
                 said = progress(pieces, base_name(address), reader.n_events, _length)
                 for start, stop in said:
@@ -184,11 +164,34 @@ class Skim:
                 "of one sample must agree, make two samples of them"
             )
 
+    def _check_sum_of_weights(self) -> None:
+        """Refuse a sum of weights that is far below what is seen of it here: it is of all events.
+
+        A sum that is far above is possible, the files may be a few of many. So that one event of
+        absurd weight is not taken for it, the medians of batches must say the same.
+        """
+        spec = self.spec
+        if not isinstance(spec, FileSample) or self.is_data or spec.sum_of_weights == 1.0:
+            return
+        share = self.ledger.weight_in / spec.cross_section
+        if min(share, self.typical_weight / spec.cross_section) <= MOST_OF_SUM:
+            return
+        n = self.ledger.events_in
+        raise UserError(
+            f"samples.{self.sample}.sum_of_weights is {spec.sum_of_weights:g}, but the generator "
+            f"weights of the {n} events of part {self.part} alone add up to "
+            f"{share * spec.sum_of_weights:g} (mean {share * spec.sum_of_weights / n:g}); give the "
+            "sum of the weights of all generated events, not their number"
+        )
+
     def _batch(self, reader: Reader, start: int, stop: int, schema: pa.Schema) -> pa.Table:
         """Select first, on event columns alone; read the candidates of what is left."""
-        events = reader.events(start, stop)
+        events, again, renumbered = self.identities.judge(reader.events(start, stop))
+        self.ledger.renumbered.update(renumbered)
         weight = self._weight(events)
-        keep = self._judge(events, weight, reader.address)
+        size = np.abs(weight[np.isfinite(weight)])
+        self.typical_weight += len(size) * float(np.median(size)) if len(size) else 0.0
+        keep = self._judge(events, weight, again, reader.address)
         candidates = reader.candidates(start, stop, keep)
         events, weight = events.take(keep), weight[keep]
         selected = select(events, self.selection, reader.address)
@@ -218,7 +221,9 @@ class Skim:
             weight = weight * (self.spec.cross_section / self.spec.sum_of_weights)
         return weight
 
-    def _judge(self, events: EventBatch, weight: np.ndarray, address: str) -> np.ndarray:
+    def _judge(
+        self, events: EventBatch, weight: np.ndarray, again: np.ndarray, address: str
+    ) -> np.ndarray:
         """Return which events are kept and enter all into the ledger."""
         selected = select(events, self.selection, address)
         reasons = (*COMMON_REASONS, *selected.reasons)
@@ -227,7 +232,7 @@ class Skim:
             bad_met = ~(np.isfinite(events.gen_met.px) & np.isfinite(events.gen_met.py))
             reason[bad_met] = 2
         reason[~np.isfinite(weight)] = 1
-        reason[self.seen.duplicates(events)] = 0
+        reason[again] = 0
         self.ledger.add_events(weight, reason, reasons)
         return reason < 0
 
