@@ -1,7 +1,8 @@
 """Columns of an RNTuple, ROOT's successor of the TTree, cluster by cluster.
 
 A NanoAOD collection is either a field for each quantity (`PFCands_pt`, as converted from a TTree)
-or one field of records (`PFCands` with `pt`); both appear under the first name.
+or one field of records (`PFCands` with `pt`); both appear under the first name, and records under
+that of Delphes' branches too (`Event/Event.Number`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class NTupleTable:
                 self._paths[path] = path
             elif "." not in field and not collection.startswith(_ANONYMOUS):
                 self._paths.setdefault(f"{collection}_{field}", path)
+                self._paths.setdefault(f"{collection}/{collection}.{field}", path)
         self.names = list(self._paths)
         self.top = frozenset(self.names)
         self.friends: tuple[str, ...] = ()
