@@ -12,7 +12,7 @@ min_version("9.27")
 report: "workflow/report/workflow.rst"
 
 
-include: "workflow/rules/files.smk"
+include: "workflow/files.smk"
 
 
 configfile: os.path.join(REPOSITORY, "config.yaml")

@@ -23,7 +23,7 @@ MEMORY_MB = memory_mb(
 GIVEN = workflow.resource_settings.overwrite_resources.get("performance") or {}
 GIVEN = getattr(GIVEN["mem_mb"], "raw", None) if "mem_mb" in GIVEN else None
 MAY_HAVE_MB = int((re.findall(r"\d+", str(GIVEN)) or ["4000"])[-1])
-if MEMORY_MB > MAY_HAVE_MB:
+if workflow.is_main_process and MEMORY_MB > MAY_HAVE_MB:
     raise WorkflowError(
         f"performance: these bins, {CONFIG.performance.replicas} replicas and the estimators need"
         f" up to {MEMORY_MB} MB, the rule has {MAY_HAVE_MB}; give fewer edges or replicas, or run with"

@@ -6,7 +6,7 @@ import sys
 from snakemake.exceptions import WorkflowError
 
 # This file's folder and not `workflow.basedir`: as a module of another workflow, that is the other.
-REPOSITORY = os.path.dirname(os.path.dirname(str(workflow.current_basedir)))
+REPOSITORY = os.path.dirname(str(workflow.current_basedir))
 
 if not os.path.isdir(os.path.join(REPOSITORY, "scripts", "ptmiss")):
     raise WorkflowError(
