@@ -43,6 +43,7 @@ TRIED = {
     "make test-readme": Way(MAKE, True),
     "make env": Way(MAKE, True),
     "make test-faults": Way(MAKE, True),
+    "make test-fuzz": Way(MAKE, True),
     "make test-remote": Way(MAKE, True),
     "make test-scale": Way(MAKE, True),
     "make test-runtimes": Way(MAKE, True),
