@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 from pathlib import Path
 
-from ptmiss.command import parser, run
+from ptmiss.command import Parser, parser, run
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     build = parser("import_graph.py", "Convert a frozen TensorFlow graph of a DeepMET to ONNX.")
-    build.add_argument("--graph", required=True, metavar="IN.pb", help="frozen graph (GraphDef)")
-    build.add_argument("--onnx", required=True, metavar="OUT.onnx", help="file to write")
+    build.reads("--graph", required=True, metavar="IN.pb", help="frozen graph (GraphDef)")
+    build.writes("--onnx", required=True, metavar="OUT.onnx", help="file to write")
     help_slots = "candidate slots the graph was made for"
     build.add_argument("--slots", type=int, default=4500, metavar="N", help=help_slots)
     build.add_argument("--output", metavar="NAME", help="output node, where it is not clear")
@@ -26,8 +25,6 @@ def main(argv: list[str] | None = None) -> None:
 
     if not 1 <= args.slots <= 100_000:
         raise UserError(f"--slots: found {args.slots}, allowed 1 to 100000")
-    if Path(args.graph).resolve() == Path(args.onnx).resolve():
-        raise UserError(f"--onnx: {args.onnx} is the graph itself; give another name")
     prepare(threads=1)
     from ptmiss.model.import_graph import import_file
 

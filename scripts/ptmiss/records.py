@@ -5,7 +5,7 @@ Writers may add keys; a reader gets the whole object, and these are the parts it
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -110,65 +110,6 @@ class Parity(Record):
     events: Count
     limit_gev: Positive
     largest_difference_gev: Annotated[dict[str, Positive], Field(min_length=1)]
-
-
-class GateTest(Record):
-    """A number that the quality gate compares with its limits; None where open."""
-
-    sample: Text
-    quantity: Text
-    value: Number
-    low: Number | None
-    high: Number | None
-    passed: bool
-
-
-class GateVerdict(Record):
-    """performance/{training}.gate.json."""
-
-    training: Text
-    gate: Text
-    judged: bool
-    passed: bool
-    tests: list[GateTest]
-
-
-class ClosureTest(Record):
-    """A number that closure compares with its limit."""
-
-    name: Text
-    estimator: Text
-    sample: Text
-    region: Text
-    what: Text
-    value: Number
-    limit: Number
-    bound: Literal["least", "most"]
-    passed: bool
-
-
-class Masked(Record):
-    """How many events of a sample an estimator is not finite in, of how many."""
-
-    estimator: Text
-    sample: Text
-    events: Count
-    of: Count
-
-
-class Closure(Record):
-    """calibration/{training}/closure.json, as far as the page shows it."""
-
-    passed: bool
-    tests: list[ClosureTest]
-    undecided: list[ClosureTest] = Field(default_factory=list)
-    masked: list[Masked] = Field(default_factory=list)
-
-
-class ClosureVerdict(Closure):
-    """The same, as the end of a run judges it."""
-
-    training: Text
 
 
 class TrainingRecord(Record):

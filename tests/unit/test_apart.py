@@ -16,6 +16,7 @@ SCRIPTS = sorted((Path(__file__).resolve().parents[2] / "scripts").glob("*.py"))
 NO_FILES = {
     "sample", "part", "parts", "spec", "settings", "folds", "performance", "training", "variation",
     "variations", "estimators", "threads", "config", "revision", "binning", "help",
+    "slots", "output",
 }  # fmt: skip
 """Flags whose value is no path; two of them name files of other commands."""
 

@@ -81,14 +81,16 @@ def test_a_closure_without_tests_is_no_pass(tmp_path):
         (record(required=False), "required: Extra inputs are not permitted"),
         (without("undecided"), "undecided: Field required"),
         (without("training"), "training: Field required"),
-        (record(test={"value": float("nan")}), "value: Input should be a finite number"),
+        (record(test={"value": float("nan")}), "NaN is no number of JSON"),
         (None, "the whole: "),
     ],
 )  # fmt: skip
 def test_a_record_that_is_no_verdict_is_not_confirmed(tmp_path, value, says):
     with pytest.raises(UserError, match=re.escape(says)) as caught:
         confirmed(tmp_path, value)
-    assert "0.closure.json: not what the stage closure writes" in str(caught.value)
+    assert re.search(
+        r"0\.closure\.json: not (JSON|what the stage closure writes)", str(caught.value)
+    )
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "confirmed.json").exists()
 

@@ -150,7 +150,7 @@ def test_samples_of_the_training_come_first_and_a_list_is_taken_as_it_is() -> No
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"samples": ["a", "a"]}, "each sample is given once"),
+        ({"samples": ["a", "a"]}, "each is given once"),
         ({"samples": ["a", "b"], "max_samples": 1}, "more than max_samples 1"),
         ({"events": 10, "importance_events": 11}, "must not be above events"),
         ({"pt_edges": [1, 1]}, "each edge must be above"),

@@ -218,7 +218,7 @@ def test_a_dataset_of_another_training_is_refused(inputs, tmp_path):
         train(inputs, other, settings(), outputs(tmp_path))
     (tmp_path / "x.json").write_text("{}")
     wrong = TrainInputs(inputs.train, inputs.validation, tmp_path / "x.json")
-    with pytest.raises(UserError, match="not a summary of preprocess"):
+    with pytest.raises(UserError, match="not what the stage preprocess writes"):
         train(wrong, TRAINING, settings(), outputs(tmp_path))
 
 

@@ -10,6 +10,7 @@ import yaml
 
 import performance_toys
 from delphes_toys import write_delphes
+from models import LIMITS
 from ptmiss.evaluate import NO_MODELS, evaluate
 from ptmiss.folds import event_hash, fold_of
 from ptmiss.interpretation import events as looked_at
@@ -31,7 +32,9 @@ from toys import write_pfnano
 SMALL = {"pileup": 1.0, "per_collision": 5.0, "per_hard": 5.0}
 ALL_FOLDS = tuple(range(10))
 FOLDS = FoldSettings(train=(0, 1, 2, 3, 4), validation=(5,), test=(6, 7, 8, 9))
-SETTINGS = from_mapping(EvaluateSettings, {"estimators": ["pf", "puppi"], "external": {}}, "e")
+SETTINGS = from_mapping(
+    EvaluateSettings, {"estimators": ["pf", "puppi"], "external": {}, "limits": LIMITS}, "e"
+)
 
 
 def private(branches):

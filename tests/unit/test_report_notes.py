@@ -25,7 +25,8 @@ def config(trainings=False, external=None, **folds):
     values["trainings"] = values["trainings"] if trainings else {}
     values["evaluate"]["external"] = external or {}
     values["folds"] |= folds
-    return load(values)
+    own = {key: values[key] for key in ("trainings", "folds")}
+    return load(values, own | {"evaluate": {"external": external or {}}})
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from ptmiss import gate
+from ptmiss.calibration import verdict
 from ptmiss.errors import UserError
 from ptmiss.io import csv, json, text
-from ptmiss.records import Closure, Displays, GateVerdict, TrainingRecord
+from ptmiss.io import records as strict
+from ptmiss.records import Displays, TrainingRecord
 from ptmiss.report.tables import LARGEST, training_of
 
 Paths = Iterable[str | os.PathLike[str]]
@@ -23,7 +26,7 @@ def gates(paths: Paths) -> dict[str, dict[str, object]]:
     """
     found = {}
     for path in sorted(map(Path, paths)):
-        value = json.read(path, GateVerdict, "gate")
+        value = strict.to_values(strict.read(gate.Verdict, path, "gate"))
         found[value["training"]] = {key: value[key] for key in ("passed", "judged", "tests")}
     return dict(sorted(found.items()))
 
@@ -33,11 +36,11 @@ def closures(paths: Paths) -> dict[str, dict[str, object]]:
     estimators were masked, how often."""
     found = {}
     for path in sorted(map(Path, paths)):
-        value = json.read(path, Closure, "closure")
+        value = strict.to_values(strict.read(verdict.Verdict, path, "closure"))
         found[path.absolute().parent.name] = {
             "passed": value["passed"],
             "tests": value["tests"],
-            "undecided": value.get("undecided", []),
+            "undecided": value["undecided"],
             **{key: value[key] for key in ("masked",) if key in value},
         }
     return found
