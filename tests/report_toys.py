@@ -222,10 +222,11 @@ def everything(folder: Path, trainings, samples: dict[str, bool], axes=("qt", "g
         written["calibration"] = _csv(calibration / "tables.csv", *_calibration())
         written["closures"] = _json(
             calibration / "closure.json",
-            {"passed": False, "tests": [
+            {"gate": "closure", "training": training, "passed": False, "undecided": [],
+             "others": [], "tests": [
                 {"name": "phi_flat", "estimator": "deepmet", "what": "p-value", "value": 0.001,
                  "limit": 0.01, "bound": "least", "passed": False, "sample": "zmumu",
-                 "region": "all"}]},
+                 "region": "all", "before": None}]},
         )  # fmt: skip
         for kind, path in written.items():
             found.setdefault(kind, []).append(path)

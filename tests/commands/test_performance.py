@@ -175,7 +175,7 @@ def test_a_users_mistake_is_one_line_and_leaves_no_file(estimates, tmp_path):
         ("stored", ["magic"], "magic: not known, allowed: raw_pf"),
         ("replicas", 3, "greater than or equal to 20"),
         ("met_edges", [5, 10, 20], "the first edge must be 0"),
-        ("slices", {"two": "n_jets => 2"}, "position 8: found '=', expected a comparison"),
+        ("slices", {"two": "n_jets => 2"}, "position 8: found '=>', expected comparisons"),
         ("slices", {"Two": "n_jets >= 2"}, "allowed pattern"),
     ],
 )

@@ -54,7 +54,10 @@ def test_mistakes_are_one_line(
     for changes, says in (
         ({}, "sample toy is recorded data"),
         ({"spec": {**SPEC, "tune": "louder"}}, "setting trainings.mine.tune: found 'louder'"),
-        ({"settings": {**SETTINGS, "flat_edges": [3, 2]}}, "flat_edges must rise strictly"),
+        (
+            {"settings": {**SETTINGS, "flat_edges": [3, 2]}},
+            "each edge must be above the one before it",
+        ),
     ):
         with pytest.raises(SystemExit) as end:
             run(monkeypatch, *flags([tmp_path / "in.parquet"], tmp_path / "out", **changes))

@@ -164,7 +164,12 @@ def _write(good: Path) -> None:
         {
             "training": "u",
             "spec": SPEC,
-            "features": {"dz_limit": 100.0, "unknown_codes": True, "use_puppi": True},
+            "features": {
+                "dz_limit": 100.0,
+                "unknown_codes": True,
+                "use_puppi": True,
+                "puppi_flavour": "no_lepton",
+            },
             "pinned_pt": 10.0,
             "inputs": {"toy": ["0" * 64]},
             "train": part,
@@ -376,16 +381,18 @@ def _checkpoint(path: Path, own: Path) -> None:
 
 
 def _evaluated(path: Path, own: Path) -> None:
+    from models import LIMITS
     from ptmiss.evaluate import evaluate
     from ptmiss.settings.base import from_mapping
     from ptmiss.settings.evaluate import EvaluateSettings
 
-    values = {"estimators": ["pf", "chs", "puppi", "oracle"], "external": {}}
+    values = {"estimators": ["pf", "chs", "puppi", "oracle"], "external": {}, "limits": LIMITS}
     settings = from_mapping(EvaluateSettings, values, "evaluate")
     evaluate(path, "t", "nominal", settings, own / "e.parquet", weights=own / "w.parquet")
 
 
 def _varied(path: Path, own: Path) -> None:
+    from models import LIMITS
     from ptmiss.evaluate import NO_MODELS
     from ptmiss.settings.base import from_mapping, parse
     from ptmiss.settings.evaluate import EvaluateSettings
@@ -393,7 +400,7 @@ def _varied(path: Path, own: Path) -> None:
     from ptmiss.settings.vary import VarySettings
     from ptmiss.variations.run import vary
 
-    values = {"estimators": ["pf", "puppi"], "external": {}}
+    values = {"estimators": ["pf", "puppi"], "external": {}, "limits": LIMITS}
     vary(
         path, "t", {"jes_up": own / "j.parquet", "lepton_scale_up": own / "l.parquet"},
         parse(VarySettings, _section("vary"), "vary"),
