@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import itertools
 import json
 import math
@@ -154,7 +155,8 @@ def ledger(sample: str, part: str, kept: int, rejected: dict[str, int]) -> dict:
     """Return a ledger as the skim writes it; every event has weight one half."""
     n_in = kept + sum(rejected.values())
     book = Ledger(sample, part, source="simulated", selection="none", is_data=False)
-    book.add_input(f"{part}.root", f"{part:0>64}", n_in)
+    sha256 = hashlib.sha256(part.encode()).hexdigest()
+    book.add_input(f"{part}.root", sha256, n_in)
     reason = np.repeat(np.arange(-1, len(rejected)), [kept, *rejected.values()])
     book.add_events(np.full(n_in, 0.5), reason, tuple(rejected))
     book.add_candidates(910, 900, {"negative pt": 10}, {}, {})

@@ -22,6 +22,7 @@ import settings_page
 from texts import ROOT, blocks, inline, texts
 
 from ptmiss.performance.tables import COLUMNS
+from ptmiss.settings import merging
 from ptmiss.settings.config import Config, load
 from ptmiss.simulation.cards import load_card
 
@@ -199,22 +200,19 @@ def test_links_of_the_repository_lead_somewhere(name):
 
 @pytest.mark.parametrize("path", texts(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_configurations_in_the_texts_are_accepted(path, tmp_path):
-    values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    sections = set(values)
+    default = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    together: dict = {}  # the blocks of a text belong to one configuration
     for block in blocks(path.read_text(encoding="utf-8")):
         if block.kind != "yaml":
             continue
         own = yaml.safe_load(block.text)
-        if set(own) <= sections:
-            # as the workflow does it: own samples replace the default ones and their trainings
+        if set(own) <= set(default):
             if "samples" in own:
-                values["trainings"] = {}
-            for section, content in own.items():
-                if section in ("samples", "trainings"):
-                    values[section] = content
-                else:
-                    merge(values[section], content)
-            load(values)
+                together.pop("trainings", None)
+            for section in {"samples", "trainings"} & set(own):
+                together.pop(section, None)
+            merge(together, own)
+            load(merging.merged(default, together), together)
         elif "pythia" in own:
             card = tmp_path / "card.yaml"
             card.write_text(block.text)
