@@ -155,7 +155,7 @@ def ledger(sample: str, part: str, kept: int, rejected: dict[str, int]) -> dict:
     """Return a ledger as the skim writes it; every event has weight one half."""
     n_in = kept + sum(rejected.values())
     book = Ledger(sample, part, source="simulated", selection="none", is_data=False)
-    sha256 = hashlib.sha256(part.encode()).hexdigest()
+    sha256 = f"{part:0>64}" if part.isdigit() else hashlib.sha256(part.encode()).hexdigest()
     book.add_input(f"{part}.root", sha256, n_in)
     reason = np.repeat(np.arange(-1, len(rejected)), [kept, *rejected.values()])
     book.add_events(np.full(n_in, 0.5), reason, tuple(rejected))

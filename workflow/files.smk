@@ -32,7 +32,12 @@ if workflow.is_main_process:
         # Snakemake reads them too, but takes the last of two equal keys, and 010 for 8
         for path in (
             os.path.join(REPOSITORY, "config.yaml"),
-            *workflow.config_settings.configfiles,
+            # those of an outer workflow, which has this one as a module, may hold what they like
+            *(
+                []
+                if workflow.modifier.skip_configfile
+                else workflow.config_settings.configfiles
+            ),
         ):
             files.check(path)
     except UserError as error:

@@ -31,6 +31,9 @@ DEEPMET = "deepmet"
 
 _LOG = logging.getLogger(__name__)
 
+FEW_EVENTS = 10
+"""Events without a finite result that no share says anything about."""
+
 
 @dataclass(frozen=True)
 class Models:
@@ -256,12 +259,17 @@ def check_finite(
 ) -> None:
     """Raise `UserError` for a model that has no finite result in too many events.
 
-    counts: "events" and, for each network, events without a finite result.
+    counts: "events" and, for each network, events without a finite result; up to `FEW_EVENTS` pass,
+    unless they are all.
     """
     for name, network in networks.items():
-        if counts[name] > limits.not_finite * counts["events"]:
+        bad, events = counts[name], counts["events"]
+        # a part may be small: single events are left to the mask of the calibration
+        if bad > max(FEW_EVENTS, limits.not_finite * events) or (
+            1 < bad == events and limits.not_finite < 1.0
+        ):
             raise UserError(
-                f"{network.model.path}: {counts[name]} of {counts['events']} estimates of {name}"
+                f"{network.model.path}: {bad} of {events} estimates of {name}"
                 f" for {skim} are not finite, more than the share {limits.not_finite:g} of"
                 " evaluate.limits.not_finite; the model is broken or wants other features"
             )

@@ -17,8 +17,10 @@ from ptmiss.io.regular import require_regular
 
 _REMOTE = ("root://", "http://", "https://")
 
-_PATTERN = re.compile(r"^\w+://[^/]*(/[^?*]*\*|/[^?]*\?(?![\w.-]+=)|/[^?\[]*\[[^]]+\])")
-"""An address with `*`, with a `?` that begins no query, or with `[...]` in its path."""
+_PATTERN = re.compile(
+    r"^root://[^/]*(/[^?*]*\*|/[^?]*\?(?![\w.-]+=)|/[^?\[]*\[[^]]+\])|^http[^?]*\*"
+)
+"""An address with `*`; of root:// also with a `?` that begins no query, or `[...]` in its path."""
 
 _LONGEST_LIST = 100_000_000
 """Bytes: a million names of a hundred letters."""
@@ -160,13 +162,3 @@ def _from_pattern(text: str, where: str) -> list[str]:
             return sorted(matches)
         raise UserError(f"{where}: no file matches this pattern; correct it or remove it")
     raise UserError(f"{where}: no such file; correct the path or remove it")
-
-
-def _is_file(path: str) -> bool:
-    """Tell whether a match is no folder; anything else than a file is refused."""
-    if os.path.isfile(path):
-        return True
-    if os.path.isdir(path):
-        return False
-    require_regular(path, "move it away or name the files")
-    return True  # a link that leads nowhere: its reader says so

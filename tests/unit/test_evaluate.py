@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pytest
 
 from models import LIMITS, pf_model
 from ptmiss.errors import UserError
-from ptmiss.evaluate import Models, evaluate, external_models
+from ptmiss.evaluate import Models, check_finite, evaluate, external_models
 from ptmiss.io import parquet
 from ptmiss.io.manifest import record_of
 from ptmiss.settings.evaluate import EvaluateSettings, ModelLimits
@@ -270,3 +271,20 @@ def test_external_models_of_settings_and_command_line_join() -> None:
 def test_external_models_that_cannot_be(texts: list[str], says: str) -> None:
     with pytest.raises(UserError, match=says):
         external_models(texts, ALL)
+
+
+@pytest.mark.parametrize(
+    ("bad", "events", "ends"),
+    [(1, 5, False), (10, 450, False), (11, 450, True), (3, 3, True), (1, 1, False),
+     (20, 50_000, False), (60, 50_000, True)],
+)  # fmt: skip
+def test_single_events_of_a_small_part_do_not_end_a_run(tmp_path, bad, events, ends):
+    """Before: one event of a last, small part did: the cut into jobs decided."""
+    network = SimpleNamespace(model=SimpleNamespace(path="theirs.onnx"))
+    limits = ModelLimits(**LIMITS)
+    given = (tmp_path, {"events": events, "x": bad}, {"x": network}, limits)
+    if ends:
+        with pytest.raises(UserError, match=f"{bad} of {events} estimates of x"):
+            check_finite(*given)
+    else:
+        check_finite(*given)

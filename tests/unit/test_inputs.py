@@ -32,6 +32,8 @@ def test_addresses_are_kept_as_they_are():
     plain = "root://[::1]:1094//store/a.root"
     query = "https://host/x?y=1&z=*"
     assert expand([address, plain, query]) == (query, plain, address)
+    web = ("https://h/a[1]/x.root", "https://h/x.root?a%5B=1", "https://h/x.root?raw")
+    assert expand(web) == web
 
 
 @pytest.mark.parametrize("pattern", ["*.root", "x_?.root", "x_[0-9].root", "**/x.root?y=1"])

@@ -24,7 +24,7 @@ from ptmiss.settings.config import load
 from ptmiss.settings.evaluate import EvaluateSettings
 from ptmiss.settings.folds import FoldSettings
 from ptmiss.settings.trainings import Training
-from ptmiss.skim.identity import INSIDE
+from ptmiss.skim.identity import INSIDE, numbered_on_its_own
 from ptmiss.skim.stream import Skim
 from skims import CONFIG, sample_of, settings_of
 from toys import write_pfnano
@@ -218,3 +218,37 @@ def test_values_that_are_not_there_are_alike(tmp_path):
     empty = pq.read_table(paths[0]).slice(0, 0)
     parquet.write(tmp_path / "2.parquet", pa.table(empty))
     assert find([tmp_path / "2.parquet"], recorded=True).dropped.tolist() == []
+
+
+@pytest.mark.parametrize("column", ["rho", "n_jets"])
+def test_events_of_which_files_say_little_are_not_taken_for_the_same(tmp_path, column):
+    """Before: without stored METs and generator jets the number of vertices alone told."""
+    for part, value in enumerate((3, 4)):
+        event = {"run": [1], "lumi": [7], "event": [5], "weight": [1.0], "n_pv": [30]}
+        content = {"rho": [1.0], "n_jets": [2], "gen_met_px": [0.0], "gen_met_py": [0.0]}
+        table = pa.table(event | content | {column: [value]})
+        parquet.write(tmp_path / f"{part}.parquet", table)
+    files = [tmp_path / f"{part}.parquet" for part in (0, 1)]
+    assert find(files, recorded=False).apart.tolist() == [1]
+    assert find(files, recorded=True).dropped.tolist() == [1]
+
+
+class Counted:
+    """A file whose events are numbered from `first`."""
+
+    def __init__(self, first: int) -> None:
+        self.event = np.arange(first, first + 3000, dtype=np.uint64)
+
+    def chunks(self, limit: int) -> list[tuple[int, int]]:
+        return [(start, start + limit) for start in range(0, 3000, limit)]
+
+    def identities(self, start: int, stop: int) -> tuple[np.ndarray, ...]:
+        one = np.ones(stop - start, dtype=np.uint32)
+        return one, one, self.event[start:stop]
+
+
+@pytest.mark.parametrize("limit", [1000, 3000])
+@pytest.mark.parametrize(("first", "own"), [(0, True), (1, True), (5000, False)])
+def test_a_counter_may_begin_at_0(first, own, limit):
+    """Before: what was read at a time decided."""
+    assert numbered_on_its_own(Counted(first), limit) == own

@@ -224,6 +224,19 @@ def test_trainings_need_folds_to_learn_from(default):
     assert load(values, {"trainings": {}}).folds.train == ()
 
 
+def test_a_default_list_of_samples_to_vary_is_no_mistake_of_the_user(default):
+    """Before: an own sample of recorded events could not be called zmumu."""
+    data = {
+        "source": "pfnano", "label": "data", "files": ["a.root"], "files_per_part": 1,
+        "is_data": True, "cross_section": 1.0, "sum_of_weights": 1.0, "selection": "zmumu",
+    }  # fmt: skip
+    own = {"samples": {"zmumu": data}, "trainings": {}}
+    assert load(default | own, own).samples["zmumu"].is_data
+    own["vary"] = {"samples": ["zmumu"]}
+    with pytest.raises(UserError, match=r"vary\.samples has zmumu, which is data"):
+        load(default | own | {"vary": default["vary"] | own["vary"]}, own)
+
+
 def test_gains_are_over_estimators_that_exist() -> None:
     values = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
     values["performance"]["over"] = ["pf", "puppi", "published"]

@@ -102,6 +102,37 @@ def test_a_whole_configuration_can_be_checked_without_snakemake(tmp_path, capsys
         main([str(own)])
 
 
+OWN_SAMPLE = """\
+samples:
+  dy: {source: pfnano, label: DY, files: [a.root], files_per_part: 1, is_data: false,
+       cross_section: 1.0, sum_of_weights: 1.0, selection: zmumu}
+"""
+
+
+def test_a_configuration_with_own_samples_is_checked_as_the_workflow_takes_it(
+    repository, tmp_path, capsys
+):
+    """Before: names of the default lists counted as written by the user."""
+    from ptmiss.settings.check import main
+
+    for path in sorted((repository / "resources/configurations").glob("*.yaml")):
+        main([str(path)])
+    (tmp_path / "own.yaml").write_text(OWN_SAMPLE)
+    (tmp_path / "more.yaml").write_text("samples: {dy: {label: again}}\nreport: {dpi: 100}\n")
+    main([str(tmp_path / "own.yaml")])
+    main([str(tmp_path / "own.yaml"), str(tmp_path / "more.yaml")])  # joined, as Snakemake does
+    assert capsys.readouterr().out.count("valid") >= 3
+    (tmp_path / "more.yaml").write_text("calibration: {data: yd}\n")
+    with pytest.raises(UserError, match="calibration.data is 'yd', allowed: dy"):
+        main([str(tmp_path / "own.yaml"), str(tmp_path / "more.yaml")])
+
+
+def test_only_what_yaml_reads_on_a_base_of_60_is_said_to_be(tmp_path):
+    """Before: 0:30, a text for YAML, was said to be read as 30."""
+    (tmp_path / "a.yaml").write_text("a: 0:30\n")
+    assert files.read(tmp_path / "a.yaml") == {"a": "0:30"}
+
+
 DEFAULT = {
     "samples": {"z": {"events": 1}}, "trainings": {"t": {"seed": 1}},
     "performance": {"slices": {"two": "n_jets >= 2"}, "replicas": 500},

@@ -129,3 +129,22 @@ def test_bad_settings_are_refused_before_any_job(repository, tmp_path, change, s
     assert says in done.stdout
     assert "Traceback" not in done.stdout
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("memory", "fits"),
+    [
+        ("900", False), ("attempt * 900", False), ("attempt * 5000", True),
+        ("max(4000, 2 * input.size_mb)", True), ("min(64000, 4000 * 2 ** (attempt - 1))", True),
+    ],
+)  # fmt: skip
+def test_memory_of_the_histograms_is_compared_with_plain_numbers(
+    repository, tmp_path, toy_samples, memory, fits
+):
+    """Before: the last number of any expression was taken for the memory."""
+    done = snakemake(
+        repository, tmp_path, "-n", "results/performance/classical.csv", "--configfile",
+        own(tmp_path, toy_samples), "--set-resources", f"performance:mem_mb={memory}",
+    )  # fmt: skip
+    assert (done.returncode == 0) == fits, done.stdout[-2000:]
+    assert fits or "--set-resources performance:mem_mb=" in done.stdout

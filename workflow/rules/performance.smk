@@ -16,13 +16,15 @@ MEMORY_MB = memory_mb(
     CONFIG.performance,
     len(CONFIG.evaluate.estimators)
     + len(CONFIG.evaluate.external)
-    + len(CONFIG.performance.stored)
+    + (len(CONFIG.performance.stored) if FILES else 0)  # our simulation stores none
     + bool(CONFIG.trainings),
 )
-# what the rule says below, or what a profile or the command line gives it: `attempt * 4000`
+# What the rule says below, or what a profile or the command line gives it: `8000`, `attempt * 8000`.
+# Other expressions are evaluated by Snakemake alone, so nothing is said of them here.
 GIVEN = workflow.resource_settings.overwrite_resources.get("performance") or {}
-GIVEN = getattr(GIVEN["mem_mb"], "raw", None) if "mem_mb" in GIVEN else None
-MAY_HAVE_MB = int((re.findall(r"\d+", str(GIVEN)) or ["4000"])[-1])
+GIVEN = str(getattr(GIVEN["mem_mb"], "raw", "")) if "mem_mb" in GIVEN else "4000"
+PLAIN = re.fullmatch(r"(?:attempt \* )?(\d+)(?: \* attempt)?", GIVEN.strip())
+MAY_HAVE_MB = int(PLAIN[1]) if PLAIN else MEMORY_MB
 if workflow.is_main_process and MEMORY_MB > MAY_HAVE_MB:
     raise WorkflowError(
         f"performance: these bins, {CONFIG.performance.replicas} replicas and the estimators need"

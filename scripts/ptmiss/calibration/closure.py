@@ -60,7 +60,12 @@ def closure(
     for e, name in enumerate(inputs.estimators):
         tool = Applied(corrections, name, e, prefix(inputs.training, settings))
         own = judged.finite(e)
-        _enough(own, name)
+        few = _few(own, name)
+        if few and name in settings.closure.estimators:
+            raise UserError(few)
+        if few:
+            _LOG.warning(few)
+            continue
         tests += _flatness(own, tool, stored[name], settings)
         for side in (judged, *inputs.control):
             limit = settings.closure.reduction_apply
@@ -92,16 +97,17 @@ def closure(
     )
 
 
-def _enough(side: Side, estimator: str) -> None:
-    """Raise `UserError` where nothing can be judged with the events of one estimator."""
+def _few(side: Side, estimator: str) -> str:
+    """Say in which sample the events of an estimator are too few to judge anything, if in any."""
     data = _less_background(side)
     for name, events in ((side.data_name, data), (side.name, side.simulation)):
         found = effective(events.weight)
         if found < _LEAST:
-            raise UserError(
+            return (
                 f"closure: sample {name} has {found:.0f} effective events of {estimator} in the"
                 f" half that is judged, fewer than {_LEAST}; add events"
             )
+    return ""
 
 
 def _less_background(side: Side) -> Events:

@@ -75,7 +75,9 @@ def fresh_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        _remove(folder)
+        # a network's disk may keep names of open files for a while; the next entry removes them
+        with contextlib.suppress(OSError):
+            _remove(folder)
 
 
 @contextlib.contextmanager

@@ -63,6 +63,11 @@ def reading(path: str | os.PathLike[str]) -> Iterator[pq.ParquetFile]:
             yield file
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; run the stage that makes it") from error
+    except MemoryError as error:  # nobody can tell the two
+        raise UserError(
+            f"{path}: too little memory to read it, or its sizes are damaged; give the job more"
+            " memory, and if that does not help make the file again"
+        ) from error
     except CORRUPT as error:
         raise UserError(
             f"{path}: not a readable Parquet file ({_said(error)}); {_REMEDY}"

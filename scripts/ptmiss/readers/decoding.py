@@ -36,7 +36,7 @@ def unreadable(address: str, error: Exception, what: str = "") -> UserError:
     if isinstance(error, ModuleNotFoundError):
         reason = f"the package {error.name} is needed for this address and is not installed"
     if isinstance(error, MemoryError | RecursionError):
-        reason = "its sizes are impossible"
+        reason = "its sizes are impossible, or there is too little memory"
     reason = reason[:160].encode("ascii", "backslashreplace").decode()  # bytes of the file
     reason = "".join(letter if letter.isprintable() else "?" for letter in reason)
     return UserError(

@@ -13,17 +13,17 @@ from pathlib import Path
 from ptmiss.command import run
 from ptmiss.settings.config import load
 from ptmiss.settings.files import read
-from ptmiss.settings.merging import merged
+from ptmiss.settings.merging import joined, merged
 
 DEFAULT = Path(__file__).resolve().parents[3] / "config.yaml"
 
 
 def main(paths: Sequence[str]) -> None:
     """Check files, each over those before it and all over the default configuration."""
-    values = read(DEFAULT)
+    own: dict[str, object] = {}
     for path in paths:
-        values = merged(values, read(path))
-    load(values)
+        own = joined(own, read(path))
+    load(merged(read(DEFAULT), own), own)
     print("The settings are valid.")
 
 

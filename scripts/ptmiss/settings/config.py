@@ -20,7 +20,7 @@ from ptmiss.settings.names import unknown
 from ptmiss.settings.performance import PerformanceSettings
 from ptmiss.settings.preprocess import PreprocessSettings
 from ptmiss.settings.report import ReportSettings
-from ptmiss.settings.samples import FileSample, Name, Sample, SimulatedSample
+from ptmiss.settings.samples import Name, Sample, SimulatedSample
 from ptmiss.settings.simulate import SimulateSettings
 from ptmiss.settings.skim import SkimSettings
 from ptmiss.settings.train import TrainSettings
@@ -61,16 +61,6 @@ class Config(Section):
         }  # fmt: skip
         for name in self.performance.over:
             _known("performance.over", name, estimators)
-        return self
-
-    @model_validator(mode="after")
-    def _data_stays_as_it_is(self) -> Self:
-        for name in self.vary.samples:
-            sample = self.samples.get(name)
-            if isinstance(sample, FileSample) and sample.is_data:
-                raise ValueError(
-                    f"vary.samples has {name}, which is data; only simulation is varied"
-                )
         return self
 
     @property

@@ -45,6 +45,13 @@ def names_exist(config: Sections, own: Mapping[str, object]) -> None:
         for name in names:
             if name not in allowed:
                 raise UserError(f"setting {unknown(path, name, allowed)}")
+    if _wrote(own, "vary", "samples"):
+        for name in config.vary.samples:
+            sample = config.samples[name]
+            if isinstance(sample, FileSample) and sample.is_data:
+                raise UserError(
+                    f"setting vary.samples has {name}, which is data; only simulation is varied"
+                )
     if not _calibrates(config):
         return
     counting, known = config.calibration.closure.estimators, _estimators(config)

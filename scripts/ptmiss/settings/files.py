@@ -27,7 +27,9 @@ _MOST_VALUES = 1_000_000
 _DEEPEST = 100
 
 _OCTAL = re.compile(r"[-+]?0[0-7_]+")
-_SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
+_SEXAGESIMAL = re.compile(
+    r"[-+]?(?:[1-9][0-9_]*(?::[0-5]?[0-9])+|[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*)"
+)
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, object]:

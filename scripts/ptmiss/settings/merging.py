@@ -30,6 +30,14 @@ def merged(default: Values, own: Values) -> dict[str, object]:
         raise UserError("the configuration is nested too deeply; no setting is") from None
 
 
+def joined(first: Values, second: Values) -> dict[str, object]:
+    """Return two own configurations as one, key by key as Snakemake joins its --configfiles."""
+    try:
+        return _merged(first, second, None)
+    except RecursionError:
+        raise UserError("the configuration is nested too deeply; no setting is") from None
+
+
 _REPLACED = ("samples", "trainings")
 
 

@@ -107,6 +107,6 @@ class SkimSettings(Section):
             if getattr(self, name) < self.from_pv_tight:
                 raise ValueError(
                     f"{name} is {getattr(self, name):g}, it must not be below from_pv_tight "
-                    f"{self.from_pv_tight:g}"
+                    f"{self.from_pv_tight:g}; give both"
                 )
         return self

@@ -53,7 +53,8 @@ def numbered_on_its_own(reader: Reader, limit: int) -> bool:
         run, lumi, event = reader.identities(start, stop)
         if (run > 1).any() or (lumi > 1).any():
             return False
-        smallest = min(int(event.min()), smallest or int(event.min()))
+        low = int(event.min())
+        smallest = low if smallest is None else min(low, smallest)
     return smallest is not None and smallest < FIRST_EVENTS
 
 
