@@ -32,6 +32,19 @@ def test_files_are_put_together_by_sample_and_variation(tmp_path):
     assert sources(reversed(paths), STORED) == found
 
 
+def test_a_part_without_events_need_not_have_every_estimator(tmp_path):
+    """Before: an empty input, which does not tell whether it has the truth, refused its sample."""
+    empty = {k: v[:0] for k, v in toys.toy(20).items() if not k.startswith("oracle")}
+    paths = [
+        toys.write(tmp_path / "a.parquet", empty, part="0"),
+        toys.write(tmp_path / "b.parquet", toys.toy(20), part="1"),
+    ]
+    (found,) = sources(paths, STORED)
+    assert found.files == (str(paths[1]),)
+    assert "oracle" in found.estimators
+    assert sources(paths[:1], ())[0].files == (str(paths[0]),)
+
+
 def test_only_test_folds_are_read_and_of_data_all(tmp_path):
     columns = toys.toy(500)
     simulated = sources([toys.write(tmp_path / "a.parquet", columns)], ())[0]

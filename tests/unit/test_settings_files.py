@@ -123,7 +123,7 @@ def test_a_configuration_with_own_samples_is_checked_as_the_workflow_takes_it(
     main([str(tmp_path / "own.yaml"), str(tmp_path / "more.yaml")])  # joined, as Snakemake does
     assert capsys.readouterr().out.count("valid") >= 3
     (tmp_path / "more.yaml").write_text("calibration: {data: yd}\n")
-    with pytest.raises(UserError, match="calibration.data is 'yd', allowed: dy"):
+    with pytest.raises(UserError, match=r"calibration\.data is 'yd', allowed: dy"):
         main([str(tmp_path / "own.yaml"), str(tmp_path / "more.yaml")])
 
 

@@ -188,23 +188,27 @@ def sources(files: Iterable[str | os.PathLike[str]], stored: Sequence[str]) -> l
     file that is not an estimates file, a part given twice, files of several trainings, and files of
     one sample that do not hold the same estimators.
     """
-    groups: dict[tuple[str, str], list[tuple[str, str, Source]]] = {}
+    groups: dict[tuple[str, str], list[tuple[str, str, int, Source]]] = {}
     for file in sorted(os.fspath(file) for file in files):
-        part, source = _describe(file, stored)
-        groups.setdefault((source.sample, source.variation), []).append((part, file, source))
+        part, rows, source = _describe(file, stored)
+        key = source.sample, source.variation
+        groups.setdefault(key, []).append((part, file, rows, source))
     found = []
     for key in sorted(groups):
         members = sorted(groups[key], key=lambda member: member[:2])
-        part, file, first = members[0]
-        for other_part, other_file, other in members[1:]:
+        part, file, *_ = members[0]
+        # an input without events does not tell whether it would have had, say, the truth
+        first_rows, first = next((m[2:] for m in members if m[2]), members[0][2:])
+        for other_part, other_file, rows, other in members[1:]:
             if other_part == part:
                 raise UserError(
                     f"{other_file}: holds part {part!r} of sample {key[0]}, which {file} holds too;"
                     " give each part once"
                 )
             part, file = other_part, other_file
-            _alike(first, other)
-        names = tuple(member[1] for member in members)
+            if rows:
+                _alike(first, other)
+        names = tuple(file for _, file, rows, _ in members if rows or not first_rows)
         found.append(Source(**{**first.__dict__, "files": names}))
     for other in found[1:]:
         if other.training != found[0].training:
@@ -227,9 +231,10 @@ def _alike(first: Source, other: Source) -> None:
             )
 
 
-def _describe(file: str, stored: Sequence[str]) -> tuple[str, Source]:
+def _describe(file: str, stored: Sequence[str]) -> tuple[str, int, Source]:
+    """Return part, number of events and what the file is."""
     with parquet.reading(file) as opened:
-        schema = opened.schema_arrow
+        schema, rows = opened.schema_arrow, opened.metadata.num_rows
     missing = [name for name in _EVENT if name not in schema.names]
     if missing:
         raise UserError(
@@ -247,14 +252,18 @@ def _describe(file: str, stored: Sequence[str]) -> tuple[str, Source]:
     estimators += [f"stored_{name}" for name in stored if f"stored_{name}_px" in schema.names]
     if not estimators:
         raise UserError(f"{file}: holds no estimator (columns NAME_px and NAME_py); {_REMEDY}")
-    return said.part, Source(
-        training=said.training,
-        sample=said.sample,
-        variation=said.variation,
-        label=said.label,
-        is_data=said.is_data,
-        boson_has_neutrino=said.boson_has_neutrino,
-        estimators=tuple(estimators),
-        files=(file,),
-        sqrt_s=said.sqrt_s,
+    return (
+        said.part,
+        rows,
+        Source(
+            training=said.training,
+            sample=said.sample,
+            variation=said.variation,
+            label=said.label,
+            is_data=said.is_data,
+            boson_has_neutrino=said.boson_has_neutrino,
+            estimators=tuple(estimators),
+            files=(file,),
+            sqrt_s=said.sqrt_s,
+        ),
     )
