@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ptmiss.columns import STORED_METS
+from ptmiss.columns import STORED_METS, layout_of
 from ptmiss.folds import event_hash
 from ptmiss.io import parquet
 from ptmiss.seen import Seen, hashed
@@ -81,7 +81,7 @@ def find(files: Sequence[str | os.PathLike[str]], recorded: bool) -> Repeats:
     parts = [
         event_hash(*(table[name].to_numpy() for name in IDENTITY))
         for file in files
-        for table in parquet.row_groups(file, list(IDENTITY))
+        for table in parquet.row_groups(file, list(IDENTITY), layout_of(IDENTITY))
     ]
     if not parts:
         return NO_REPEATS
@@ -108,7 +108,7 @@ def _content(files: Sequence[str | os.PathLike[str]], rows: np.ndarray) -> np.nd
     for file in files:
         there = set(parquet.column_names(file))
         names = [name for name in CONTENT if name in there]
-        for table in parquet.row_groups(file, names):
+        for table in parquet.row_groups(file, names, layout_of(names)):
             _, own = _inside(rows, first, table.num_rows)
             first += table.num_rows
             if len(own):

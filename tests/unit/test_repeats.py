@@ -11,6 +11,7 @@ import yaml
 import performance_toys
 from delphes_toys import write_delphes
 from models import LIMITS
+from ptmiss.columns import skim_schema
 from ptmiss.evaluate import NO_MODELS, evaluate
 from ptmiss.folds import event_hash, fold_of
 from ptmiss.interpretation import events as looked_at
@@ -226,8 +227,9 @@ def test_events_of_which_files_say_little_are_not_taken_for_the_same(tmp_path, c
     for part, value in enumerate((3, 4)):
         event = {"run": [1], "lumi": [7], "event": [5], "weight": [1.0], "n_pv": [30]}
         content = {"rho": [1.0], "n_jets": [2], "gen_met_px": [0.0], "gen_met_py": [0.0]}
-        table = pa.table(event | content | {column: [value]})
-        parquet.write(tmp_path / f"{part}.parquet", table)
+        values = event | content | {column: [value]}
+        fields = pa.schema([skim_schema(True).field(name) for name in values])
+        parquet.write(tmp_path / f"{part}.parquet", pa.table(values, fields))
     files = [tmp_path / f"{part}.parquet" for part in (0, 1)]
     assert find(files, recorded=False).apart.tolist() == [1]
     assert find(files, recorded=True).dropped.tolist() == [1]
