@@ -49,8 +49,9 @@ class Models:
     ) -> Iterator[dict[str, NetworkEstimator]]:
         """Give the estimators by name, for as long as the `with` statement lasts.
 
-        A model with a sum beside it that the stage export wrote runs in this process, all others in
-        one of their own each. Raises `UserError` for a model that is not accepted.
+        The training's own model runs in this process if a sum beside it vouches that it is the file
+        that somebody recorded; all others have a process of their own each. Raises `UserError` for
+        a model that is not accepted.
         """
         with contextlib.ExitStack() as stack:
             files = {} if self.own is None else {DEEPMET: self.own}
@@ -87,15 +88,13 @@ def outside(
     """Return the estimator of a file that runs in a process of its own.
 
     name: in the settings, `DEEPMET` for a training's own. Raises `UserError` for a model that is
-    not accepted, and for one of others that counts its pads without a setting that says how many
-    it wants.
+    not accepted, and for one that counts its pads without a setting that says how many it wants.
     """
     content = onnx_file.read_bytes(path)
     model = child.load(content, os.fspath(path), with_weights)
     model = with_slots(model, name, settings.slots().get(name))
     network = NetworkEstimator(model, child.threads, with_weights, child)
-    if name != DEEPMET:  # its own pads were looked at when it was exported
-        check_pads(name, network)
+    check_pads(None if name == DEEPMET else name, network)
     return network
 
 

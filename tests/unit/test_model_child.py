@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import signal
 import struct
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,10 +22,12 @@ from onnx import TensorProto, helper
 from graph_toys import random_model
 from models import LIMITS, OUTPUT, candidates_of, constant, pf_model
 from ptmiss.errors import UserError
-from ptmiss.estimators import frames, onnx_file
+from ptmiss.estimators import child as module
+from ptmiss.estimators import frames, onnx_file, worker
 from ptmiss.estimators.child import Child, ModelError
 from ptmiss.estimators.network import NetworkEstimator
 from ptmiss.evaluate import Models, evaluate
+from ptmiss.io.manifest import line, record_of, sha256_of
 from ptmiss.settings.evaluate import EvaluateSettings, ExternalModel, ModelLimits
 from toys import Toy, make_toy, met_of, toy_skim
 
@@ -261,3 +267,156 @@ def test_a_closed_process_is_gone() -> None:
     with pytest.raises(ValueError, match="closed"):
         child.run([OUTPUT], {})
     assert issubclass(ModelError, Exception)
+
+
+def is_gone(pid: int, within: float = 20.0) -> bool:
+    """Say whether a process ends in time; nobody may be there to collect an orphan's status."""
+    end = time.monotonic() + within
+    while time.monotonic() < end:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state in "ZX":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+JOB = """
+import sys
+from pathlib import Path
+from ptmiss.estimators.child import Child
+from ptmiss.estimators.network import NetworkEstimator
+from ptmiss.settings.evaluate import ModelLimits
+from models import candidates_of
+from toys import make_toy
+limits = ModelLimits(memory_mb=800, seconds=600.0, not_finite=0.001)
+child = Child(1, limits)
+model = child.load(Path(sys.argv[1]).read_bytes(), "model.onnx", False)
+print(child.pid, flush=True)
+NetworkEstimator(model, 1, False, child).estimate(candidates_of(make_toy(2, 5)))
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_job_that_is_killed_leaves_no_process_behind(tmp_path: Path, how: signal.Signals) -> None:
+    path = tmp_path / "slow.onnx"
+    path.write_bytes(products(200, 3000).SerializeToString())
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", JOB, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=env) as job:
+        pid = int(job.stdout.readline())
+        time.sleep(1.0)  # the batch is being computed now
+        job.send_signal(how)
+        job.wait()
+        try:
+            assert is_gone(pid)
+        finally:
+            if not is_gone(pid, 0.1):
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def busy() -> Iterator[subprocess.Popen]:
+    """Give a process, limited to 1 s, that computes for minutes and that no job waits for."""
+    command = [sys.executable, "-P", "-m", worker.__name__, "1", "800", "1.0"]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, env=env, bufsize=0, **pipes) as one:
+
+        def ask(header: dict, arrays: dict) -> None:
+            one.stdin.write(b"".join(frames.encode(header, arrays)))
+
+        def answer() -> dict:
+            def exactly(n: int) -> bytes:
+                content = b""
+                while len(content) < n:
+                    content += one.stdout.read(n - len(content)) or pytest.fail("no answer")
+                return content
+
+            return frames.decode(exactly, 0)[0]
+
+        assert answer() == {"ready": True}
+        content = np.frombuffer(products(200, 3000).SerializeToString(), np.uint8)
+        ask({"ask": "load", "path": "model.onnx", "with_weights": False}, {"model": content})
+        assert "interface" in answer()
+        feed = {"input": np.ones((1, 5, 8), np.float32)}
+        feed |= {f"input_cat{i}": np.zeros((1, 5, 1), np.float32) for i in range(3)}
+        ask({"ask": "run", "outputs": [OUTPUT]}, feed)
+        yield one
+        one.kill()
+
+
+def test_a_process_whose_pipe_is_closed_ends_within_a_batch(busy: subprocess.Popen) -> None:
+    time.sleep(0.5)
+    busy.stdin.close()
+    assert busy.wait(20.0) == 1  # and not by its alarm
+
+
+def test_a_process_has_a_time_limit_of_its_own(busy: subprocess.Popen) -> None:
+    assert busy.wait(20.0) == -signal.SIGALRM
+
+
+def fake_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    (tmp_path / "onnxruntime.py").write_text(text)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+def test_a_runtime_that_cannot_be_imported_is_no_fault_of_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = "import sys; sys.stderr.write('x' * 200_000)\n"
+    fake_runtime(tmp_path, monkeypatch, noise + "raise ImportError('libgone.so: no such file')")
+    with pytest.raises(UserError) as caught, Child(1, limits()) as child:
+        loaded(child, pf_model())
+    assert str(caught.value) == (
+        "model.onnx: the process for it could not be started in this environment: it ends (exit"
+        " status 1); it says: ImportError: libgone.so: no such file"
+    )
+
+
+def test_a_slow_start_is_not_told_as_a_slow_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "START_SECONDS", 1.0)
+    fake_runtime(tmp_path, monkeypatch, "import time; time.sleep(60)")
+    with pytest.raises(UserError) as caught, Child(1, limits()) as child:
+        loaded(child, pf_model())
+    assert str(caught.value) == (
+        "model.onnx: the process for it could not be started in this environment: it takes more"
+        " than 1 s to start"
+    )
+
+
+def test_a_large_limit_of_the_stack_does_not_use_up_the_memory(toy: Toy) -> None:
+    before = resource.getrlimit(resource.RLIMIT_STACK)
+    large = 1_000_000 << 10  # ulimit -s 1000000
+    if 0 <= before[1] < large:
+        pytest.skip("the stack is limited to less")
+    resource.setrlimit(resource.RLIMIT_STACK, (large, before[1]))
+    try:
+        with Child(4, limits()) as child:
+            assert resource.getrlimit(resource.RLIMIT_STACK) == (large, before[1])
+            assert np.all(np.isfinite(loaded(child, pf_model()).estimate(candidates_of(toy)).px))
+    finally:
+        resource.setrlimit(resource.RLIMIT_STACK, before)
+
+
+def test_a_trainings_model_without_a_sum_is_asked_for_its_pads_too(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(pf_model(pad_bias=0.01).SerializeToString())
+    models = Models(path, {}, 1)
+    text = r"each pad .* of a batch; export the training again$"
+    with pytest.raises(UserError, match=text), models.loaded(settings({}), with_weights=False):
+        pass
+
+
+def test_a_sum_lets_only_the_trainings_model_run_inside(tmp_path: Path) -> None:
+    paths = [tmp_path / "own.onnx", tmp_path / "theirs.onnx"]
+    for path in paths:
+        path.write_bytes(pf_model().SerializeToString())
+        record_of(path).write_text(line(sha256_of(path), path.name))
+    with Models(paths[0], {"theirs": paths[1]}, 1).loaded(settings({}), False) as networks:
+        assert not isinstance(networks["deepmet"].session, Child)
+        assert isinstance(networks["theirs"].session, Child)

@@ -20,17 +20,21 @@ PADS = 1000
 """So many that a contribution of 1e-6 GeV each is seen."""
 
 
-def check_pads(name: str, estimator: NetworkEstimator) -> None:
+def check_pads(name: str | None, estimator: NetworkEstimator) -> None:
     """Raise `UserError`, saying what to set, for a model of any number of slots that counts pads.
 
-    name: of the model in the settings.
+    name: of the model in the settings; None for a training's own, which has no setting.
     """
     if estimator.model.slots is not None:
         return
     path = estimator.model.path
     remedy = (
-        "if it was made for a fixed number of slots, as those of CMSSW for 4500, set"
-        f" evaluate.external.{name}: {{path: {path}, slots: 4500}}"
+        "export the training again"
+        if name is None
+        else (
+            "if it was made for a fixed number of slots, as those of CMSSW for 4500, set"
+            f" evaluate.external.{name}: {{path: {path}, slots: 4500}}"
+        )
     )
     try:
         change = max((change_by_pads(estimator, size) for size in (1, 6)), key=np.linalg.norm)

@@ -1,16 +1,22 @@
 """The process that runs a model of others: started by `child`, with limits, spoken to by pipes.
 
 A request is answered before the next one is read. Whatever goes wrong here, a crash included, ends
-as one line of the job that started it. The process ends with its standard input.
+as one line of the job that started it. The process ends with that job, however the job ends and
+whatever it is computing for it: the kernel sees to that where it can, a thread watches standard
+input, and an alarm limits each request.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import dataclasses
 import os
 import resource
+import select
+import signal
 import sys
+import threading
 
 import numpy as np
 import onnxruntime
@@ -24,6 +30,11 @@ MOST_BYTES = 1 << 30
 
 STACK_MB = 80
 """Address space of a thread of the runtime: its stack and its part of the heap."""
+
+PATIENCE = 2.0
+"""Seconds that a request may take longer than the job waits for it: the job is first to tell."""
+
+_PR_SET_PDEATHSIG = 1
 
 
 class _Worker:
@@ -46,28 +57,52 @@ class _Worker:
 
 
 def main() -> None:
-    """Answer requests; the first argument is the number of threads, the second a limit in MB."""
-    threads, memory_mb = int(sys.argv[1]), int(sys.argv[2])
+    """Answer requests; arguments: number of threads, limits in MB and in seconds."""
+    threads, memory_mb, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     with open(os.devnull, "wb") as nowhere:  # libraries that print must not disturb the answers
         os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)
-    _limit(memory_mb + STACK_MB * threads)
-    worker = _Worker(threads)
+        _end_with_the_job(requests.fileno())
+        _limit(memory_mb + STACK_MB * threads)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, also within the runtime
+        worker = _Worker(threads)
+        os.dup2(nowhere.fileno(), 2)  # its end tells the job that nothing went wrong so far
     _send(answers, {"ready": True}, {})
     while True:
         try:
             header, arrays = frames.decode(lambda n: _exactly(requests, n), MOST_BYTES)
         except EOFError:
             return
+        signal.setitimer(signal.ITIMER_REAL, seconds + PATIENCE)
         try:
             answer = worker.answer(header, arrays)
         except UserError as error:
             answer = {"error": str(error)}, {}
         except Exception as error:  # the runtime's errors have no common class of their own
             answer = {"failure": reason_of(error)}, {}
+        signal.setitimer(signal.ITIMER_REAL, 0)
         _send(answers, *answer)
         del answer, arrays
+
+
+def _end_with_the_job(requests: int) -> None:
+    """End this process when the job does, or closes the pipe of its requests.
+
+    The pipe tells it everywhere, but not while the main thread keeps Python's lock in a library.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # Linux only
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
+    watching = threading.Event()
+    threading.Thread(target=_watch, args=(requests, watching), daemon=True).start()
+    watching.wait()  # what the thread needs is taken before memory is limited
+
+
+def _watch(requests: int, watching: threading.Event) -> None:
+    poll = select.poll()
+    poll.register(requests, 0)  # a closed pipe is reported unasked
+    watching.set()
+    poll.poll()
+    os._exit(1)
 
 
 def _limit(memory_mb: int) -> None:
