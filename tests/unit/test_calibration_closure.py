@@ -185,3 +185,10 @@ def test_too_few_events_decide_nothing_on_the_reduction(tmp_path):
     found = plain(closure(inputs, read(tmp_path / "c.json.gz"), stored, bins, chosen))
     assert {one["name"] for one in found["undecided"]} == {"distance_left"}
     assert "distance_left" not in {one["name"] for one in found["tests"]}
+
+
+def test_events_that_all_lie_in_one_direction_are_surely_not_flat():
+    """What an absurd offset makes of them: the covariance has no inverse then."""
+    met = np.stack([np.full(50, 1e11), np.zeros(50)])
+    ones = np.ones(50)
+    assert modulation.phi_p_value(met, ones, ones, modulation.Offsets(None)) == 0.0

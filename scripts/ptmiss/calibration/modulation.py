@@ -64,7 +64,10 @@ def phi_p_value(met: np.ndarray, n_pv: np.ndarray, weight: np.ndarray, offsets: 
     vector = harmonic(np.zeros_like(met))
     pull = np.stack([x - vector[0], y - vector[1]]) * weight / weight.sum()
     covariance = pull @ pull.T + offsets.spread(harmonic, n_pv)
-    return float(stats.chi2.sf(vector @ np.linalg.solve(covariance, vector), 2))
+    try:
+        return float(stats.chi2.sf(vector @ np.linalg.solve(covariance, vector), 2))
+    except np.linalg.LinAlgError:  # an offset beyond all events: they lie in one direction
+        return 0.0
 
 
 def slope(
