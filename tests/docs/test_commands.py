@@ -47,6 +47,7 @@ TRIED = {
     "make test-remote": Way(MAKE, True),
     "make test-scale": Way(MAKE, True),
     "make test-runtimes": Way(MAKE, True),
+    "make check CONFIG=own.yaml": Way(MAKE, True),
     "make clean": Way(MAKE, True),
     "snakemake -n all": Way(RUN, True),
     "snakemake --cores 32 all": Way(DRY),
