@@ -113,7 +113,8 @@ def test_wiring_with_a_local_channel_environments_are_apart(made):
 def test_wiring_with_a_local_channel_a_rule_runs_in_its_environment(repository, folder, made):
     headline = folder / "results/performance/tiny.headline.json"
     headline.parent.mkdir(parents=True)
-    headline.write_text('{"training": "tiny", "samples": []}')
+    sample = {"sample": "z", "estimators": {"pf": {}}, "gains": []}  # no network to be judged
+    headline.write_text(json.dumps({"training": "tiny", "samples": [sample]}))
     # what this environment's Python runs first, wherever it is started
     packages = next(made["gate"].glob("lib/python3*/site-packages"))
     (packages / "sitecustomize.py").write_text(f"open({str(folder / 'used')!r}, 'w').close()")
