@@ -7,10 +7,20 @@ prints what becomes of a few simulated W -> mu nu events. Momenta in GeV.
 
 from __future__ import annotations
 
+import gzip
+import json
 import sys
 
 import correctionlib
 import numpy as np
+
+
+def read(path):
+    """Open a document: first as JSON, because correctionlib ends the process where one nests."""
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        text = file.read()
+    json.loads(text)
+    return correctionlib.CorrectionSet.from_string(text)
 
 
 def subtract_offset(corrections, name, dataset, met_x, met_y, n_pv, systematic="nominal"):
@@ -41,7 +51,7 @@ def map_recoil(corrections, name, met, boson, unseen, n_jets, systematic="nomina
 
 def main(path, name):
     """Print pTmiss of toy events before and after, with each systematic variation."""
-    corrections = correctionlib.CorrectionSet.from_file(path)
+    corrections = read(path)
     rng = np.random.default_rng(1)
     n = 5
     phi = rng.uniform(-np.pi, np.pi, n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import subprocess
 import sys
@@ -140,3 +141,15 @@ def test_the_example_gives_the_numbers_of_the_package(written, tmp_path, w):
         moved = tool.mapped(events, type(plain)(u_par - q_t, u_perp, q_t), systematic)
         met = events.met_of(moved.u_par + q_t, moved.u_perp)
         np.testing.assert_allclose(found[f"mapped/{systematic}"], met, rtol=0.0, atol=1e-9)
+
+
+def test_a_document_that_nests_without_end_is_one_line(tmp_path):
+    """correctionlib alone would end the process."""
+    path = tmp_path / "corrections.json.gz"
+    path.write_bytes(gzip.compress(b'{"schema_version":2,"corrections":' + b"[" * 200_000, 1))
+    done = subprocess.run(
+        [sys.executable, EXAMPLE, path, "pf"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
