@@ -9,6 +9,9 @@ import pyarrow as pa
 
 from ptmiss.errors import UserError
 
+IDENTITY = ("run", "lumi", "event")
+"""Columns that name an event."""
+
 _EVENT = [
     # name, type, nullable, meaning
     ("run", pa.uint32(), False, "run number"),

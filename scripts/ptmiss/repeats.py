@@ -15,12 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ptmiss.columns import STORED_METS, layout_of
+from ptmiss.columns import IDENTITY, STORED_METS, layout_of
 from ptmiss.folds import event_hash
 from ptmiss.io import parquet
 from ptmiss.seen import Seen, hashed
 
-IDENTITY = ("run", "lumi", "event")
 CONTENT = (
     "weight", "n_pv", "rho", "n_jets", "gen_met_px", "gen_met_py", "gen_ht",
     *(f"stored_{name}_p{axis}" for name in STORED_METS for axis in "xy"),

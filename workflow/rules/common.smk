@@ -12,6 +12,7 @@ from ptmiss.report import closing
 from ptmiss.settings import files, merging
 from ptmiss.settings.base import to_json
 from ptmiss.settings.config import load
+from ptmiss.settings.crosscheck import CLASSICAL
 from ptmiss.settings.samples import SimulatedSample
 from ptmiss.simulation.cards import load_card, parts_of_slices
 from ptmiss.sources import fingerprints
@@ -21,9 +22,6 @@ from ptmiss.sources import fingerprints
 os.environ["PATH"] = os.pathsep.join(
     [os.path.dirname(sys.executable), os.environ.get("PATH", "")]
 )
-
-CLASSICAL = "classical"
-"""The training of a run without a network: only the classical estimators."""
 
 # What changes the default configuration: files and values of the command line, or what a workflow
 # hands over that has this one as a module.

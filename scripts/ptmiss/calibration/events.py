@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ptmiss.columns import layout_of
+from ptmiss.columns import IDENTITY, layout_of
 from ptmiss.errors import UserError
 from ptmiss.folds import event_hash
 from ptmiss.io import parquet
@@ -23,7 +23,6 @@ DERIVE, JUDGE = 0, 1
 
 _SALT = np.uint64(0x68616C66)
 _BATCH = 1 << 16  # all events at once would need a multiple of the memory of those that are kept
-_IDENTITY = ("run", "lumi", "event")
 _NUMBERS = (
     "weight", "n_pv", "n_jets", "boson_px", "boson_py", "gen_met_px", "gen_met_py",
 )  # fmt: skip
@@ -123,7 +122,7 @@ def load(
     parts, weights = [_nothing(len(estimators))], [np.zeros(0)]
     not_finite = dict.fromkeys(("weight", "n_pv", "n_jets"), 0)
     row = 0
-    for batch in _batches(source.files, [*_IDENTITY, "fold", *_NUMBERS, *names]):
+    for batch in _batches(source.files, [*IDENTITY, "fold", *_NUMBERS, *names]):
         table, identity = source.repeats.rows(batch, row)
         row += batch.num_rows
         events = _events(table, identity, source, names, seed)

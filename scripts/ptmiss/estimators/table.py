@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from ptmiss.columns import CANDIDATE_COLUMNS, OTHER_FLAVOUR, PUPPI, skim_schema
+from ptmiss.columns import CANDIDATE_COLUMNS, IDENTITY, OTHER_FLAVOUR, PUPPI, skim_schema
 from ptmiss.errors import UserError
 from ptmiss.ragged import to_arrow
 
-IDENTITY = ("run", "lumi", "event")
 """Event columns that the file of candidate weights repeats."""
 
 
