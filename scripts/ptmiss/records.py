@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, model_validator
 
-from ptmiss.io.json import Count, Number, Record
+from ptmiss.io.records import Count, Excerpt, Number
 
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -17,7 +17,7 @@ Counts = dict[str, Count]
 Positive = Annotated[Number, Field(ge=0.0)]
 
 
-class Quoted(Record):
+class Quoted(Excerpt):
     """A number with the bounds of its interval; None where there is none."""
 
     value: Number | None
@@ -36,7 +36,7 @@ class Gain(Quoted):
     bin_high: Number | None
 
 
-class Numbers(Record):
+class Numbers(Excerpt):
     """The headline numbers of an estimator: plateau responses, and one resolution a further key."""
 
     model_config = ConfigDict(extra="allow")
@@ -47,7 +47,7 @@ class Numbers(Record):
     non_finite: Count = 0
 
 
-class HeadlineSample(Record):
+class HeadlineSample(Excerpt):
     """The headline numbers of a sample and variation."""
 
     sample: Text
@@ -60,38 +60,38 @@ class HeadlineSample(Record):
     limit: list[Gain] = Field(default_factory=list)
 
 
-class Headline(Record):
+class Headline(Excerpt):
     """performance/{training}.headline.json."""
 
     training: Text
     samples: list[HeadlineSample]
 
 
-class _Events(Record):
+class _Events(Excerpt):
     n_in: Count = Field(alias="in")
     kept: Count
     rejected: Counts
 
 
-class _Candidates(Record):
+class _Candidates(Excerpt):
     kept: Count
     repaired: Counts
     dropped: Counts
     derived: Counts
 
 
-class _Weights(Record):
+class _Weights(Excerpt):
     weight_in: Number = Field(alias="in")
     kept: Number
 
 
-class _Input(Record):
+class _Input(Excerpt):
     name: Text
     sha256: Sha256 | None
     off_raw_met: Positive | None = None
 
 
-class Ledger(Record):
+class Ledger(Excerpt):
     """skim/{sample}/{part}.ledger.json."""
 
     sample: Text
@@ -104,7 +104,7 @@ class Ledger(Record):
     renumbered: Counts = Field(default_factory=dict)
 
 
-class Parity(Record):
+class Parity(Excerpt):
     """models/{training}/onnx/parity.json: largest differences in GeV."""
 
     events: Count
@@ -112,7 +112,7 @@ class Parity(Record):
     largest_difference_gev: Annotated[dict[str, Positive], Field(min_length=1)]
 
 
-class TrainingRecord(Record):
+class TrainingRecord(Excerpt):
     """models/{training}/training.json, as far as the page shows it."""
 
     best_epoch: Count
@@ -122,14 +122,14 @@ class TrainingRecord(Record):
     events: Counts | None = None
 
 
-class TrainedNetwork(Record):
+class TrainedNetwork(Excerpt):
     """The same file, as far as it says which network it is about."""
 
     training: Text
     weights_sha256: Sha256
 
 
-class _Features(Record):
+class _Features(Excerpt):
     """What `model.features.FeatureRules` is made of, and nothing else."""
 
     model_config = ConfigDict(extra="forbid")
@@ -140,12 +140,12 @@ class _Features(Record):
     puppi_flavour: Text
 
 
-class _Dataset(Record):
+class _Dataset(Excerpt):
     events: Count
     sha256: Sha256
 
 
-class DatasetSummary(Record):
+class DatasetSummary(Excerpt):
     """datasets/{training}/dataset.json: what a training must know of its datasets."""
 
     training: Text
@@ -161,11 +161,11 @@ Pair = Annotated[list[Number], Field(min_length=2, max_length=2)]
 Values = list[Number | None]
 
 
-class _LeftOut(Record):
+class _LeftOut(Excerpt):
     candidates: Count
 
 
-class DisplayedEvent(Record):
+class DisplayedEvent(Excerpt):
     """One event of interpretation/{training}.displays.json, GeV: pairs are (x, y)."""
 
     sample: Text
@@ -188,7 +188,7 @@ class DisplayedEvent(Record):
         return self
 
 
-class Displays(Record):
+class Displays(Excerpt):
     """interpretation/{training}.displays.json."""
 
     displays: list[DisplayedEvent]

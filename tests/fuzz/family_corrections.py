@@ -120,8 +120,8 @@ def spoil_document(rng: np.random.Generator, content: bytes) -> bytes:
         return mutate.spoil_bytes(rng, content)
     plain = gzip.decompress(content)
     if rng.random() < 0.5:
-        return gzip.compress(mutate.spoil_json(rng, plain), 1)
-    return gzip.compress(_spoil_node(rng, json.loads(plain)), 1)
+        return gzip.compress(mutate.spoil_json(rng, plain), 1, mtime=0)
+    return gzip.compress(_spoil_node(rng, json.loads(plain)), 1, mtime=0)
 
 
 def _spoil_node(rng: np.random.Generator, document: dict) -> bytes:

@@ -67,26 +67,26 @@ def test_a_closure_without_tests_is_no_pass(tmp_path):
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        ({"passed": True}, "gate: Field required"),
-        (record(passed="false"), "passed: Input should be a valid boolean"),
-        (record(passed=1), "passed: Input should be a valid boolean"),
+        ({"passed": True}, "gate is missing"),
+        (record(passed="false"), "passed is .*Input should be a valid boolean"),
+        (record(passed=1), "passed is .*Input should be a valid boolean"),
         (record(tests=[]), "passed is True, which its 0 tests do not say"),
-        (record(test={"passed": "false"}), "tests.0.passed: Input should be a valid boolean"),
+        (record(test={"passed": "false"}), "tests.0.passed is .*Input should be a valid boolean"),
         (record(test={"value": 0.001}), "passed is True, which value and limit do not say"),
         (record(test={"bound": "most"}), "passed is True, which value and limit do not say"),
         (record(test={"value": 0.001, "passed": False}), "which its 1 tests do not say"),
         (record(passed=False), "passed is False, which its 1 tests do not say"),
-        (record(test={"bound": "above"}), "bound: Input should be 'least' or 'most'"),
-        (record(gate="quality"), "gate: Input should be 'closure'"),
-        (record(required=False), "required: Extra inputs are not permitted"),
-        (without("undecided"), "undecided: Field required"),
-        (without("training"), "training: Field required"),
+        (record(test={"bound": "above"}), "bound is .*Input should be 'least' or 'most'"),
+        (record(gate="quality"), "gate is .*Input should be 'closure'"),
+        (record(required=False), "required is .*Extra inputs are not permitted"),
+        (without("undecided"), "undecided is missing"),
+        (without("training"), "training is missing"),
         (record(test={"value": float("nan")}), "NaN is no number of JSON"),
-        (None, "the whole: "),
+        (None, "the whole is "),
     ],
 )  # fmt: skip
 def test_a_record_that_is_no_verdict_is_not_confirmed(tmp_path, value, says):
-    with pytest.raises(UserError, match=re.escape(says)) as caught:
+    with pytest.raises(UserError, match=says) as caught:
         confirmed(tmp_path, value)
     assert re.search(
         r"0\.closure\.json: not (JSON|what the stage closure writes)", str(caught.value)

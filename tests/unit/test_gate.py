@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -119,24 +118,24 @@ def test_an_accepted_record_is_passed_on_as_it_is(tmp_path):
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        ({"passed": True}, "gate: Field required"),
-        (record(passed="false"), "passed: Input should be a valid boolean"),
-        (record(passed="true"), "passed: Input should be a valid boolean"),
-        (record(passed=1), "passed: Input should be a valid boolean"),
+        ({"passed": True}, "gate is missing"),
+        (record(passed="false"), "passed is .*Input should be a valid boolean"),
+        (record(passed="true"), "passed is .*Input should be a valid boolean"),
+        (record(passed=1), "passed is .*Input should be a valid boolean"),
         (record(judged=False), "judged is False with 1 tests"),
         (record(tests=[]), "judged is True with 0 tests"),
         (record(test={"value": 0.1}), "passed is True, which value and limits do not say"),
         (record(test={"value": 0.1, "passed": False}), "which its tests do not say"),
-        (record(test={"value": None}), "value: Input should be a valid number"),
-        (record(gate="closure"), "gate: Input should be 'quality'"),
-        (record(accepted=True), "accepted: Extra inputs are not permitted"),
-        ([record()], "the whole: "),
-        ("passed", "the whole: "),
-        (None, "the whole: "),
+        (record(test={"value": None}), "value is .*Input should be a valid number"),
+        (record(gate="closure"), "gate is .*Input should be 'quality'"),
+        (record(accepted=True), "accepted is .*Extra inputs are not permitted"),
+        ([record()], "the whole is "),
+        ("passed", "the whole is "),
+        (None, "the whole is "),
     ],
 )
 def test_a_record_that_is_no_verdict_is_not_accepted(tmp_path, value, says):
-    with pytest.raises(UserError, match=re.escape(says)) as caught:
+    with pytest.raises(UserError, match=says) as caught:
         accepted(tmp_path, value)
     assert "0.gate.json: not what the stage gate writes" in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -9,10 +9,9 @@ import pyarrow as pa
 import pytest
 
 from ptmiss.errors import UserError
-from ptmiss.io import json as json_file
 from ptmiss.io import manifest, parquet
 from ptmiss.io.atomic import replacing, write_json, write_text
-from ptmiss.io.json import Record
+from ptmiss.io.records import Excerpt, read_values
 
 
 def names(folder):
@@ -82,20 +81,20 @@ def test_the_record_is_what_sha256sum_writes(tmp_path):
 def test_a_changed_file_is_refused_and_a_new_one_is_not(tmp_path):
     path = tmp_path / "a.json"
     write_json(path, {"x": 1})
-    assert json_file.read(path, Record, "report") == {"x": 1}
+    assert read_values(Excerpt, path, "report") == {"x": 1}
     path.write_text('{"x": 2}')
     with pytest.raises(UserError, match=r"a\.json: damaged or changed, SHA-256 is \w+\.\.\., exp"):
-        json_file.read(path, Record, "report")
+        read_values(Excerpt, path, "report")
     with pytest.raises(UserError, match="damaged or changed"):
         manifest.sha256_of(path)
     write_json(path, {"x": 3})
-    assert json_file.read(path, Record, "report") == {"x": 3}
+    assert read_values(Excerpt, path, "report") == {"x": 3}
 
 
 def test_a_file_without_a_record_passes(tmp_path):
     path = tmp_path / "a.json"
     path.write_text("{}")
-    assert json_file.read(path, Record, "report") == {}
+    assert read_values(Excerpt, path, "report") == {}
     assert manifest.sha256_of(path) == hashlib.sha256(b"{}").hexdigest()
 
 

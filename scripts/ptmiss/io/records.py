@@ -1,16 +1,22 @@
-"""Records that a stage wrote for another one, read strictly: exact types, nothing missing."""
+"""JSON that stages hand to each other, compared with its layout before anything looks into it."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ptmiss.errors import UserError
 from ptmiss.io import json as json_file
+from ptmiss.io import text
+
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]
+Number = Annotated[float, Field(ge=-1e100, le=1e100)]
+"""A finite number; nothing that is measured is beyond the limits, and sums of such cannot overflow.
+"""
 
 
 class Record(BaseModel):
@@ -29,11 +35,23 @@ R = TypeVar("R", bound=BaseModel)
 
 
 def read(kind: type[R], path: str | os.PathLike[str], stage: str) -> R:
-    """Read the JSON record that a stage wrote; raises `UserError` for anything else, in one line.
+    """Return the record in a JSON file that a stage wrote.
 
-    stage: which one writes it; the user is told to run it again.
+    stage: which one, the user is told to run it again. Raises `UserError` for a file that is
+    missing, damaged (a sum beside it tells), no JSON, or of another layout: what stands where, and
+    what was expected.
     """
     return check(kind, json_file.value(path, stage), path, stage)
+
+
+def read_values(kind: type[R], path: str | os.PathLike[str], stage: str) -> Any:
+    """Return the value of a JSON file that agrees with the layout, with all that it holds besides.
+
+    See `read`.
+    """
+    value = json_file.value(path, stage)
+    check(kind, value, path, stage)
+    return value
 
 
 def check(kind: type[R], value: object, path: str | os.PathLike[str], stage: str) -> R:
@@ -41,13 +59,20 @@ def check(kind: type[R], value: object, path: str | os.PathLike[str], stage: str
     try:
         return kind.model_validate_json(json.dumps(value))
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        key = ".".join(map(str, problem["loc"]))
-        reason = problem["msg"].removeprefix("Value error, ")
         raise UserError(
-            f"{path}: not what the stage {stage} writes ({key or 'the whole'}: {reason});"
-            " delete it and run the workflow again"
+            f"{path}: not what the stage {stage} writes: {_first(error)}; {text.again(stage)}"
         ) from None
+
+
+def _first(error: ValidationError) -> str:
+    """Say in a few words what the first deviation from a layout is."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(map(str, first["loc"])) or "the whole"
+    if first["type"] == "missing":
+        return f"{where} is missing"
+    found = repr(first["input"])
+    found = found if len(found) <= 40 else found[:37] + "..."
+    return f"{where} is {found}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def to_values(record: BaseModel) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from ptmiss.errors import UserError
 from ptmiss.estimators import onnx_file
 from ptmiss.estimators.network import RULES_KEY, NetworkEstimator
 from ptmiss.io import atomic
-from ptmiss.io import json as json_file
+from ptmiss.io.records import read_values
 from ptmiss.model import dataset, graph, parity, triton
 from ptmiss.model import features as ft
 from ptmiss.model.layers import EPSILON
@@ -172,7 +172,7 @@ def _events(path: str | os.PathLike[str]) -> Iterator[ft.Features]:
 
 def _record(path: str | os.PathLike[str], network: DeepMET) -> dict[str, object]:
     """Return what training.json says, after making sure that it is about this network."""
-    record = json_file.read(path, records.TrainedNetwork, "train")
+    record = read_values(records.TrainedNetwork, path, "train")
     found, name = record["weights_sha256"], record["training"]
     digest = hashlib.sha256()
     for variable in network.variables:

@@ -17,7 +17,8 @@ import tensorflow as tf
 
 from ptmiss import records
 from ptmiss.errors import UserError
-from ptmiss.io import atomic, json, parquet
+from ptmiss.io import atomic, parquet
+from ptmiss.io.records import read_values
 from ptmiss.model import checkpoint
 from ptmiss.model.batches import BatchShape, Store, ahead, in_order, pack, shuffled, turns
 from ptmiss.model.dataset import SCHEMA
@@ -258,7 +259,7 @@ class _Run:
 
 
 def _read_summary(path: Path, training: Training) -> dict[str, object]:
-    summary = json.read(path, records.DatasetSummary, "preprocess")
+    summary = read_values(records.DatasetSummary, path, "preprocess")
     spec = summary["spec"]
     for key in ("samples", "use_puppi", "seed"):
         if spec.get(key) != training.model_dump(mode="json")[key]:

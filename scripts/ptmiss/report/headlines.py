@@ -11,7 +11,7 @@ import pandas as pd
 
 from ptmiss import records
 from ptmiss.errors import UserError
-from ptmiss.io import json
+from ptmiss.io.records import read_values
 
 LIMIT = "oracle"
 """The estimator that knows pile-up."""
@@ -35,7 +35,7 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> dict[str, list[Headline]]:
     """
     found: dict[str, list[Headline]] = {}
     for path in sorted(map(Path, paths)):
-        value = json.read(path, records.Headline, "performance")
+        value = read_values(records.Headline, path, "performance")
         training, samples = value["training"], value["samples"]
         if training in found:
             raise UserError(f"{path}: a second file of training {training!r}; give each once")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ptmiss import records
 from ptmiss.errors import UserError
-from ptmiss.io import json
+from ptmiss.io.records import read_values
 from ptmiss.report.provenance import digest_of
 
 
@@ -63,7 +63,7 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> list[Ledger]:
     weights: dict[str, list[tuple[float, float]]] = {}
     seen: set[tuple[str, str]] = set()
     for path in sorted(map(Path, paths)):
-        value = json.read(path, records.Ledger, "skim")
+        value = read_values(records.Ledger, path, "skim")
         sample, part = value["sample"], value["part"]
         if (sample, part) in seen:
             raise UserError(f"{path}: part {part} of sample {sample} is given twice")

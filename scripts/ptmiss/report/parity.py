@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ptmiss import records
-from ptmiss.io import json
+from ptmiss.io.records import read_values
 
 
 def read(paths: Iterable[str | os.PathLike[str]]) -> dict[str, dict[str, object]]:
@@ -18,7 +18,7 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> dict[str, dict[str, object]
     """
     found = {}
     for path in sorted(map(Path, paths)):
-        value = json.read(path, records.Parity, "export")
+        value = read_values(records.Parity, path, "export")
         found[path.absolute().parents[1].name] = {
             "events": value["events"],
             "limit_gev": float(value["limit_gev"]),

@@ -11,8 +11,8 @@ import pandas as pd
 from ptmiss import gate
 from ptmiss.calibration import verdict
 from ptmiss.errors import UserError
-from ptmiss.io import csv, json, text
-from ptmiss.io import records as strict
+from ptmiss.io import csv, text
+from ptmiss.io.records import read, read_values, to_values
 from ptmiss.records import Displays, TrainingRecord
 from ptmiss.report.tables import LARGEST, training_of
 
@@ -26,7 +26,7 @@ def gates(paths: Paths) -> dict[str, dict[str, object]]:
     """
     found = {}
     for path in sorted(map(Path, paths)):
-        value = strict.to_values(strict.read(gate.Verdict, path, "gate"))
+        value = to_values(read(gate.Verdict, path, "gate"))
         found[value["training"]] = {key: value[key] for key in ("passed", "judged", "tests")}
     return dict(sorted(found.items()))
 
@@ -36,7 +36,7 @@ def closures(paths: Paths) -> dict[str, dict[str, object]]:
     estimators were masked, how often."""
     found = {}
     for path in sorted(map(Path, paths)):
-        value = strict.to_values(strict.read(verdict.Verdict, path, "closure"))
+        value = to_values(read(verdict.Verdict, path, "closure"))
         found[path.absolute().parent.name] = {
             "passed": value["passed"],
             "tests": value["tests"],
@@ -50,7 +50,7 @@ def records(paths: Paths) -> dict[str, dict[str, object]]:
     """Return training -> its record: best epoch, epochs, events, parameters, seed."""
     found = {}
     for path in sorted(map(Path, paths)):
-        value = json.read(path, TrainingRecord, "train")
+        value = read_values(TrainingRecord, path, "train")
         keys = ("best_epoch", "epochs", "events", "parameters", "seed")
         found[path.absolute().parent.name] = {key: value.get(key) for key in keys}
     return found
@@ -79,6 +79,6 @@ def displays(paths: Paths) -> dict[str, list[dict[str, object]]]:
     """Return training -> the events shown."""
     found = {}
     for path in sorted(map(Path, paths)):
-        value = json.read(path, Displays, "interpret")
+        value = read_values(Displays, path, "interpret")
         found[training_of(path, ".displays.json")] = value["displays"]
     return found
