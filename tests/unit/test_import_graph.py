@@ -205,7 +205,7 @@ def test_a_file_of_another_kind(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(UserError, match="graph"):
         read(path)
-    with pytest.raises(UserError, match="no such file"):
+    with pytest.raises(UserError, match="is a folder, expected a regular file"):
         read(tmp_path)
 
 

@@ -50,7 +50,7 @@ def test_a_file_of_another_kind(tmp_path: Path, content: bytes) -> None:
 
 def test_no_file(tmp_path: Path) -> None:
     refused(tmp_path / "model.onnx", "no such file")
-    refused(tmp_path, "no such file")
+    refused(tmp_path, "is a folder, expected a regular file")
 
 
 def test_every_truncation_is_refused(tmp_path: Path) -> None:

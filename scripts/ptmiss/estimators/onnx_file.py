@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import onnx
 
@@ -70,17 +69,8 @@ def read(path: str | os.PathLike[str]) -> OnnxModel:
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """Return the content of a file of reasonable size that is what the sum beside it says."""
-    file = Path(path)
-    if not file.is_file():
-        raise UserError(f"{path}: no such file; give an ONNX file or run the stage export")
-    size = file.stat().st_size
-    if size > MAX_BYTES:
-        raise UserError(f"{path}: {size} bytes, but a model has at most {MAX_BYTES}")
-    manifest.check(path)
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    missing = "give an ONNX file or run the stage export"
+    return manifest.read_bytes(path, MAX_BYTES, missing, "give the path of an ONNX file")
 
 
 def parse(content: bytes, path: str | os.PathLike[str]) -> OnnxModel:

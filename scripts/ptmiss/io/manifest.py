@@ -62,6 +62,23 @@ def check(path: str | os.PathLike[str]) -> None:
         )
 
 
+def read_bytes(path: str | os.PathLike[str], limit: int, missing: str, remedy: str) -> bytes:
+    """Return the content of a file of at most `limit` bytes that is what its record says.
+
+    missing: what to do where there is no file; remedy: about one that is too large or unreadable.
+    """
+    require_regular(path, remedy)
+    try:
+        if (size := os.stat(path).st_size) > limit:
+            raise UserError(f"{path}: has {size:,} bytes, expected at most {limit:,}; {remedy}")
+        check(path)
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; {missing}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
+
+
 def sha256_of(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a local file in hexadecimal.
 

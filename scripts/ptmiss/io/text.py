@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from ptmiss.errors import UserError
 from ptmiss.io import manifest
-from ptmiss.io.regular import require_regular
 
 LARGEST = 1 << 28
 """Bytes: no text of ours comes near; a larger file would only fill the memory."""
@@ -20,19 +18,7 @@ def read(path: str | os.PathLike[str], stage: str) -> str:
 
 def read_bytes(path: str | os.PathLike[str], stage: str) -> bytes:
     """Return the content of a small file that the stage writes, its sum compared."""
-    require_regular(path, again(stage))
-    manifest.check(path)
-    try:
-        if (size := os.stat(path).st_size) > LARGEST:
-            raise UserError(
-                f"{path}: has {size / 1e6:.0f} MB, expected at most {LARGEST / 1e6:.0f} MB; "
-                f"{again(stage)}"
-            )
-        return Path(path).read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run the stage {stage}") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); {again(stage)}") from None
+    return manifest.read_bytes(path, LARGEST, f"run the stage {stage}", again(stage))
 
 
 def decode(content: bytes, path: str | os.PathLike[str], stage: str) -> str:

@@ -95,20 +95,13 @@ def import_file(
 
 def read(path: str | os.PathLike[str]) -> tf.compat.v1.GraphDef:
     """Return a graph from a file; raises `UserError` for anything else and for unsafe operators."""
-    file = Path(path)
-    if not file.is_file():
-        raise UserError(f"{path}: no such file; give a frozen TensorFlow graph (.pb)")
-    size = file.stat().st_size
-    if size > MAX_BYTES:
-        raise UserError(f"{path}: {size} bytes, but a graph has at most {MAX_BYTES}")
-    manifest.check(path)
+    give = "give a frozen TensorFlow graph (.pb)"
+    content = manifest.read_bytes(path, MAX_BYTES, give, give)
     graph = tf.compat.v1.GraphDef()
     try:
-        graph.ParseFromString(file.read_bytes())
+        graph.ParseFromString(content)
     except (DecodeError, RuntimeError):
         raise UserError(f"{path}: not a TensorFlow graph (GraphDef, .pb)") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
     if not graph.node:
         raise UserError(f"{path}: a graph without operators")
     unknown = sorted({node.op for node in graph.node} - OPERATORS)
