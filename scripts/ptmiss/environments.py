@@ -27,8 +27,11 @@ DESCRIPTIONS = {
 }
 # Commands that share the environment of another stage.
 STAGE_OF = {
-    "minbias": "simulate", "accept": "gate", "confirm": "closure", "import_graph": "export",
-}  # fmt: skip
+    "minbias": "simulate",
+    "accept": "gate",
+    "confirm": "closure",
+    "import_graph": "export",
+}
 # Packages that no command imports itself: uproot loads them for root:// and http:// addresses.
 LOADED = {"skim": {"aiohttp", "fsspec-xrootd", "xrootd"}}
 # Module -> the package that brings it, where the two differ.

@@ -21,9 +21,15 @@ from ptmiss.io import parquet
 from ptmiss.seen import Seen, hashed
 
 CONTENT = (
-    "weight", "n_pv", "rho", "n_jets", "gen_met_px", "gen_met_py", "gen_ht",
+    "weight",
+    "n_pv",
+    "rho",
+    "n_jets",
+    "gen_met_px",
+    "gen_met_py",
+    "gen_ht",
     *(f"stored_{name}_p{axis}" for name in STORED_METS for axis in "xy"),
-)  # fmt: skip
+)
 """Columns that no variation changes, of skims and estimates alike."""
 
 

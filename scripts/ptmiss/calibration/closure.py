@@ -86,8 +86,10 @@ def closure(
     if groups["undecided"]:
         _LOG.warning(
             "closure: %d of %d tests are not decided: the correction is smaller than what so few"
-            " events can show", len(groups["undecided"]), len(tests) - len(groups["others"]),
-        )  # fmt: skip
+            " events can show",
+            len(groups["undecided"]),
+            len(tests) - len(groups["others"]),
+        )
     return Verdict(
         gate="closure",
         training=inputs.training,
@@ -126,15 +128,28 @@ def _flatness(
         args = (events.met[tool.e], events.n_pv, events.weight)
         offsets = (modulation.Offsets(None), modulation.Offsets(stored.xy[dataset]))
         before, after = (modulation.phi_p_value(*args, one) for one in offsets)
-        tests.append({**head, "name": "phi_flat", "what": "p-value of phi(pTmiss) being flat",
-                      "before": before, "p": after})  # fmt: skip
+        tests.append(
+            {
+                **head,
+                "name": "phi_flat",
+                "what": "p-value of phi(pTmiss) being flat",
+                "before": before,
+                "p": after,
+            }
+        )
         for axis, letter in enumerate("xy"):
             slopes = [modulation.slope(*args, one, axis, settings.min_events) for one in offsets]
             before, after = (modulation.two_sided(*one) for one in slopes)
-            tests.append({**head, "name": f"slope_{letter}",
-                          "what": f"slope of the mean p{letter} versus n_pv, standard deviations",
-                          "before": modulation.sigmas(before), "p": after,
-                          "slope": slopes[1][0]})  # fmt: skip
+            tests.append(
+                {
+                    **head,
+                    "name": f"slope_{letter}",
+                    "what": f"slope of the mean p{letter} versus n_pv, standard deviations",
+                    "before": modulation.sigmas(before),
+                    "p": after,
+                    "slope": slopes[1][0],
+                }
+            )
     return tests
 
 
@@ -162,8 +177,11 @@ class _Distances:
             if before is None or found is None:
                 _LOG.warning(
                     "closure: %s, sample %s: no events to compare in q_t of %g to %g GeV, no test"
-                    " there", self.tool.estimator, self.side.name, *region,
-                )  # fmt: skip
+                    " there",
+                    self.tool.estimator,
+                    self.side.name,
+                    *region,
+                )
                 continue
             tests += self._judge(component, region, before, found)
         return tests
@@ -265,15 +283,28 @@ class _Distances:
         head = {"estimator": self.tool.estimator, "sample": self.side.name, "region": name}
         left = after.distance / before.distance if before.distance > 0.0 else 1.0
         return [
-            {**head, "name": "distance_p", "what": f"p-value of the distance of {what} to data",
-             "before": before.p_value, "p": after.p_value},
-            {**head, "name": "distance_left",
-             "what": f"share of the distance of {what} to data that is left",
-             "value": left, "limit": 1.0 / self.limit, "bound": "most", "before": None,
-             "distance_before": before.distance, "distance_after": after.distance,
-             "chance": after.chance, "floor": after.floor,
-             "decisive": after.floor * self.limit <= before.distance},
-        ]  # fmt: skip
+            {
+                **head,
+                "name": "distance_p",
+                "what": f"p-value of the distance of {what} to data",
+                "before": before.p_value,
+                "p": after.p_value,
+            },
+            {
+                **head,
+                "name": "distance_left",
+                "what": f"share of the distance of {what} to data that is left",
+                "value": left,
+                "limit": 1.0 / self.limit,
+                "bound": "most",
+                "before": None,
+                "distance_before": before.distance,
+                "distance_after": after.distance,
+                "chance": after.chance,
+                "floor": after.floor,
+                "decisive": after.floor * self.limit <= before.distance,
+            },
+        ]
 
 
 def _joined(parts: Sequence[Recoil]) -> Recoil:

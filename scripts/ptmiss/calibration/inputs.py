@@ -148,8 +148,14 @@ class _Reader:
         for e, name in enumerate(self.estimators):
             bad = events.size - int(np.count_nonzero(events.finite(e)))
             if bad:
-                _LOG.warning("%s: %s is not finite in %d of %d events, which are left out of its"
-                             " calibration", source.sample, name, bad, events.size)  # fmt: skip
+                _LOG.warning(
+                    "%s: %s is not finite in %d of %d events, which are left out of its"
+                    " calibration",
+                    source.sample,
+                    name,
+                    bad,
+                    events.size,
+                )
                 self.masked.append(
                     Masked(estimator=name, sample=source.sample, events=bad, of=events.size)
                 )
@@ -170,8 +176,11 @@ class _Reader:
                 )
             events, factor = self._load(source, self.folds.test)
             if events.size == 0:
-                _LOG.warning("background %s: no event with a boson, nothing to subtract; give it"
-                             " the selection of the data sample", source.sample)  # fmt: skip
+                _LOG.warning(
+                    "background %s: no event with a boson, nothing to subtract; give it"
+                    " the selection of the data sample",
+                    source.sample,
+                )
                 continue
             _positive(events, source)
             parts.append(events.scaled(factor * self.settings.luminosity))

@@ -67,8 +67,16 @@ def _event(size: int, pads: int) -> Features:
     number = np.arange(size)
     x = np.zeros((size + pads, len(CONTINUOUS)), dtype=np.float32)
     pt, phi = 0.1 + 0.05 * number, 0.7 + 2.4 * number
-    columns = (0.01 * number, 0.1 * number, 0.3 * number - 1.0, 0.14 * (number % 2), pt,
-               1.0 / (1.0 + number), pt * np.cos(phi), pt * np.sin(phi))  # fmt: skip
+    columns = (
+        0.01 * number,
+        0.1 * number,
+        0.3 * number - 1.0,
+        0.14 * (number % 2),
+        pt,
+        1.0 / (1.0 + number),
+        pt * np.cos(phi),
+        pt * np.sin(phi),
+    )
     x[:size] = np.stack(columns, axis=1)
     codes = np.zeros((size + pads, len(TABLES)), dtype=np.int32)
     codes[:size] = number[:, None] % np.array(TABLES)

@@ -78,8 +78,10 @@ class DelphesReader:
         if len(of_towers) and not of_towers.any():
             _LOG.warning(
                 "%s: HardEnergyFraction is 0 for all towers of the first %d events, so it was not"
-                " filled: no truth of the candidates", self.address, stop,
-            )  # fmt: skip
+                " filled: no truth of the candidates",
+                self.address,
+                stop,
+            )
             return False
         return True
 
@@ -252,11 +254,17 @@ def _neutrals(part: Mapping[str, np.ndarray], far: int, near: int) -> dict[str, 
     code = np.where(np.abs(part["eta"]) > FORWARD_ABS_ETA, far, near).astype(np.int32)
     zeros = np.zeros(n, dtype=np.float32)
     return {
-        "pt": part["pt"], "eta": part["eta"], "phi": part["phi"], "mass": zeros, "d0": zeros,
-        "dz": zeros, "charge": np.zeros(n, dtype=np.int32), "pdg_id": code,
+        "pt": part["pt"],
+        "eta": part["eta"],
+        "phi": part["phi"],
+        "mass": zeros,
+        "d0": zeros,
+        "dz": zeros,
+        "charge": np.zeros(n, dtype=np.int32),
+        "pdg_id": code,
         "from_pv": np.full(n, 3, dtype=np.int32),
         **({"truth": part["truth"].astype(np.float32)} if "truth" in part else {}),
-    }  # fmt: skip
+    }
 
 
 def _merged(parts: list[dict[str, np.ndarray]], counts: list[np.ndarray]) -> Ragged:
@@ -264,6 +272,9 @@ def _merged(parts: list[dict[str, np.ndarray]], counts: list[np.ndarray]) -> Rag
     owner = np.concatenate([np.repeat(np.arange(len(n)), n) for n in counts])
     order = np.argsort(owner, kind="stable")
     names = set.intersection(*(set(part) for part in parts))
-    columns = {name: np.concatenate([part[name] for part in parts])[order] for name in parts[0]
-               if name in names}  # fmt: skip
+    columns = {
+        name: np.concatenate([part[name] for part in parts])[order]
+        for name in parts[0]
+        if name in names
+    }
     return Ragged(offsets_of(sum(counts)), columns)

@@ -56,9 +56,11 @@ class Config(Section):
             if isinstance(sample, SimulatedSample):
                 _known(f"samples.{name}.setting", sample.setting, self.simulate.settings)
         estimators = {
-            **dict.fromkeys(CLASSICAL), **self.evaluate.external, "deepmet": None,
+            **dict.fromkeys(CLASSICAL),
+            **self.evaluate.external,
+            "deepmet": None,
             **{f"stored_{name}": None for name in self.performance.stored},
-        }  # fmt: skip
+        }
         for name in self.performance.over:
             _known("performance.over", name, estimators)
         return self
