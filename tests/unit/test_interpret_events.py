@@ -75,6 +75,18 @@ def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
         events.samples(paths[:1])
 
 
+def test_a_part_without_events_need_not_have_the_truth(tmp_path: Path) -> None:
+    """Before: an empty input, which does not tell whether it has the truth, refused its sample."""
+    paths = [tmp_path / f"{name}.parquet" for name in "ab"]
+    toy_skim(paths[0], 3, 1, part="0", has_truth=False, **SMALL)
+    parquet.write(paths[0], pq.read_table(paths[0]).slice(0, 0))
+    toy_skim(paths[1], 3, 2, part="1", **SMALL)
+    (sample,) = events.samples(paths)
+    assert sample.has_truth
+    assert sample.files == (str(paths[1]),)
+    assert events.samples(paths[:1])[0].files == (str(paths[0]),)
+
+
 def test_typical_and_worst() -> None:
     errors = np.array([5.0, 1.0, 9.0, 3.0, 7.0, 9.0])
     hashes = np.arange(6, dtype=np.uint64)

@@ -78,6 +78,11 @@ class Events:
         return Events(**arrays, candidates=self.candidates.keep_events(which))
 
 
+def _schema(file: str | os.PathLike[str]) -> tuple[pa.Schema, int]:
+    with parquet.reading(file) as opened:
+        return opened.schema_arrow, opened.metadata.num_rows
+
+
 def samples(files: Iterable[str | os.PathLike[str]]) -> list[Sample]:
     """Return the samples that skims make up, by name.
 
@@ -85,9 +90,10 @@ def samples(files: Iterable[str | os.PathLike[str]]) -> list[Sample]:
     of which only some have the truth.
     """
     found: dict[str, dict[str, tuple[str, Sample]]] = {}
-    for file in sorted(os.fspath(file) for file in files):
-        with parquet.reading(file) as opened:
-            schema = opened.schema_arrow
+    opened = {os.fspath(file): _schema(file) for file in files}
+    # those without events last: an empty input does not tell whether it would have had the truth
+    for file in sorted(opened, key=lambda file: (opened[file][1] == 0, file)):
+        schema, n_events = opened[file]
         event_columns(schema, file)
         said = info.read(schema, file, "make the skim again")
         sample = Sample(
@@ -99,6 +105,8 @@ def samples(files: Iterable[str | os.PathLike[str]]) -> list[Sample]:
             flavour=said.puppi_flavour,
         )
         parts = found.setdefault(sample.name, {})
+        if parts and not n_events:
+            continue
         if said.part in parts:
             raise UserError(
                 f"{file}: holds part {said.part!r} of sample {sample.name}, which"
