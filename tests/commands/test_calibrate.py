@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import yaml
 
 import calibration_toys as toys
 import performance_toys
+from command_modules import module_of
 from ptmiss.calibration.apply import read
 from ptmiss.calibration.bins import SYSTEMATICS
 from ptmiss.calibration.tables import COLUMNS
@@ -50,9 +50,7 @@ def write(folder: Path, name: str, n: int, seed: int, **how) -> Path:
 
 def command(name: str):
     path = SCRIPT.with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(f"command_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = module_of(path)
     return module.main
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import importlib.util
 import json
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import yaml
 
 import calibration_toys as toys
 import performance_toys
+from command_modules import module_of
 from ptmiss.calibration.events import load
 from ptmiss.errors import UserError
 from ptmiss.performance.stream import sources
@@ -40,9 +40,7 @@ def settings(**changes) -> str:
 
 
 def run(name: str, *arguments: object) -> None:
-    spec = importlib.util.spec_from_file_location(f"command_{name}", SCRIPTS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = module_of(SCRIPTS / f"{name}.py")
     module.main(list(map(str, arguments)))
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 import calibration_toys as toys
 import performance_toys
+from command_modules import module_of
 from ptmiss.errors import UserError
 from ptmiss.settings.base import to_json
 
@@ -24,9 +24,7 @@ def settings(**changes) -> str:
 
 
 def run(name: str, *arguments: object) -> None:
-    spec = importlib.util.spec_from_file_location(f"command_{name}", SCRIPTS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = module_of(SCRIPTS / f"{name}.py")
     module.main(list(map(str, arguments)))
 
 

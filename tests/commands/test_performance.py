@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pandas as pd
 import pytest
 
 import performance_toys as toys
+from command_modules import module_of
 from ptmiss.errors import UserError
 from ptmiss.report import tables as report_tables
 from ptmiss.settings.base import to_json
@@ -21,9 +21,7 @@ SETTINGS = to_json(toys.settings(replicas=30))
 
 
 def _main(estimates, folder: Path, settings: str = SETTINGS) -> tuple[Path, Path]:
-    spec = importlib.util.spec_from_file_location("command_performance", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = module_of(SCRIPT)
     outputs = _outputs(folder)
     arguments = [text for flag, path in outputs.items() for text in (f"--{flag}", str(path))]
     module.main(

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
 
 import report_toys
+from command_modules import module_of
 from ptmiss.command import run
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts/report.py"
@@ -14,9 +14,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "scripts/report.py"
 
 @pytest.fixture(scope="module")
 def command():
-    spec = importlib.util.spec_from_file_location("command_report", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = module_of(SCRIPT)
 
     def command(folder, table, headline, *more):
         arguments = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from command_modules import module_of
 from ptmiss.environments import PIN, environment, locked, stage_of
 from ptmiss.settings.schema import schema_text
 from ptmiss.sources import sources, third_party
@@ -33,9 +33,7 @@ LOCKED = locked((ROOT / "requirements/run.txt").read_text())
 
 
 def parser_of(script: Path):
-    spec = importlib.util.spec_from_file_location(f"command_{script.stem}", script)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = module_of(script)
     return module.build_parser()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import shutil
 from collections import Counter
@@ -16,6 +15,7 @@ from unittest import mock
 import numpy as np
 import yaml
 
+from command_modules import module_of
 from fuzz import harness, mutate
 
 FOLDS = {"train": [0, 1, 2], "validation": [3, 4], "test": [5, 6, 7, 8, 9]}
@@ -224,10 +224,7 @@ def _collisions():
 def command(name: str) -> ModuleType:
     """Return a command of the product as a module."""
     path = harness.SCRIPTS / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"command_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of(path)
 
 
 def _targets(good: Path) -> list[Target]:

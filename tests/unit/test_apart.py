@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from pathlib import Path
 
 import pytest
 
+from command_modules import module_of
 from ptmiss.apart import keep_apart
 from ptmiss.command import parser
 from ptmiss.errors import UserError
@@ -22,9 +22,7 @@ NO_FILES = {
 
 
 def parser_of(script: Path):
-    spec = importlib.util.spec_from_file_location(f"command_{script.stem}", script)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = module_of(script)
     return module.build_parser()
 
 

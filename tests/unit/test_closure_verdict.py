@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import calibration_toys as toys
+from command_modules import module_of
 from ptmiss.calibration.modulation import sigmas
 from ptmiss.calibration.verdict import Verdict, confirm, problems
 from ptmiss.errors import UserError
@@ -40,9 +40,7 @@ def confirmed(folder, *values, require=True):
     for number, value in enumerate(values):
         paths.append(folder / f"{number}.closure.json")
         paths[-1].write_text(json.dumps(value))
-    spec = importlib.util.spec_from_file_location("command_confirm", SCRIPTS / "confirm.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = module_of(SCRIPTS / "confirm.py")
     out = folder / "confirmed.json"
     chosen = to_json(toys.settings(require_closure=require))
     module.main(["--verdicts", *map(str, paths), "--settings", chosen, "--confirmed", str(out)])

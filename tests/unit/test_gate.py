@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
 
+from command_modules import module_of
 from ptmiss.errors import UserError
 from ptmiss.gate import Headline, Verdict, accept, verdict
 from ptmiss.io import records
@@ -92,9 +92,7 @@ def record(**changes):
 
 def command(name, *arguments):
     path = Path(__file__).parents[2] / "scripts" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"command_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = module_of(path)
     module.main(list(map(str, arguments)))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from command_modules import module_of
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCH = {"slurm": ROOT / "slurm", "htcondor": ROOT / "profiles/htcondor"}
@@ -38,10 +39,7 @@ def profile(name):
 
 
 def module(path):
-    spec = importlib.util.spec_from_file_location(f"condor_{path.stem}", path)
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+    return module_of(path)
 
 
 @pytest.mark.parametrize("batch", BATCH)
