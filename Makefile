@@ -42,7 +42,7 @@ run: $(RUN_READY)  ## everything in config.yaml, to results/report/report.html
 
 CONFIG ?=
 check: $(RUN_READY)  ## whether the settings are valid, with CONFIG=own.yaml over the default ones
-	PYTHONPATH=scripts $(BIN)/python -m ptmiss.settings.check $(CONFIG)
+	PYTHONPATH=scripts $(BIN)/python -m ptmiss.tasks.met.settings.check $(CONFIG)
 
 # Speed ratios run alone, after the others: two processes side by side would measure each other.
 # That of planning is only in `make benchmark`: 1.3 to 1.45 times a bare Snakefile on a busy machine,
@@ -96,6 +96,7 @@ lint: $(TEST_READY)  ## style and static checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
+	PYTHONPATH=scripts $(BIN)/lint-imports --no-cache
 
 lock: $(BIN)/uv  ## compile requirements/*.in to hashed lock files
 	cd requirements && for name in run test old-runtimes oldest-corrections; do \
@@ -103,10 +104,10 @@ lock: $(BIN)/uv  ## compile requirements/*.in to hashed lock files
 	    --no-header --no-annotate --no-emit-index-url $$name.in -o $$name.txt; done
 
 schema: $(RUN_READY)  ## write workflow/schemas/config.schema.json from the settings classes
-	PYTHONPATH=scripts $(BIN)/python -m ptmiss.settings.schema workflow/schemas/config.schema.json
+	PYTHONPATH=scripts $(BIN)/python -m ptmiss.tasks.met.settings.schema workflow/schemas/config.schema.json
 
 envs: $(RUN_READY)  ## write envs/*.yaml from what each stage imports and requirements/run.txt
-	PYTHONPATH=scripts $(BIN)/python -m ptmiss.environments envs
+	PYTHONPATH=scripts $(BIN)/python -m ptmiss.core.workflow.environments envs
 
 docs: $(TEST_READY)  ## the documentation site, to .cache/site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

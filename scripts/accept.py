@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from ptmiss.command import Parser, parser, run
+from ptmiss.core.command import Parser, parser, run
 
 
 def build_parser() -> Parser:
@@ -17,11 +17,11 @@ def build_parser() -> Parser:
 
 def main(argv: list[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
-    from ptmiss.gate import Verdict, accept
-    from ptmiss.io.atomic import write_json
-    from ptmiss.io.records import read_each, to_values
-    from ptmiss.settings.base import parse
-    from ptmiss.settings.gate import GateSettings
+    from ptmiss.core.io.atomic import write_json
+    from ptmiss.core.io.records import read_each, to_values
+    from ptmiss.core.settings.base import parse
+    from ptmiss.tasks.met.gate import Verdict, accept
+    from ptmiss.tasks.met.settings.gate import GateSettings
 
     settings = parse(GateSettings, args.settings, "gate")
     verdicts = read_each(Verdict, args.verdicts, "gate")

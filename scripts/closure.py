@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ptmiss.command import Parser, parser, run
+from ptmiss.core.command import Parser, parser, run
 
 
 def build_parser() -> Parser:
@@ -23,10 +23,10 @@ def build_parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
-    from ptmiss.calibration.judge import closure
-    from ptmiss.settings.base import parse
-    from ptmiss.settings.calibration import CalibrationSettings
-    from ptmiss.settings.folds import FoldSettings
+    from ptmiss.core.settings.base import parse
+    from ptmiss.events.settings.folds import FoldSettings
+    from ptmiss.tasks.met.calibration.judge import closure
+    from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
     closure(
         args.estimates,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ptmiss.command import Parser, parser, run
+from ptmiss.core.command import Parser, parser, run
 
 
 def build_parser() -> Parser:
@@ -22,9 +22,9 @@ def build_parser() -> Parser:
 
 def main(argv: list[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
-    from ptmiss.evaluate import Models, evaluate, external_models
-    from ptmiss.settings.base import parse
-    from ptmiss.settings.evaluate import EvaluateSettings
+    from ptmiss.core.settings.base import parse
+    from ptmiss.tasks.met.estimators.evaluate import Models, evaluate, external_models
+    from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 
     settings = parse(EvaluateSettings, args.settings, "evaluate")
     evaluate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ptmiss.command import Parser, parser, run
+from ptmiss.core.command import Parser, parser, run
 
 
 def build_parser() -> Parser:
@@ -22,12 +22,12 @@ def build_parser() -> Parser:
 
 def main(argv: list[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
-    from ptmiss.model.runtime import prepare
+    from ptmiss.learn.training.runtime import prepare
 
     prepare(args.threads)
-    from ptmiss.model.export import ExportOutputs, export
-    from ptmiss.settings.base import parse
-    from ptmiss.settings.export import ExportSettings
+    from ptmiss.core.settings.base import parse
+    from ptmiss.learn.onnx.export import ExportOutputs, export
+    from ptmiss.learn.settings.export import ExportSettings
 
     export(
         args.model,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ptmiss.command import Parser, parser, run
+from ptmiss.core.command import Parser, parser, run
 
 
 def build_parser() -> Parser:
@@ -15,11 +15,11 @@ def build_parser() -> Parser:
 
 def main(argv: list[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
-    from ptmiss.gate import Headline, verdict
-    from ptmiss.io.atomic import write_json
-    from ptmiss.io.records import read, to_values
-    from ptmiss.settings.base import parse
-    from ptmiss.settings.gate import GateSettings
+    from ptmiss.core.io.atomic import write_json
+    from ptmiss.core.io.records import read, to_values
+    from ptmiss.core.settings.base import parse
+    from ptmiss.tasks.met.gate import Headline, verdict
+    from ptmiss.tasks.met.settings.gate import GateSettings
 
     settings = parse(GateSettings, args.settings, "gate")
     found = verdict(read(Headline, args.headline, "performance"), settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from ptmiss.command import Parser, parser, run
+from ptmiss.core.command import Parser, parser, run
 
 
 def build_parser() -> Parser:
@@ -20,13 +20,13 @@ def build_parser() -> Parser:
 
 def main(argv: list[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
-    from ptmiss.errors import UserError
-    from ptmiss.model.runtime import prepare
+    from ptmiss.core.errors import UserError
+    from ptmiss.learn.training.runtime import prepare
 
     if not 1 <= args.slots <= 100_000:
         raise UserError(f"--slots: found {args.slots}, allowed 1 to 100000")
     prepare(threads=1)
-    from ptmiss.model.import_graph import import_file
+    from ptmiss.learn.onnx.import_graph import import_file
 
     found = import_file(args.graph, args.slots, args.output, Path(args.onnx))
     log = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ptmiss.command import Parser, parser, run
+from ptmiss.core.command import Parser, parser, run
 
 
 def build_parser() -> Parser:
@@ -22,12 +22,12 @@ def build_parser() -> Parser:
 
 def main(argv: list[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
-    from ptmiss.estimators import onnx_file
-    from ptmiss.interpretation.run import Outputs, Settings, interpret
-    from ptmiss.settings.base import parse
-    from ptmiss.settings.folds import FoldSettings
-    from ptmiss.settings.interpret import InterpretSettings
-    from ptmiss.settings.performance import PerformanceSettings
+    from ptmiss.core.settings.base import parse
+    from ptmiss.events.settings.folds import FoldSettings
+    from ptmiss.learn.onnx import file as onnx_file
+    from ptmiss.tasks.met.interpretation.run import Outputs, Settings, interpret
+    from ptmiss.tasks.met.settings.interpret import InterpretSettings
+    from ptmiss.tasks.met.settings.performance import PerformanceSettings
 
     settings = Settings(
         folds=parse(FoldSettings, args.folds, "folds"),

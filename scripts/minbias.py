@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ptmiss.command import Parser, parser, run
+from ptmiss.core.command import Parser, parser, run
 
 
 def build_parser() -> Parser:
@@ -17,10 +17,10 @@ def build_parser() -> Parser:
 def main(argv: list[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
 
-    from ptmiss.io.parquet import write
-    from ptmiss.settings.base import parse
-    from ptmiss.settings.simulate import SimulateSettings
+    from ptmiss.core.io.parquet import write
+    from ptmiss.core.settings.base import parse
     from ptmiss.simulation.minbias import generate_minbias
+    from ptmiss.simulation.settings import SimulateSettings
 
     settings = parse(SimulateSettings, arguments.settings, "simulate")
     table = generate_minbias(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ptmiss.command import Parser, parser, run
+from ptmiss.core.command import Parser, parser, run
 
 
 def build_parser() -> Parser:
@@ -20,11 +20,11 @@ def build_parser() -> Parser:
 
 def main(argv: list[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
-    from ptmiss.model.preprocess import preprocess
-    from ptmiss.settings.base import parse
-    from ptmiss.settings.folds import FoldSettings
-    from ptmiss.settings.preprocess import PreprocessSettings
-    from ptmiss.settings.trainings import Training
+    from ptmiss.core.settings.base import parse
+    from ptmiss.events.settings.folds import FoldSettings
+    from ptmiss.learn.data.preprocess import preprocess
+    from ptmiss.learn.settings.preprocess import PreprocessSettings
+    from ptmiss.learn.settings.trainings import Training
 
     preprocess(
         args.skims,

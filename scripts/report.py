@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ptmiss.command import Parser, parser, run
+from ptmiss.core.command import Parser, parser, run
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "resources" / "report"
 
@@ -48,9 +48,9 @@ def build_parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
-    from ptmiss.report.build import Inputs, build
-    from ptmiss.settings.base import parse
-    from ptmiss.settings.config import Config
+    from ptmiss.core.settings.base import parse
+    from ptmiss.tasks.met.report.build import Inputs, build
+    from ptmiss.tasks.met.settings.config import Config
 
     given = {name: getattr(args, name) for name in OPTIONAL}
     inputs = Inputs(args.tables, args.headlines, args.ledgers, args.benchmarks, **given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ptmiss.command import Parser, parser, run
+from ptmiss.core.command import Parser, parser, run
 
 
 def build_parser() -> Parser:
@@ -20,9 +20,9 @@ def build_parser() -> Parser:
 def main(argv: list[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
 
-    from ptmiss.settings.base import parse
-    from ptmiss.settings.samples import SimulatedSample
-    from ptmiss.settings.simulate import SimulateSettings
+    from ptmiss.core.settings.base import parse
+    from ptmiss.events.settings.samples import SimulatedSample
+    from ptmiss.simulation.settings import SimulateSettings
     from ptmiss.simulation.simulate import simulate
 
     simulate(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ptmiss.command import Parser, parser, run
+from ptmiss.core.command import Parser, parser, run
 
 
 def build_parser() -> Parser:
@@ -19,10 +19,10 @@ def build_parser() -> Parser:
 
 def main(argv: list[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
-    from ptmiss.settings.base import parse
-    from ptmiss.settings.samples import AnySample
-    from ptmiss.settings.skim import SkimSettings
-    from ptmiss.skim.stream import Skim
+    from ptmiss.core.settings.base import parse
+    from ptmiss.events.settings.samples import AnySample
+    from ptmiss.events.settings.skim import SkimSettings
+    from ptmiss.events.skim.stream import Skim
 
     spec = parse(AnySample, args.spec, f"samples.{args.sample}").root
     settings = parse(SkimSettings, args.settings, "skim")

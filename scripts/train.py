@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ptmiss.command import Parser, parser, run
+from ptmiss.core.command import Parser, parser, run
 
 
 def build_parser() -> Parser:
@@ -25,13 +25,13 @@ def build_parser() -> Parser:
 
 def main(argv: list[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
-    from ptmiss.model.runtime import prepare
+    from ptmiss.learn.training.runtime import prepare
 
     prepare(args.threads)
-    from ptmiss.model.train import TrainInputs, TrainOutputs, train
-    from ptmiss.settings.base import parse
-    from ptmiss.settings.train import TrainSettings
-    from ptmiss.settings.trainings import Training
+    from ptmiss.core.settings.base import parse
+    from ptmiss.learn.settings.train import TrainSettings
+    from ptmiss.learn.settings.trainings import Training
+    from ptmiss.learn.training.train import TrainInputs, TrainOutputs, train
 
     train(
         TrainInputs(*map(Path, (args.train, args.validation, args.summary))),

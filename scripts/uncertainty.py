@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ptmiss.command import Parser, parser, run
+from ptmiss.core.command import Parser, parser, run
 
 
 def build_parser() -> Parser:
@@ -25,11 +25,11 @@ def build_parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
-    from ptmiss.settings.base import parse
-    from ptmiss.settings.folds import FoldSettings
-    from ptmiss.settings.performance import PerformanceSettings
-    from ptmiss.settings.uncertainty import UncertaintySettings
-    from ptmiss.uncertainty.run import uncertainty
+    from ptmiss.core.settings.base import parse
+    from ptmiss.events.settings.folds import FoldSettings
+    from ptmiss.tasks.met.settings.performance import PerformanceSettings
+    from ptmiss.tasks.met.settings.uncertainty import UncertaintySettings
+    from ptmiss.tasks.met.uncertainty.run import uncertainty
 
     uncertainty(
         args.estimates,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ptmiss.command import Parser, parser, run
+from ptmiss.core.command import Parser, parser, run
 
 
 def build_parser() -> Parser:
@@ -27,13 +27,13 @@ def build_parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
-    from ptmiss.evaluate import Models, external_models
-    from ptmiss.settings.base import parse
-    from ptmiss.settings.evaluate import EvaluateSettings
-    from ptmiss.settings.folds import FoldSettings
-    from ptmiss.settings.vary import VarySettings
-    from ptmiss.variations.names import paired
-    from ptmiss.variations.run import vary
+    from ptmiss.core.settings.base import parse
+    from ptmiss.events.settings.folds import FoldSettings
+    from ptmiss.tasks.met.estimators.evaluate import Models, external_models
+    from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
+    from ptmiss.tasks.met.settings.vary import VarySettings
+    from ptmiss.tasks.met.variations.names import paired
+    from ptmiss.tasks.met.variations.run import vary
 
     estimators = parse(EvaluateSettings, args.estimators, "evaluate")
     vary(

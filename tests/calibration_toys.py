@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from ptmiss.calibration.derive import Sample, derive, make_bins, sample
-from ptmiss.calibration.events import Events, coins, seed_of
-from ptmiss.folds import fold_of
-from ptmiss.performance.bootstrap import streams
-from ptmiss.settings.base import from_mapping
-from ptmiss.settings.calibration import CalibrationSettings
+from ptmiss.core.settings.base import from_mapping
+from ptmiss.core.stats.bootstrap import streams
+from ptmiss.events.folds import fold_of
+from ptmiss.tasks.met.calibration.derive import Sample, derive, make_bins, sample
+from ptmiss.tasks.met.calibration.events import Events, coins, seed_of
+from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
 SIGMA = 20.0
 """GeV: resolution of both recoil components of the toy simulation, whose response is 1."""

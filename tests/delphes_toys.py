@@ -9,7 +9,7 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from ptmiss.ragged import event_index
+from ptmiss.core.ragged import event_index
 from toys import Toy, make_toy, met_of
 
 SMALL = {"pileup": 12.0, "per_collision": 25.0, "per_hard": 40.0}

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import onnx
 
-from ptmiss.model.graph import build
+from ptmiss.learn.onnx.graph import build
 
 ROWS = (4, 12, 5)
 EPSILON = 1e-3

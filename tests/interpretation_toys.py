@@ -9,13 +9,13 @@ import onnx
 import yaml
 
 from graph_toys import EPSILON, RULES, random_weights
-from ptmiss.interpretation.run import Settings
-from ptmiss.model.features import CATEGORIES, CONTINUOUS
-from ptmiss.model.graph import build
-from ptmiss.settings.base import from_mapping
-from ptmiss.settings.folds import FoldSettings
-from ptmiss.settings.interpret import InterpretSettings
-from ptmiss.settings.performance import PerformanceSettings
+from ptmiss.core.settings.base import from_mapping
+from ptmiss.events.settings.folds import FoldSettings
+from ptmiss.learn.features import CATEGORIES, CONTINUOUS
+from ptmiss.learn.onnx.graph import build
+from ptmiss.tasks.met.interpretation.run import Settings
+from ptmiss.tasks.met.settings.interpret import InterpretSettings
+from ptmiss.tasks.met.settings.performance import PerformanceSettings
 
 EVERY_FOLD = FoldSettings.model_construct(train=(), validation=(), test=tuple(range(10)))
 

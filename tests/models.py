@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ptmiss.ragged import Ragged
+from ptmiss.core.ragged import Ragged
 from toys import Toy
 
 LIMITS = {"memory_mb": 800, "seconds": 20.0, "not_finite": 0.001}

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ptmiss.io import parquet
-from ptmiss.model import dataset
-from ptmiss.model import features as ft
-from ptmiss.model.network import DeepMET, NetworkSpec, new_model
-from ptmiss.model.storage import save_model
-from ptmiss.ragged import Ragged
+from ptmiss.core.io import parquet
+from ptmiss.core.ragged import Ragged
+from ptmiss.learn import features as ft
+from ptmiss.learn.backbones.deepmet import DeepMET, NetworkSpec, new_model
+from ptmiss.learn.data import dataset
+from ptmiss.learn.training.storage import save_model
 from toys import make_toy
 
 RULES = ft.FeatureRules(100.0, unknown_codes=True, use_puppi=True)

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
-from ptmiss.columns import CANDIDATE_COLUMNS, skim_schema
-from ptmiss.folds import fold_of
-from ptmiss.io import parquet
-from ptmiss.performance.bootstrap import streams
-from ptmiss.performance.stream import Chunk
-from ptmiss.settings.base import from_mapping
-from ptmiss.settings.performance import PerformanceSettings
+from ptmiss.core.io import parquet
+from ptmiss.core.settings.base import from_mapping
+from ptmiss.core.stats.bootstrap import streams
+from ptmiss.events.columns import CANDIDATE_COLUMNS, skim_schema
+from ptmiss.events.folds import fold_of
+from ptmiss.tasks.met.performance.stream import Chunk
+from ptmiss.tasks.met.settings.performance import PerformanceSettings
 
 ESTIMATORS = {"pf": (0.9, 25.0), "puppi": (0.8, 18.0), "oracle": (1.0, 8.0)}
 """Estimator -> response and resolution in GeV of each recoil component (both before correction)."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ptmiss.errors import UserError
+from ptmiss.core.errors import UserError
 
 
 def refused(path: Path, read, says: str | None = None) -> str:

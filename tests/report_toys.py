@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from ptmiss.io.ledger import Ledger
-from ptmiss.report import tables
+from ptmiss.events.ledger import Ledger
+from ptmiss.tasks.met.report import tables
 
 CLASSICAL = ("pf", "chs", "puppi", "oracle")
 _BASE = {"pf": 24.0, "chs": 21.0, "puppi": 17.0, "deepmet": 13.5, "calibrated": 13.7, "oracle": 8.0}

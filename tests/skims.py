@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from ptmiss.io.ledger import Ledger
-from ptmiss.settings.base import from_mapping
-from ptmiss.settings.samples import AnySample
-from ptmiss.settings.skim import SkimSettings
-from ptmiss.skim.stream import Skim
+from ptmiss.core.settings.base import from_mapping
+from ptmiss.events.ledger import Ledger
+from ptmiss.events.settings.samples import AnySample
+from ptmiss.events.settings.skim import SkimSettings
+from ptmiss.events.skim.stream import Skim
 
 CONFIG = Path(__file__).parents[1] / "config.yaml"
 FILE_SAMPLE = {

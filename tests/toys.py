@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 import uproot
 
-from ptmiss.columns import CANDIDATE_COLUMNS, STORED_METS, skim_schema
-from ptmiss.folds import fold_of
-from ptmiss.io import parquet
-from ptmiss.ragged import offsets_of, segment_sum, to_arrow
+from ptmiss.core.io import parquet
+from ptmiss.core.ragged import offsets_of, segment_sum, to_arrow
+from ptmiss.events.columns import CANDIDATE_COLUMNS, STORED_METS, skim_schema
+from ptmiss.events.folds import fold_of
 
 MUON_MASS = np.float32(0.10566)
 PION_MASS = np.float32(0.13957)

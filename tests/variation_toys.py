@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import yaml
 
-from ptmiss.columns import CANDIDATE_COLUMNS
-from ptmiss.ragged import Ragged, offsets_of
-from ptmiss.settings.base import from_mapping
-from ptmiss.settings.vary import VarySettings
+from ptmiss.core.ragged import Ragged, offsets_of
+from ptmiss.core.settings.base import from_mapping
+from ptmiss.events.columns import CANDIDATE_COLUMNS
+from ptmiss.tasks.met.settings.vary import VarySettings
 
 SECTION = yaml.safe_load(
     (Path(__file__).parents[1] / "config.yaml").read_text(encoding="utf-8")

@@ -17,9 +17,9 @@ if not os.path.isdir(os.path.join(REPOSITORY, "scripts", "ptmiss")):
 # are read again in every job of a cluster.
 sys.path.insert(0, os.path.join(REPOSITORY, "scripts"))
 
-from ptmiss.errors import UserError
-from ptmiss.inputs import path_problem
-from ptmiss.settings import files
+from ptmiss.core.errors import UserError
+from ptmiss.core.workflow.inputs import path_problem
+from ptmiss.core.settings import files
 
 if path_problem(os.path.relpath(REPOSITORY)):
     raise WorkflowError(

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import yaml
 
-from ptmiss.settings.config import Config
+from ptmiss.tasks.met.settings.config import Config
 
 INTRODUCTION = """# Settings
 
 Every key of `config.yaml`, section by section. Types, limits and meanings come from the settings
-classes in `scripts/ptmiss/settings/`; defaults and reasons from `config.yaml`, where each value
-stands with its reason. There are no defaults elsewhere. Unknown keys are refused before any job.
+classes in the rooms `settings` of `scripts/ptmiss/`; defaults and reasons from `config.yaml`, where
+each value stands with its reason. There are no defaults elsewhere. Unknown keys are refused before
+any job.
 
 To change something, write only the changed keys into a file of your own and add `--configfile
 own.yaml`. Sections are merged key by key; only `samples` and `trainings` replace the default ones.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ptmiss.columns import CANDIDATE_COLUMNS, skim_schema
+from ptmiss.events.columns import CANDIDATE_COLUMNS, skim_schema
 
 
 def text() -> str:

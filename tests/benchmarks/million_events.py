@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 import performance_toys as toys
-from ptmiss.settings.base import to_json
+from ptmiss.core.settings.base import to_json
 
 ESTIMATORS = {
     "pf": (0.9, 25.0), "chs": (0.9, 26.0), "puppi": (0.8, 18.0), "deepmet": (0.95, 15.0),

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import calibration_toys as toys
-from ptmiss.calibration import document
-from ptmiss.calibration.apply import read
-from ptmiss.calibration.quantile import QuantileMap
+from ptmiss.tasks.met.calibration import document
+from ptmiss.tasks.met.calibration.apply import read
+from ptmiss.tasks.met.calibration.quantile import QuantileMap
 
 N, N_LOOP = 1_000_000, 5_000
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from graph_toys import random_model
-from ptmiss.estimators import onnx_file
-from ptmiss.estimators.network import NetworkEstimator
-from ptmiss.estimators.packing import tensors
-from ptmiss.model.features import COLUMNS, Features, features
-from ptmiss.ragged import Ragged
+from ptmiss.core.ragged import Ragged
+from ptmiss.learn.features import COLUMNS, Features, features
+from ptmiss.learn.onnx import file as onnx_file
+from ptmiss.learn.onnx.network import NetworkEstimator
+from ptmiss.learn.onnx.packing import tensors
 from toys import make_toy
 
 SLOTS = 4500

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 import performance_toys as toys
-from ptmiss.performance.bootstrap import copies
-from ptmiss.performance.measure import cores, measure
-from ptmiss.performance.observables import names, observe, variables
-from ptmiss.performance.resolution import Measured
-from ptmiss.performance.stream import CHUNK_EVENTS, Chunk
+from ptmiss.core.stats.bootstrap import copies
+from ptmiss.tasks.met.performance.measure import cores, measure
+from ptmiss.tasks.met.performance.observables import names, observe, variables
+from ptmiss.tasks.met.performance.resolution import Measured
+from ptmiss.tasks.met.performance.stream import CHUNK_EVENTS, Chunk
 
 N_EVENTS, REPLICAS, PANDAS_REPLICAS = 40_000, 500, 2
 ESTIMATORS = {"pf": (0.9, 25.0), "puppi": (0.8, 18.0)}

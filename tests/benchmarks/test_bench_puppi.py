@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numba import njit
 
-from ptmiss.puppi.calibration import calibrate
-from ptmiss.puppi.identity import LEPTON, NEUTRAL, PILEUP, PRIMARY, identities
-from ptmiss.puppi.parameters import RUN2_V15, records
-from ptmiss.puppi.weights import both_flavours, puppi_weights
+from ptmiss.events.objects.puppi.calibration import calibrate
+from ptmiss.events.objects.puppi.identity import LEPTON, NEUTRAL, PILEUP, PRIMARY, identities
+from ptmiss.events.objects.puppi.parameters import RUN2_V15, records
+from ptmiss.events.objects.puppi.weights import both_flavours, puppi_weights
 from unit.toy_pileup import toy_events
 
 N_EVENTS = 60

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from ptmiss.report.chart import Chart, Series
-from ptmiss.report.draw import Painter
-from ptmiss.report.style import RC
+from ptmiss.core.figures.chart import Chart, Series
+from ptmiss.tasks.met.report.draw import Painter
+from ptmiss.tasks.met.report.style import RC
 
 N_FIGURES = 6
 LOOKS = (("pf", "#0072B2", "s"), ("puppi", "#E69F00", "o"), ("net", "#D55E00", "D"))

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 import uproot
 
-from ptmiss.folds import fold_of
-from ptmiss.io.manifest import sha256_of
-from ptmiss.skim.stream import Skim
+from ptmiss.core.io.manifest import sha256_of
+from ptmiss.events.folds import fold_of
+from ptmiss.events.skim.stream import Skim
 from skims import sample_of, settings_of
 from toys import write_pfnano
 

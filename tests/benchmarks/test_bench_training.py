@@ -8,14 +8,14 @@ import keras
 import numpy as np
 import pytest
 
-from ptmiss.io import parquet
-from ptmiss.model import features as ft
-from ptmiss.model.batches import BatchShape, Store, ahead, pack, shuffled, turns
-from ptmiss.model.dataset import Events, to_table
-from ptmiss.model.loss import LossSpec
-from ptmiss.model.network import NetworkSpec, new_model
-from ptmiss.model.step import OptimiserSpec, Stepper
-from ptmiss.ragged import Ragged
+from ptmiss.core.io import parquet
+from ptmiss.core.ragged import Ragged
+from ptmiss.learn import features as ft
+from ptmiss.learn.backbones.deepmet import NetworkSpec, new_model
+from ptmiss.learn.data.batches import BatchShape, Store, ahead, pack, shuffled, turns
+from ptmiss.learn.data.dataset import Events, to_table
+from ptmiss.learn.heads.loss import LossSpec
+from ptmiss.learn.training.step import OptimiserSpec, Stepper
 from toys import make_toy
 
 SLOTS = 4500

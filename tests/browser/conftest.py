@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import report_toys
-from ptmiss.report import build
-from ptmiss.settings.config import load
+from ptmiss.tasks.met.report import build
+from ptmiss.tasks.met.settings.config import load
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = [

@@ -18,12 +18,12 @@ import yaml
 import calibration_toys as toys
 import performance_toys
 from command_modules import module_of
-from ptmiss.calibration.apply import read
-from ptmiss.calibration.bins import SYSTEMATICS
-from ptmiss.calibration.tables import COLUMNS
-from ptmiss.errors import UserError
-from ptmiss.io import parquet
-from ptmiss.settings.base import to_json
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import parquet
+from ptmiss.core.settings.base import to_json
+from ptmiss.tasks.met.calibration.apply import read
+from ptmiss.tasks.met.calibration.bins import SYSTEMATICS
+from ptmiss.tasks.met.calibration.tables import COLUMNS
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "calibrate.py"
 FOLDS = json.dumps({"train": [0, 1, 2, 3, 4], "validation": [5], "test": [6, 7, 8, 9]})

@@ -20,10 +20,10 @@ import yaml
 import calibration_toys as toys
 import performance_toys
 from command_modules import module_of
-from ptmiss.calibration.events import load
-from ptmiss.errors import UserError
-from ptmiss.performance.stream import sources
-from ptmiss.settings.base import to_json
+from ptmiss.core.errors import UserError
+from ptmiss.core.settings.base import to_json
+from ptmiss.tasks.met.calibration.events import load
+from ptmiss.tasks.met.performance.stream import sources
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 FOLDS = json.dumps({"train": [0, 1, 2, 3, 4], "validation": [5], "test": [6, 7, 8, 9]})

@@ -8,8 +8,8 @@ import pytest
 import calibration_toys as toys
 import performance_toys
 from command_modules import module_of
-from ptmiss.errors import UserError
-from ptmiss.settings.base import to_json
+from ptmiss.core.errors import UserError
+from ptmiss.core.settings.base import to_json
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 FOLDS = json.dumps({"train": [0, 1, 2, 3, 4], "validation": [5], "test": [6, 7, 8, 9]})

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from interpretation_toys import linear_model, settings
-from ptmiss.settings.base import to_json
-from ptmiss.sources import third_party
+from ptmiss.core.settings.base import to_json
+from ptmiss.core.workflow.sources import third_party
 from toys import toy_skim
 
 COMMAND = Path(__file__).parents[2] / "scripts" / "interpret.py"

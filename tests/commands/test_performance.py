@@ -11,9 +11,9 @@ import pytest
 
 import performance_toys as toys
 from command_modules import module_of
-from ptmiss.errors import UserError
-from ptmiss.report import tables as report_tables
-from ptmiss.settings.base import to_json
+from ptmiss.core.errors import UserError
+from ptmiss.core.settings.base import to_json
+from ptmiss.tasks.met.report import tables as report_tables
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "performance.py"
 FOLDS = json.dumps({"train": [0, 1, 2, 3, 4], "validation": [5], "test": [6, 7, 8, 9]})
@@ -178,7 +178,7 @@ def test_a_users_mistake_is_one_line_and_leaves_no_file(estimates, tmp_path):
     ],
 )
 def test_settings_that_cannot_be_are_refused(estimates, tmp_path, key, value, text):
-    from ptmiss.errors import UserError
+    from ptmiss.core.errors import UserError
 
     settings = json.dumps({**json.loads(SETTINGS), key: value})
     with pytest.raises(UserError, match=text):

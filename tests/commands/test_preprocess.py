@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ptmiss.model import dataset
-from ptmiss.sources import third_party
+from ptmiss.core.workflow.sources import third_party
+from ptmiss.learn.data import dataset
 from toys import toy_skim
 
 COMMAND = Path(__file__).parents[2] / "scripts" / "preprocess.py"

@@ -7,7 +7,7 @@ import pytest
 
 import report_toys
 from command_modules import module_of
-from ptmiss.command import run
+from ptmiss.core.command import run
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts/report.py"
 

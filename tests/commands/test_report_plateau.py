@@ -11,12 +11,12 @@ import pytest
 
 import performance_toys as toys
 import report_toys
-from ptmiss.performance.run import Outputs, performance
-from ptmiss.report import build
-from ptmiss.report.text import number
-from ptmiss.settings.base import from_mapping
-from ptmiss.settings.config import load
-from ptmiss.settings.folds import FoldSettings
+from ptmiss.core.html.text import number
+from ptmiss.core.settings.base import from_mapping
+from ptmiss.events.settings.folds import FoldSettings
+from ptmiss.tasks.met.performance.run import Outputs, performance
+from ptmiss.tasks.met.report import build
+from ptmiss.tasks.met.settings.config import load
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "resources/report"
 FOLDS = {"train": [0, 1, 2, 3, 4], "validation": [5], "test": [6, 7, 8, 9]}

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ptmiss.model.preprocess import preprocess
-from ptmiss.settings.folds import FoldSettings
-from ptmiss.settings.preprocess import PreprocessSettings
-from ptmiss.settings.trainings import Training
+from ptmiss.events.settings.folds import FoldSettings
+from ptmiss.learn.data.preprocess import preprocess
+from ptmiss.learn.settings.preprocess import PreprocessSettings
+from ptmiss.learn.settings.trainings import Training
 from toys import toy_skim
 
 COMMAND = Path(__file__).parents[2] / "scripts" / "train.py"

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from performance_toys import toy, write
-from ptmiss.performance.tables import COLUMNS
-from ptmiss.sources import third_party
-from ptmiss.variations.names import VARIATIONS
+from ptmiss.core.workflow.sources import third_party
+from ptmiss.tasks.met.performance.tables import COLUMNS
+from ptmiss.tasks.met.variations.names import VARIATIONS
 
 ROOT = Path(__file__).parents[2]
 COMMAND = ROOT / "scripts" / "uncertainty.py"

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from models import LIMITS, pf_model
-from ptmiss.sources import third_party
+from ptmiss.core.workflow.sources import third_party
 from toys import toy_skim
 from variation_toys import SECTION
 

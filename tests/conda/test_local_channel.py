@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ptmiss.environments import stage_of
-from ptmiss.sources import third_party
+from ptmiss.core.workflow.environments import stage_of
+from ptmiss.core.workflow.sources import third_party
 
 pytestmark = pytest.mark.conda
 

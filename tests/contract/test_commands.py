@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from command_modules import module_of
-from ptmiss.environments import PIN, environment, locked, stage_of
-from ptmiss.settings.schema import schema_text
-from ptmiss.sources import sources, third_party
+from ptmiss.core.workflow.environments import PIN, environment, locked, stage_of
+from ptmiss.core.workflow.sources import sources, third_party
+from ptmiss.tasks.met.settings.schema import schema_text
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import calibration_toys as toys
-from ptmiss.calibration import document
-from ptmiss.calibration.apply import Applied, read
-from ptmiss.calibration.bins import SYSTEMATICS
+from ptmiss.tasks.met.calibration import document
+from ptmiss.tasks.met.calibration.apply import Applied, read
+from ptmiss.tasks.met.calibration.bins import SYSTEMATICS
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "apply_corrections.py"
 

@@ -21,10 +21,10 @@ import results_page
 import settings_page
 from texts import ROOT, blocks, inline, texts
 
-from ptmiss.performance.tables import COLUMNS
-from ptmiss.settings import merging
-from ptmiss.settings.config import Config, load
 from ptmiss.simulation.cards import load_card
+from ptmiss.tasks.met.performance.tables import COLUMNS
+from ptmiss.tasks.met.settings import merging
+from ptmiss.tasks.met.settings.config import Config, load
 
 OTHERS = {"default-resources"}  # keys of a profile of Snakemake
 # Files that a reader writes or has, and names with wildcards of which no file exists.

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from graph_toys import random_model
-from ptmiss.errors import UserError
-from ptmiss.estimators import onnx_file
-from ptmiss.io import manifest, parquet
-from ptmiss.io.atomic import replacing, write_json, write_text
-from ptmiss.io.manifest import sha256_of
-from ptmiss.io.records import Excerpt, read_values
-from ptmiss.model import dataset
-from ptmiss.readers.formats import open_reader
-from ptmiss.report import tables
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import manifest, parquet
+from ptmiss.core.io.atomic import replacing, write_json, write_text
+from ptmiss.core.io.manifest import sha256_of
+from ptmiss.core.io.records import Excerpt, read_values
+from ptmiss.events.readers.formats import open_reader
+from ptmiss.learn.data import dataset
+from ptmiss.learn.onnx import file as onnx_file
+from ptmiss.tasks.met.report import tables
 from skims import skim
 from toys import toy_skim, write_pfnano
 
@@ -70,7 +70,7 @@ def test_flips_in_onnx_models(tmp_path):
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_flips_in_keras_models(tmp_path):
     from network_toys import network
-    from ptmiss.model.storage import load_model, save_model
+    from ptmiss.learn.training.storage import load_model, save_model
 
     path = tmp_path / "model.keras"
     save_model(network(), path)

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from ptmiss.errors import UserError
-from ptmiss.io import manifest
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import manifest
 from skims import skim
 from toys import write_pfnano
 

@@ -46,7 +46,7 @@ def read_libraries(scripts: Path, network: bool) -> None:
     sys.path.insert(0, str(scripts))
     importlib.import_module("snakemake.cli")
     for module in pkgutil.walk_packages([str(scripts / "ptmiss")], "ptmiss."):
-        if network or not module.name.startswith("ptmiss.model."):
+        if network or not module.name.startswith("ptmiss.learn."):
             importlib.import_module(module.name)
 
 

@@ -40,8 +40,8 @@ def prepare(folder: Path) -> State:
     """Derive corrections of toy events once."""
     import calibration_toys as toys
     import performance_toys
-    from ptmiss.settings.base import from_mapping
-    from ptmiss.settings.folds import FoldSettings
+    from ptmiss.core.settings.base import from_mapping
+    from ptmiss.events.settings.folds import FoldSettings
 
     settings = toys.settings(
         replicas=20, data="data", simulation="z", backgrounds=[], apply={}, min_events=30,
@@ -65,10 +65,10 @@ def prepare(folder: Path) -> State:
 
 
 def _derive(folder: Path, folds, settings) -> None:
-    from ptmiss.calibration import document, store
-    from ptmiss.calibration.derive import derive, make_bins, sample
-    from ptmiss.calibration.events import DERIVE
-    from ptmiss.calibration.inputs import load_inputs
+    from ptmiss.tasks.met.calibration import document, store
+    from ptmiss.tasks.met.calibration.derive import derive, make_bins, sample
+    from ptmiss.tasks.met.calibration.events import DERIVE
+    from ptmiss.tasks.met.calibration.inputs import load_inputs
 
     found = load_inputs([folder / "data.parquet", folder / "z.parquet"], folds, settings)
     half = found.dilepton.half(DERIVE)
@@ -109,7 +109,7 @@ def _read(who: str, state: State, corrections: Path, fits: Path, own: Path) -> N
         with mock.patch.object(sys, "argv", arguments), contextlib.redirect_stdout(io.StringIO()):
             runpy.run_path(str(EXAMPLE), run_name="__main__")
         return
-    from ptmiss.calibration.judge import closure
+    from ptmiss.tasks.met.calibration.judge import closure
 
     closure(state.estimates, state.folds, state.settings, corrections, fits, own / "v.json")
 

@@ -109,9 +109,9 @@ def _write(good: Path) -> None:
     import performance_toys
     import report_toys
     from network_toys import network
-    from ptmiss.io import parquet
-    from ptmiss.model import dataset
-    from ptmiss.model.storage import save_model
+    from ptmiss.core.io import parquet
+    from ptmiss.learn.data import dataset
+    from ptmiss.learn.training.storage import save_model
     from toys import toy_skim
 
     report_toys.everything(good, ["t"], SAMPLES, axes=("qt",))
@@ -209,7 +209,7 @@ def _write(good: Path) -> None:
 def _collisions():
     import pyarrow as pa
 
-    from ptmiss.ragged import to_arrow
+    from ptmiss.core.ragged import to_arrow
     from ptmiss.simulation.minbias import SCHEMA
 
     number = np.arange(20, dtype=np.uint32)
@@ -286,8 +286,8 @@ class _Page:
 
     def __init__(self, good: Path) -> None:
         import report_toys
-        from ptmiss.settings.base import from_mapping
-        from ptmiss.settings.config import Config
+        from ptmiss.core.settings.base import from_mapping
+        from ptmiss.tasks.met.settings.config import Config
 
         self.good = good
         values = report_toys.config(dict.fromkeys(SAMPLES, "a label"), dpi=50)
@@ -299,7 +299,7 @@ class _Page:
 
     def _reader(self, kind: str) -> Callable[[Path, Path], None]:
         def read(path: Path, own: Path) -> None:
-            from ptmiss.report import build
+            from ptmiss.tasks.met.report import build
 
             needed = {"tables", "headlines", kind}
             if kind in ("tables", "headlines"):
@@ -316,13 +316,13 @@ class _Page:
 
 
 def _undrawn(charts, dpi: int, threads: int):
-    from ptmiss.report.chart import Picture
+    from ptmiss.core.figures.chart import Picture
 
     return [Picture(b"png", b"pdf", 1, 1, 0) for _ in list(charts)]
 
 
 def _closing(path: Path, own: Path) -> None:
-    from ptmiss.report import closing
+    from ptmiss.core.workflow import closing
 
     results = path.parent
     (results / "report").mkdir(exist_ok=True)
@@ -331,16 +331,16 @@ def _closing(path: Path, own: Path) -> None:
 
 
 def _exported(path: Path, own: Path) -> None:
-    from ptmiss.model.export import _record
+    from ptmiss.learn.onnx.export import _record
 
     _record(path, SimpleNamespace(variables=[]))
 
 
 def _trained(path: Path, own: Path) -> None:
-    from ptmiss.model.train import _read_summary, network_spec
-    from ptmiss.settings.base import parse
-    from ptmiss.settings.train import TrainSettings
-    from ptmiss.settings.trainings import Training
+    from ptmiss.core.settings.base import parse
+    from ptmiss.learn.settings.train import TrainSettings
+    from ptmiss.learn.settings.trainings import Training
+    from ptmiss.learn.training.train import _read_summary, network_spec
 
     training = parse(Training, json.dumps(SPEC), "trainings")
     summary = _read_summary(path, training)
@@ -350,8 +350,8 @@ def _trained(path: Path, own: Path) -> None:
 
 
 def _dataset(path: Path, own: Path) -> None:
-    from ptmiss.model import dataset
-    from ptmiss.model.batches import BatchShape, Store, in_order, pack
+    from ptmiss.learn.data import dataset
+    from ptmiss.learn.data.batches import BatchShape, Store, in_order, pack
 
     for events in dataset.groups(path):
         assert len(events.continuous) == events.offsets[-1]
@@ -366,22 +366,22 @@ def _library(path: Path, own: Path) -> None:
 
 
 def _network(path: Path, own: Path) -> None:
-    from ptmiss.model.storage import load_model
+    from ptmiss.learn.training.storage import load_model
 
     load_model(path)
 
 
 def _checkpoint(path: Path, own: Path) -> None:
-    from ptmiss.model import checkpoint
+    from ptmiss.learn.training import checkpoint
 
     checkpoint.load(path.parent, "m")
 
 
 def _evaluated(path: Path, own: Path) -> None:
     from models import LIMITS
-    from ptmiss.evaluate import evaluate
-    from ptmiss.settings.base import from_mapping
-    from ptmiss.settings.evaluate import EvaluateSettings
+    from ptmiss.core.settings.base import from_mapping
+    from ptmiss.tasks.met.estimators.evaluate import evaluate
+    from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 
     values = {"estimators": ["pf", "chs", "puppi", "oracle"], "external": {}, "limits": LIMITS}
     settings = from_mapping(EvaluateSettings, values, "evaluate")
@@ -390,12 +390,12 @@ def _evaluated(path: Path, own: Path) -> None:
 
 def _varied(path: Path, own: Path) -> None:
     from models import LIMITS
-    from ptmiss.evaluate import NO_MODELS
-    from ptmiss.settings.base import from_mapping, parse
-    from ptmiss.settings.evaluate import EvaluateSettings
-    from ptmiss.settings.folds import FoldSettings
-    from ptmiss.settings.vary import VarySettings
-    from ptmiss.variations.run import vary
+    from ptmiss.core.settings.base import from_mapping, parse
+    from ptmiss.events.settings.folds import FoldSettings
+    from ptmiss.tasks.met.estimators.evaluate import NO_MODELS
+    from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
+    from ptmiss.tasks.met.settings.vary import VarySettings
+    from ptmiss.tasks.met.variations.run import vary
 
     values = {"estimators": ["pf", "puppi"], "external": {}, "limits": LIMITS}
     vary(
@@ -407,11 +407,11 @@ def _varied(path: Path, own: Path) -> None:
 
 
 def _preprocessed(path: Path, own: Path) -> None:
-    from ptmiss.model.preprocess import preprocess
-    from ptmiss.settings.base import from_mapping, parse
-    from ptmiss.settings.folds import FoldSettings
-    from ptmiss.settings.preprocess import PreprocessSettings
-    from ptmiss.settings.trainings import Training
+    from ptmiss.core.settings.base import from_mapping, parse
+    from ptmiss.events.settings.folds import FoldSettings
+    from ptmiss.learn.data.preprocess import preprocess
+    from ptmiss.learn.settings.preprocess import PreprocessSettings
+    from ptmiss.learn.settings.trainings import Training
 
     outputs = {"train": own / "t.parquet", "validation": own / "v.parquet"}
     preprocess(
@@ -422,7 +422,7 @@ def _preprocessed(path: Path, own: Path) -> None:
 
 
 def _interpreted(path: Path, own: Path) -> None:
-    from ptmiss.interpretation import events
+    from ptmiss.tasks.met.interpretation import events
 
     for sample in events.samples([path]):
         chosen = events.choose(sample, FOLDS["test"], 10)
@@ -431,8 +431,8 @@ def _interpreted(path: Path, own: Path) -> None:
 
 
 def _streamed(path: Path, own: Path) -> None:
-    from ptmiss.performance.stream import sources
-    from ptmiss.uncertainty.pileup import profile, tilted
+    from ptmiss.tasks.met.performance.stream import sources
+    from ptmiss.tasks.met.uncertainty.pileup import profile, tilted
 
     for source in sources([path], ["puppi"]):
         chunks = list(source.chunks(FOLDS["test"], 1))
@@ -441,14 +441,14 @@ def _streamed(path: Path, own: Path) -> None:
 
 
 def _calibrated(path: Path, own: Path) -> None:
-    from ptmiss.calibration.events import load
-    from ptmiss.performance.stream import sources
+    from ptmiss.tasks.met.calibration.events import load
+    from ptmiss.tasks.met.performance.stream import sources
 
     for source in sources([path], []):
         load(source, source.estimators, FOLDS["test"], 1)
 
 
 def _uncertain(path: Path, own: Path) -> None:
-    from ptmiss.uncertainty.run import _intervals
+    from ptmiss.tasks.met.uncertainty.run import _intervals
 
     _intervals(path)

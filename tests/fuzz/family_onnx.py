@@ -18,9 +18,10 @@ from onnx import TensorProto, helper
 from fuzz import harness
 from graph_toys import random_model
 from models import OUTPUT, candidates_of, constant, pf_model
-from ptmiss import evaluate as stage
-from ptmiss.estimators import network, onnx_file
-from ptmiss.ragged import Ragged
+from ptmiss.core.ragged import Ragged
+from ptmiss.learn.onnx import file as onnx_file
+from ptmiss.learn.onnx import network
+from ptmiss.tasks.met.estimators import evaluate as stage
 from toys import make_toy
 
 SECONDS, SECONDS_OF_GOOD = 0.7, 60.0
@@ -102,7 +103,7 @@ def estimate(state: State, path: Path) -> None:
     if not _is_outside():  # a state of the source that runs every model itself
         network.NetworkEstimator(onnx_file.read(path), 1).estimate(state.events)
         return
-    from ptmiss.estimators.child import Child
+    from ptmiss.learn.onnx.child import Child
 
     state.cases += 1
     if state.child is not None and (
@@ -130,7 +131,8 @@ def _is_outside() -> bool:
 def _settings(seconds: float) -> object:
     if not _is_outside():
         return SimpleNamespace()
-    from ptmiss.settings.evaluate import EvaluateSettings, ModelLimits
+    from ptmiss.learn.settings.models import ModelLimits
+    from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 
     limits = ModelLimits(memory_mb=800, seconds=seconds, not_finite=0.001)
     return EvaluateSettings(estimators=("pf",), external={}, limits=limits)

@@ -62,8 +62,8 @@ def _make(kind: str) -> str:
 
 
 def _give(role: str, name: str) -> None:
-    from ptmiss.inputs import expand
-    from ptmiss.settings.base import from_mapping
+    from ptmiss.core.settings.base import from_mapping
+    from ptmiss.core.workflow.inputs import expand
 
     if role == "files":
         expand([name])
@@ -75,7 +75,7 @@ def _give(role: str, name: str) -> None:
         Path("list.txt").write_bytes(b"\xef\xbb\xbf" + os.fsencode(name) + b"\n")
         expand(["@list.txt"])
     elif role == "external":
-        from ptmiss.settings.evaluate import EvaluateSettings
+        from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 
         found = from_mapping(
             EvaluateSettings, {"estimators": ["pf"], "external": {"mine": name}}, "evaluate"
@@ -84,7 +84,7 @@ def _give(role: str, name: str) -> None:
             raise harness.SilentDifference("Snakemake takes this name for a wildcard")
     elif role == "config":
         try:
-            from ptmiss.settings.files import read
+            from ptmiss.core.settings.files import read
         except ImportError:
             from snakemake.common.configfile import load_configfile as read
         read(name)

@@ -105,7 +105,7 @@ def _type(values):
 
 
 def _reads_ntuples() -> bool:
-    return importlib.util.find_spec("ptmiss.readers.rntuple") is not None
+    return importlib.util.find_spec("ptmiss.events.readers.rntuple") is not None
 
 
 def _baskets(path: Path) -> tuple[tuple[int, int], ...]:
@@ -131,7 +131,7 @@ def _job(source: str) -> tuple[Any, Any]:
 
 
 def _skim(path: Path, out: Path, job: tuple[Any, Any]) -> pa.Table:
-    from ptmiss.skim.stream import Skim
+    from ptmiss.events.skim.stream import Skim
 
     Skim("fuzz", "0", *job).run([str(path)], out / "events.parquet", out / "ledger.json")
     return pq.read_table(out / "events.parquet")

@@ -51,7 +51,7 @@ def case(rng, state: tuple[str, dict], folder: Path) -> None:
 
 def _read(path: Path) -> dict:
     try:
-        from ptmiss.settings import files
+        from ptmiss.core.settings import files
     except ImportError:  # the road before: only Snakemake reads the file
         from snakemake.common.configfile import load_configfile
 
@@ -61,12 +61,12 @@ def _read(path: Path) -> dict:
 
 def _use(values: dict) -> object:
     """Load a configuration as the Snakefile does, and take from it what is cheap to take."""
-    from ptmiss.settings.base import to_json
-    from ptmiss.settings.config import load
+    from ptmiss.core.settings.base import to_json
     from ptmiss.simulation.pileup import profile_of
+    from ptmiss.tasks.met.settings.config import load
 
     try:
-        from ptmiss.settings.merging import merged
+        from ptmiss.tasks.met.settings.merging import merged
     except ImportError:
         config = load(values)
     else:

@@ -18,7 +18,7 @@ def prepare(folder: Path) -> list[int]:
 
 def case(rng: np.random.Generator, state: list[int], folder: Path) -> None:
     """End as the number of the case wants it."""
-    from ptmiss.errors import UserError
+    from ptmiss.core.errors import UserError
 
     number = [np.random.default_rng([0, i]).random() for i in range(8)].index(rng.random())
     if number == 1:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import uproot
 
-from ptmiss.puppi.parameters import RUN2_V15
-from ptmiss.puppi.weights import puppi_weights
-from ptmiss.ragged import Ragged, offsets_of
+from ptmiss.core.ragged import Ragged, offsets_of
+from ptmiss.events.objects.puppi.parameters import RUN2_V15
+from ptmiss.events.objects.puppi.weights import puppi_weights
 
 
 @pytest.mark.real

@@ -12,12 +12,16 @@ import pytest
 import uproot
 
 from models import LIMITS
-from ptmiss.errors import UserError
-from ptmiss.estimators.classical import candidate_weights, missing_momentum, transverse_momentum
-from ptmiss.ragged import from_arrow, segment_sum
-from ptmiss.readers.batch import Candidates
-from ptmiss.readers.pfnano import PFNanoReader
-from ptmiss.readers.rntuple import _columns
+from ptmiss.core.errors import UserError
+from ptmiss.core.ragged import from_arrow, segment_sum
+from ptmiss.events.readers.batch import Candidates
+from ptmiss.events.readers.pfnano import PFNanoReader
+from ptmiss.events.readers.rntuple import _columns
+from ptmiss.tasks.met.estimators.classical import (
+    candidate_weights,
+    missing_momentum,
+    transverse_momentum,
+)
 from skims import skim
 
 pytestmark = pytest.mark.real
@@ -68,8 +72,8 @@ def test_delphes_candidates_add_up_to_the_stored_met(samples, tmp_path):
     ("name", "source", "bound"), [("pfnano", "pfnano", 0.5), ("delphes", "delphes", 1e-4)]
 )
 def test_estimates_of_real_files(samples, tmp_path, name, source, bound):
-    classical = pytest.importorskip("ptmiss.evaluate")
-    settings = pytest.importorskip("ptmiss.settings.evaluate").EvaluateSettings
+    classical = pytest.importorskip("ptmiss.tasks.met.estimators.evaluate")
+    settings = pytest.importorskip("ptmiss.tasks.met.settings.evaluate").EvaluateSettings
     skim(samples / f"{name}.root", tmp_path, source=source)
     out = tmp_path / "estimates.parquet"
     values = {"estimators": ["pf", "chs", "puppi"], "external": {}, "limits": LIMITS}

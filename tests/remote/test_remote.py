@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ptmiss.errors import UserError
+from ptmiss.core.errors import UserError
 from skims import skim
 from toys import write_pfnano
 

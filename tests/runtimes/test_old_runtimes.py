@@ -13,12 +13,12 @@ import pytest
 import calibration_toys
 from graph_toys import random_model
 from network_toys import network, toy_features
-from ptmiss.calibration import document
-from ptmiss.estimators.network import WEIGHT
-from ptmiss.estimators.onnx_file import INPUTS
-from ptmiss.estimators.packing import tensors
-from ptmiss.model.export import build
-from ptmiss.model.network import BIAS_FORMS
+from ptmiss.learn.backbones.deepmet import BIAS_FORMS
+from ptmiss.learn.onnx.export import build
+from ptmiss.learn.onnx.file import INPUTS
+from ptmiss.learn.onnx.network import WEIGHT
+from ptmiss.learn.onnx.packing import tensors
+from ptmiss.tasks.met.calibration import document
 
 pytestmark = [
     pytest.mark.runtimes,

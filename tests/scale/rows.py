@@ -43,7 +43,7 @@ def write_skim(path: Path, sample: str, n_events: int, first_seed: int, is_data:
     """Write a skim of toy events, all different, in row groups of 1000."""
     import pyarrow.parquet as pq
 
-    from ptmiss.io import parquet
+    from ptmiss.core.io import parquet
     from toys import skim_schema, toy_skim
 
     block = path.with_name("block.parquet")

@@ -1,6 +1,6 @@
 """PUPPI as its definition reads: one candidate after the other, nothing optimised.
 
-Shares no code with ptmiss.puppi but the tables of parameters.
+Shares no code with ptmiss.events.objects.puppi but the tables of parameters.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import chdtr
 from scipy.stats import chi2
 
-from ptmiss.puppi.parameters import Tune
-from ptmiss.ragged import Ragged
+from ptmiss.core.ragged import Ragged
+from ptmiss.events.objects.puppi.parameters import Tune
 
 
 def reference_weights(

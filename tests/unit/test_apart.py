@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from command_modules import module_of
-from ptmiss.apart import keep_apart
-from ptmiss.command import parser
-from ptmiss.errors import UserError
+from ptmiss.core.apart import keep_apart
+from ptmiss.core.command import parser
+from ptmiss.core.errors import UserError
 
 SCRIPTS = sorted((Path(__file__).resolve().parents[2] / "scripts").glob("*.py"))
 NO_FILES = {

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 import calibration_toys as toys
-from ptmiss.calibration import document, modulation, store
-from ptmiss.calibration.apply import read
-from ptmiss.calibration.closure import closure, holm
-from ptmiss.calibration.derive import derive, make_bins, sample
-from ptmiss.calibration.distance import compare, energy, pair
-from ptmiss.calibration.events import DERIVE, coins
-from ptmiss.calibration.inputs import Inputs, Side
-from ptmiss.calibration.lines import Line
-from ptmiss.calibration.verdict import confirm
-from ptmiss.errors import UserError
-from ptmiss.io import records
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import records
+from ptmiss.core.stats.distance import compare, energy, pair
+from ptmiss.tasks.met.calibration import document, modulation, store
+from ptmiss.tasks.met.calibration.apply import read
+from ptmiss.tasks.met.calibration.closure import closure, holm
+from ptmiss.tasks.met.calibration.derive import derive, make_bins, sample
+from ptmiss.tasks.met.calibration.events import DERIVE, coins
+from ptmiss.tasks.met.calibration.inputs import Inputs, Side
+from ptmiss.tasks.met.calibration.lines import Line
+from ptmiss.tasks.met.calibration.verdict import confirm
 
 OTHER = {"response": 0.97, "sigma": 30.0, "offset": (1.0, -2.0), "slope": (0.7, 0.1)}
 

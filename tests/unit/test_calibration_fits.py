@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ptmiss.calibration import mixture
-from ptmiss.calibration.cdf import FORMS
-from ptmiss.calibration.lines import Profile, choose, fit, profile
-from ptmiss.calibration.merging import effective, merge
-from ptmiss.calibration.response import curve, ratios
-from ptmiss.errors import UserError
+from ptmiss.core.errors import UserError
+from ptmiss.core.stats import two_gaussians as mixture
+from ptmiss.core.stats.merging import effective, merge
+from ptmiss.tasks.met.calibration.cdf import FORMS
+from ptmiss.tasks.met.calibration.lines import Profile, choose, fit, profile
+from ptmiss.tasks.met.calibration.response import curve, ratios
 
 
 def test_effective_number_of_events():

@@ -11,12 +11,12 @@ import pytest
 from correctionlib.cli import main as correction
 
 import calibration_toys as toys
-from ptmiss.calibration import document, store
-from ptmiss.calibration.apply import Applied, read
-from ptmiss.calibration.bins import DATASETS, SYSTEMATICS
-from ptmiss.calibration.derive import make_bins
-from ptmiss.calibration.quantile import FAR, QuantileMap, monotone
-from ptmiss.errors import UserError
+from ptmiss.core.errors import UserError
+from ptmiss.tasks.met.calibration import document, store
+from ptmiss.tasks.met.calibration.apply import Applied, read
+from ptmiss.tasks.met.calibration.bins import DATASETS, SYSTEMATICS
+from ptmiss.tasks.met.calibration.derive import make_bins
+from ptmiss.tasks.met.calibration.quantile import FAR, QuantileMap, monotone
 
 POINTS = 100_000
 MAP = QuantileMap(

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import calibration_toys as toys
-from ptmiss.calibration.cdf import kernel
-from ptmiss.calibration.derive import response_of, sample
-from ptmiss.calibration.lines import fit, profile
-from ptmiss.calibration.modulation import Offsets, phi_p_value, slope
-from ptmiss.calibration.shifts import shift_between
-from ptmiss.performance.bootstrap import copies
+from ptmiss.core.stats.bootstrap import copies
+from ptmiss.tasks.met.calibration.cdf import kernel
+from ptmiss.tasks.met.calibration.derive import response_of, sample
+from ptmiss.tasks.met.calibration.lines import fit, profile
+from ptmiss.tasks.met.calibration.modulation import Offsets, phi_p_value, slope
+from ptmiss.tasks.met.calibration.shifts import shift_between
 
 N_TOYS, REPLICAS = 20, 100
 

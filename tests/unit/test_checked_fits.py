@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import calibration_toys as toys
-from ptmiss.calibration import apply, document, store
-from ptmiss.calibration.derive import make_bins
+from ptmiss.tasks.met.calibration import apply, document, store
+from ptmiss.tasks.met.calibration.derive import make_bins
 from refusals import refused
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 import report_toys
-from ptmiss import records
-from ptmiss.calibration import apply
-from ptmiss.io import npz, parquet
-from ptmiss.io.records import read_values
-from ptmiss.report import headlines, ledgers, parity, tables, verdicts
+from ptmiss.core import records
+from ptmiss.core.io import npz, parquet
+from ptmiss.core.io.records import read_values
+from ptmiss.tasks.met.calibration import apply
+from ptmiss.tasks.met.report import headlines, ledgers, parity, tables, verdicts
 from refusals import refused
 
 

@@ -7,11 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import performance_toys
-from ptmiss.estimators.table import event_columns
-from ptmiss.interpretation import events
-from ptmiss.io import parquet
-from ptmiss.model import dataset
-from ptmiss.performance.stream import sources
+from ptmiss.core.io import parquet
+from ptmiss.learn.data import dataset
+from ptmiss.tasks.met.estimators.table import event_columns
+from ptmiss.tasks.met.interpretation import events
+from ptmiss.tasks.met.performance.stream import sources
 from refusals import refused
 from toys import toy_skim
 

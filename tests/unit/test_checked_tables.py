@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ptmiss.errors import UserError
-from ptmiss.io import csv
-from ptmiss.report import closing, stages, tables, verdicts
+from ptmiss.core.errors import UserError
+from ptmiss.core.html import stages
+from ptmiss.core.io import csv
+from ptmiss.core.workflow import closing
+from ptmiss.tasks.met.report import tables, verdicts
 from refusals import refused
 
 HEAD = ",".join(tables.COLUMNS)
@@ -29,7 +31,7 @@ ROW = "z,nominal,pf,qt,0,5,response,0.9,0.8,1.0,100"
     ],
 )
 def test_a_table_that_is_not_whole(tmp_path, text, says):
-    from ptmiss.uncertainty.run import _intervals
+    from ptmiss.tasks.met.uncertainty.run import _intervals
 
     path = tmp_path / "t.csv"
     path.write_text(text)

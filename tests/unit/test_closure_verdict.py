@@ -10,11 +10,11 @@ import pytest
 
 import calibration_toys as toys
 from command_modules import module_of
-from ptmiss.calibration.modulation import sigmas
-from ptmiss.calibration.verdict import Verdict, confirm, problems
-from ptmiss.errors import UserError
-from ptmiss.io import records
-from ptmiss.settings.base import to_json
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import records
+from ptmiss.core.settings.base import to_json
+from ptmiss.tasks.met.calibration.modulation import sigmas
+from ptmiss.tasks.met.calibration.verdict import Verdict, confirm, problems
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from ptmiss.columns import CANDIDATE_COLUMNS, STORED_METS, puppi_column, skim_schema
-from ptmiss.errors import UserError
+from ptmiss.core.errors import UserError
+from ptmiss.events.columns import CANDIDATE_COLUMNS, STORED_METS, puppi_column, skim_schema
 
 
 def test_schema_is_the_published_data_model():

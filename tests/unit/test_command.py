@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from ptmiss.command import parser, run
-from ptmiss.errors import UserError
+from ptmiss.core.command import parser, run
+from ptmiss.core.errors import UserError
 
 
 def test_a_users_mistake_is_one_line_and_status_1(capsys):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numba
 
-from ptmiss.compiled import PACKAGE, kernels_hash
+from ptmiss.core.compiled import PACKAGE, kernels_hash
 
 
 def test_an_edit_of_any_kernel_module_changes_the_cache(tmp_path):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ptmiss.environments import environment, locked, packages
+from ptmiss.core.workflow.environments import environment, locked, packages
 
 
 @pytest.fixture

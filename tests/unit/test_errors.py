@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ptmiss.errors import UserError, escaped, quoted
+from ptmiss.core.errors import UserError, escaped, quoted
 
 
 @pytest.mark.parametrize(

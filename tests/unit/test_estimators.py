@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ptmiss.estimators.classical import (
+from ptmiss.core.ragged import Ragged, offsets_of
+from ptmiss.tasks.met.estimators.classical import (
     candidate_weights,
     missing_momentum,
     transverse_momentum,
 )
-from ptmiss.ragged import Ragged, offsets_of
 
 
 def events(*per_event: list[tuple[float, float, int, int, float, float]]) -> Ragged:

@@ -12,11 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from models import LIMITS, pf_model
-from ptmiss.errors import UserError
-from ptmiss.evaluate import Models, check_finite, evaluate, external_models
-from ptmiss.io import parquet
-from ptmiss.io.manifest import record_of
-from ptmiss.settings.evaluate import EvaluateSettings, ModelLimits
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import parquet
+from ptmiss.core.io.manifest import record_of
+from ptmiss.learn.settings.models import ModelLimits
+from ptmiss.tasks.met.estimators.evaluate import Models, check_finite, evaluate, external_models
+from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 from toys import met_of, toy_skim
 
 BOUNDS = ModelLimits(**LIMITS)

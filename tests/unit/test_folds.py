@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptmiss.folds import N_FOLDS, event_hash, fold_of
+from ptmiss.core.hashing import event_hash
+from ptmiss.events.folds import N_FOLDS, fold_of
 
 U32 = st.integers(0, 2**32 - 1)
 U64 = st.integers(0, 2**64 - 1)

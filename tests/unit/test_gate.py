@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from command_modules import module_of
-from ptmiss.errors import UserError
-from ptmiss.gate import Headline, Verdict, accept, verdict
-from ptmiss.io import records
-from ptmiss.settings.base import from_mapping, to_json
-from ptmiss.settings.gate import GateSettings
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import records
+from ptmiss.core.settings.base import from_mapping, to_json
+from ptmiss.tasks.met.gate import Headline, Verdict, accept, verdict
+from ptmiss.tasks.met.settings.gate import GateSettings
 
 SETTINGS = from_mapping(
     GateSettings, {"response_low": 0.8, "response_high": 1.2, "require": True}, "gate"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ptmiss.errors import UserError
-from ptmiss.settings.config import load
+from ptmiss.core.errors import UserError
 from ptmiss.simulation.cards import load_card
+from ptmiss.tasks.met.settings.config import load
 
 NAMES = [
     "two words", "tab\tbed", "line\nbreak", "", " ", "'quoted'", '"quoted"', "a;b", "a|b", "a&b",
@@ -63,7 +63,7 @@ def test_tags_of_other_programs_build_nothing(default, tmp_path, monkeypatch, te
 
 def test_the_pattern_is_the_documented_one():
     pattern = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
-    from ptmiss.settings.samples import Name
+    from ptmiss.events.settings.samples import Name
 
     assert pattern in repr(Name)
     assert not [name for name in NAMES if re.fullmatch(pattern, name)]

@@ -13,15 +13,16 @@ import pytest
 import tensorflow as tf
 
 from models import LIMITS, candidates_of
-from ptmiss.errors import UserError
-from ptmiss.estimators import onnx_file
-from ptmiss.estimators.network import NetworkEstimator
-from ptmiss.estimators.packing import tensors
-from ptmiss.estimators.padding import change_by_pads, check_pads
-from ptmiss.evaluate import Models, evaluate
-from ptmiss.model.features import TABLES, features
-from ptmiss.model.import_graph import convert, import_file, read
-from ptmiss.settings.evaluate import EvaluateSettings, ModelLimits
+from ptmiss.core.errors import UserError
+from ptmiss.learn.features import TABLES, features
+from ptmiss.learn.onnx import file as onnx_file
+from ptmiss.learn.onnx.import_graph import convert, import_file, read
+from ptmiss.learn.onnx.network import NetworkEstimator
+from ptmiss.learn.onnx.packing import tensors
+from ptmiss.learn.onnx.padding import change_by_pads, check_pads
+from ptmiss.learn.settings.models import ModelLimits
+from ptmiss.tasks.met.estimators.evaluate import Models, evaluate
+from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 from toys import make_toy, toy_skim
 
 COMMAND = Path(__file__).parents[2] / "scripts" / "import_graph.py"

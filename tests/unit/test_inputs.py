@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from ptmiss.errors import UserError
-from ptmiss.inputs import expand
+from ptmiss.core.errors import UserError
+from ptmiss.core.workflow.inputs import expand
 
 
 @pytest.fixture

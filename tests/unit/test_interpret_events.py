@@ -11,17 +11,17 @@ import pytest
 import yaml
 
 from interpretation_toys import linear_model, settings
-from ptmiss.errors import UserError
-from ptmiss.estimators import onnx_file
-from ptmiss.folds import event_hash
-from ptmiss.interpretation import events
-from ptmiss.interpretation.displays import Shown, entry, pick
-from ptmiss.interpretation.run import Outputs, interpret
-from ptmiss.io import parquet
-from ptmiss.settings.base import from_mapping
-from ptmiss.settings.config import load
-from ptmiss.settings.folds import FoldSettings
-from ptmiss.settings.interpret import InterpretSettings, chosen_samples
+from ptmiss.core.errors import UserError
+from ptmiss.core.hashing import event_hash
+from ptmiss.core.io import parquet
+from ptmiss.core.settings.base import from_mapping
+from ptmiss.events.settings.folds import FoldSettings
+from ptmiss.learn.onnx import file as onnx_file
+from ptmiss.tasks.met.interpretation import events
+from ptmiss.tasks.met.interpretation.displays import Shown, entry, pick
+from ptmiss.tasks.met.interpretation.run import Outputs, interpret
+from ptmiss.tasks.met.settings.config import load
+from ptmiss.tasks.met.settings.interpret import InterpretSettings, chosen_samples
 from toys import met_of, toy_skim
 
 SMALL = {"pileup": 2.0, "per_collision": 5.0, "per_hard": 5.0}

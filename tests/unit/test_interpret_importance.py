@@ -13,16 +13,16 @@ import pytest
 from graph_toys import random_model
 from interpretation_toys import linear_model, settings
 from models import pf_model
-from ptmiss.errors import UserError
-from ptmiss.estimators import onnx_file
-from ptmiss.estimators.network import NetworkEstimator
-from ptmiss.folds import event_hash
-from ptmiss.interpretation.importance import Permuted, half_width, resolutions, rows
-from ptmiss.interpretation.permute import PERMUTED, permuted, sources_of
-from ptmiss.interpretation.run import Outputs, interpret
-from ptmiss.interpretation.separate import SeparateNetwork, separated
-from ptmiss.model.features import ETA, PT, PX, PY, Features, features
-from ptmiss.ragged import Ragged, offsets_of
+from ptmiss.core.errors import UserError
+from ptmiss.core.hashing import event_hash
+from ptmiss.core.ragged import Ragged, offsets_of
+from ptmiss.learn.features import ETA, PT, PX, PY, Features, features
+from ptmiss.learn.onnx import file as onnx_file
+from ptmiss.learn.onnx.network import NetworkEstimator
+from ptmiss.tasks.met.interpretation.importance import Permuted, half_width, resolutions, rows
+from ptmiss.tasks.met.interpretation.permute import PERMUTED, permuted, sources_of
+from ptmiss.tasks.met.interpretation.run import Outputs, interpret
+from ptmiss.tasks.met.interpretation.separate import SeparateNetwork, separated
 from toys import make_toy, toy_skim
 
 SMALL = {"pileup": 3.0, "per_collision": 10.0, "per_hard": 10.0}

@@ -11,14 +11,14 @@ import onnx
 import pytest
 
 from interpretation_toys import linear_model, settings
-from ptmiss.errors import UserError
-from ptmiss.estimators import onnx_file
-from ptmiss.interpretation.bins import N_GROUPS, Cells
-from ptmiss.interpretation.groups import GROUPS, group_of
-from ptmiss.interpretation.run import Outputs, interpret
-from ptmiss.interpretation.weights import MeanWeights
-from ptmiss.performance.bootstrap import copies, interval, streams
-from ptmiss.ragged import Ragged, segment_sum
+from ptmiss.core.errors import UserError
+from ptmiss.core.ragged import Ragged, segment_sum
+from ptmiss.core.stats.bootstrap import copies, interval, streams
+from ptmiss.learn.onnx import file as onnx_file
+from ptmiss.tasks.met.interpretation.bins import N_GROUPS, Cells
+from ptmiss.tasks.met.interpretation.groups import GROUPS, group_of
+from ptmiss.tasks.met.interpretation.run import Outputs, interpret
+from ptmiss.tasks.met.interpretation.weights import MeanWeights
 from toys import Toy, toy_skim
 
 SMALL = {"pileup": 3.0, "per_collision": 10.0, "per_hard": 10.0}

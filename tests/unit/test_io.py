@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ptmiss.errors import UserError
-from ptmiss.io import manifest, parquet
-from ptmiss.io.atomic import replacing, write_json, write_text
-from ptmiss.io.records import Excerpt, read_values
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import manifest, parquet
+from ptmiss.core.io.atomic import replacing, write_json, write_text
+from ptmiss.core.io.records import Excerpt, read_values
 
 
 def names(folder):

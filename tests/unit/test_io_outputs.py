@@ -7,9 +7,9 @@ import os
 
 import pytest
 
-from ptmiss.errors import UserError
-from ptmiss.io.atomic import fresh_folder, replacing, write_text
-from ptmiss.model.spill import Spill
+from ptmiss.core.errors import UserError
+from ptmiss.core.io.atomic import fresh_folder, replacing, write_text
+from ptmiss.learn.data.spill import Spill
 
 
 def names(folder):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ptmiss.jets import clean_of_leptons, cluster, count_jets
-from ptmiss.ragged import Ragged, offsets_of
+from ptmiss.core.ragged import Ragged, offsets_of
+from ptmiss.events.objects.jets import clean_of_leptons, cluster, count_jets
 from unit.toy_pileup import toy_events
 
 
@@ -133,7 +133,7 @@ def test_all_momentum_is_in_jets():
 def test_clustering_prints_nothing():
     # in a fresh process: the banner would come with the first jet of a process
     code = (
-        "import numpy as np; from ptmiss.jets import cluster;"
+        "import numpy as np; from ptmiss.events.objects.jets import cluster;"
         "one = np.ones(1); cluster(50 * one, one, one, one, np.array([0, 1]))"
     )
     done = subprocess.run(

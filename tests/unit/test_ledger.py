@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ptmiss.io.ledger import Ledger
-from ptmiss.io.manifest import base_name, sha256_of
+from ptmiss.core.io.manifest import base_name, sha256_of
+from ptmiss.events.ledger import Ledger
 
 
 def ledger() -> Ledger:

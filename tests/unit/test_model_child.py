@@ -21,14 +21,16 @@ from onnx import TensorProto, helper
 
 from graph_toys import random_model
 from models import LIMITS, OUTPUT, candidates_of, constant, pf_model
-from ptmiss.errors import UserError
-from ptmiss.estimators import child as module
-from ptmiss.estimators import frames, onnx_file, worker
-from ptmiss.estimators.child import Child, ModelError
-from ptmiss.estimators.network import NetworkEstimator
-from ptmiss.evaluate import Models, evaluate
-from ptmiss.io.manifest import line, record_of, sha256_of
-from ptmiss.settings.evaluate import EvaluateSettings, ExternalModel, ModelLimits
+from ptmiss.core.errors import UserError
+from ptmiss.core.io.manifest import line, record_of, sha256_of
+from ptmiss.learn.onnx import child as module
+from ptmiss.learn.onnx import file as onnx_file
+from ptmiss.learn.onnx import frames, worker
+from ptmiss.learn.onnx.child import Child, ModelError
+from ptmiss.learn.onnx.network import NetworkEstimator
+from ptmiss.learn.settings.models import ModelLimits
+from ptmiss.tasks.met.estimators.evaluate import Models, evaluate
+from ptmiss.tasks.met.settings.evaluate import EvaluateSettings, ExternalModel
 from toys import Toy, make_toy, met_of, toy_skim
 
 SMALL = {"pileup": 3.0, "per_collision": 10.0, "per_hard": 10.0}
@@ -286,9 +288,9 @@ def is_gone(pid: int, within: float = 20.0) -> bool:
 JOB = """
 import sys
 from pathlib import Path
-from ptmiss.estimators.child import Child
-from ptmiss.estimators.network import NetworkEstimator
-from ptmiss.settings.evaluate import ModelLimits
+from ptmiss.learn.onnx.child import Child
+from ptmiss.learn.onnx.network import NetworkEstimator
+from ptmiss.learn.settings.models import ModelLimits
 from models import candidates_of
 from toys import make_toy
 limits = ModelLimits(memory_mb=800, seconds=600.0, not_finite=0.001)

@@ -7,18 +7,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ptmiss.errors import UserError
-from ptmiss.folds import fold_of
-from ptmiss.io import parquet
-from ptmiss.model import dataset, weighting
-from ptmiss.model.batches import BatchShape, Store, ahead, in_order, pack, shuffled, turns
-from ptmiss.model.dataset import Events
-from ptmiss.model.preprocess import preprocess
-from ptmiss.model.spill import Spill
-from ptmiss.ragged import offsets_of
-from ptmiss.settings.folds import FoldSettings
-from ptmiss.settings.preprocess import PreprocessSettings
-from ptmiss.settings.trainings import Training
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import parquet
+from ptmiss.core.ragged import offsets_of
+from ptmiss.events.folds import fold_of
+from ptmiss.events.settings.folds import FoldSettings
+from ptmiss.learn.data import dataset, weighting
+from ptmiss.learn.data.batches import BatchShape, Store, ahead, in_order, pack, shuffled, turns
+from ptmiss.learn.data.dataset import Events
+from ptmiss.learn.data.preprocess import preprocess
+from ptmiss.learn.data.spill import Spill
+from ptmiss.learn.settings.preprocess import PreprocessSettings
+from ptmiss.learn.settings.trainings import Training
 from toys import toy_skim
 
 FOLDS = FoldSettings(train=(0, 1, 2, 3, 4), validation=(5,), test=(6, 7, 8, 9))

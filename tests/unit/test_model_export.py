@@ -11,16 +11,16 @@ import onnx
 import pytest
 
 from network_toys import RULES, network, toy_features, write_dataset, write_training
-from ptmiss.errors import UserError
-from ptmiss.estimators import onnx_file
-from ptmiss.estimators.network import NetworkEstimator
-from ptmiss.model import features as ft
-from ptmiss.model import graph, parity, triton
-from ptmiss.model.export import ExportOutputs, build, export
-from ptmiss.model.network import BIAS_FORMS
-from ptmiss.model.storage import save_model
-from ptmiss.ragged import offsets_of
-from ptmiss.settings.export import ExportSettings
+from ptmiss.core.errors import UserError
+from ptmiss.core.ragged import offsets_of
+from ptmiss.learn import features as ft
+from ptmiss.learn.backbones.deepmet import BIAS_FORMS
+from ptmiss.learn.onnx import file as onnx_file
+from ptmiss.learn.onnx import graph, parity, triton
+from ptmiss.learn.onnx.export import ExportOutputs, build, export
+from ptmiss.learn.onnx.network import NetworkEstimator
+from ptmiss.learn.settings.export import ExportSettings
+from ptmiss.learn.training.storage import save_model
 
 # Keras 3.15 converts variables in a way that numpy 2 announces to change
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

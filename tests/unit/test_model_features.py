@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ptmiss.model import features as ft
-from ptmiss.ragged import Ragged
+from ptmiss.core.ragged import Ragged
+from ptmiss.learn import features as ft
 
 RULES = ft.FeatureRules(dz_limit=100.0, unknown_codes=True, use_puppi=True)
 

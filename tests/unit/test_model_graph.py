@@ -7,11 +7,11 @@ import onnx
 import pytest
 
 from graph_toys import EPSILON, ROWS, random_model, random_weights
-from ptmiss.estimators import onnx_file
-from ptmiss.estimators.network import WEIGHT, NetworkEstimator
-from ptmiss.model import features as ft
-from ptmiss.model.graph import OPSET, build
-from ptmiss.ragged import offsets_of
+from ptmiss.core.ragged import offsets_of
+from ptmiss.learn import features as ft
+from ptmiss.learn.onnx import file as onnx_file
+from ptmiss.learn.onnx.graph import OPSET, build
+from ptmiss.learn.onnx.network import WEIGHT, NetworkEstimator
 
 FORMS = ("caption", "training_code", "shipped")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ptmiss.model.loss import (
+from ptmiss.learn.heads.loss import (
     LossSpec,
     bin_names,
     event_errors,

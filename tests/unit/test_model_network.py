@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ptmiss.errors import UserError
-from ptmiss.model import features as ft
-from ptmiss.model.layers import BIAS_SCALE, TRANSFORMS
-from ptmiss.model.network import BIAS_FORMS, NetworkSpec, new_model, weights_of
-from ptmiss.model.storage import load_model, save_model
+from ptmiss.core.errors import UserError
+from ptmiss.learn import features as ft
+from ptmiss.learn.backbones.deepmet import BIAS_FORMS, NetworkSpec, new_model, weights_of
+from ptmiss.learn.backbones.layers import BIAS_SCALE, TRANSFORMS
+from ptmiss.learn.training.storage import load_model, save_model
 
 # Keras 3.15 converts variables in a way that numpy 2 announces to change
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

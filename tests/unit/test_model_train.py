@@ -7,21 +7,22 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from ptmiss.errors import UserError
-from ptmiss.io import parquet
-from ptmiss.model import checkpoint, dataset
-from ptmiss.model import train as training_module
-from ptmiss.model.batches import BatchShape, in_order, pack
-from ptmiss.model.loss import LossSpec
-from ptmiss.model.network import NetworkSpec, new_model, weights_of
-from ptmiss.model.preprocess import preprocess
-from ptmiss.model.step import OptimiserSpec, Stepper, turn_candidates
-from ptmiss.model.storage import load_model
-from ptmiss.model.train import TrainInputs, TrainOutputs, learning_rate, length, train
-from ptmiss.settings.folds import FoldSettings
-from ptmiss.settings.preprocess import PreprocessSettings
-from ptmiss.settings.train import TrainSettings
-from ptmiss.settings.trainings import Training
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import parquet
+from ptmiss.events.settings.folds import FoldSettings
+from ptmiss.learn.backbones.deepmet import NetworkSpec, new_model, weights_of
+from ptmiss.learn.data import dataset
+from ptmiss.learn.data.batches import BatchShape, in_order, pack
+from ptmiss.learn.data.preprocess import preprocess
+from ptmiss.learn.heads.loss import LossSpec
+from ptmiss.learn.settings.preprocess import PreprocessSettings
+from ptmiss.learn.settings.train import TrainSettings
+from ptmiss.learn.settings.trainings import Training
+from ptmiss.learn.training import checkpoint
+from ptmiss.learn.training import train as training_module
+from ptmiss.learn.training.step import OptimiserSpec, Stepper, turn_candidates
+from ptmiss.learn.training.storage import load_model
+from ptmiss.learn.training.train import TrainInputs, TrainOutputs, learning_rate, length, train
 from toys import toy_skim
 
 # Keras 3.15 converts variables in a way that numpy 2 announces to change

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ptmiss.errors import UserError
-from ptmiss.io import json, manifest, parquet
-from ptmiss.readers.formats import open_reader
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import json, manifest, parquet
+from ptmiss.events.readers.formats import open_reader
 from skims import skim
 from toys import write_pfnano
 

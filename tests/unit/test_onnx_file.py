@@ -11,8 +11,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from models import constant, pf_model
-from ptmiss.errors import UserError
-from ptmiss.estimators import onnx_file
+from ptmiss.core.errors import UserError
+from ptmiss.learn.onnx import file as onnx_file
 
 
 def refused(path: Path, text: str) -> None:

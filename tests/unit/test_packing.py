@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptmiss.estimators.packing import batches, tensors
-from ptmiss.model.features import PT, Features
-from ptmiss.ragged import offsets_of
+from ptmiss.core.ragged import offsets_of
+from ptmiss.learn.features import PT, Features
+from ptmiss.learn.onnx.packing import batches, tensors
 
 
 def made(counts: list[int]) -> Features:

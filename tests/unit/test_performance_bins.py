@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import performance_toys as toys
-from ptmiss.performance.bins import AXES, cut_range, make_grid, plateau
+from ptmiss.tasks.met.performance.bins import AXES, cut_range, make_grid, plateau
 
 
 def _variables(n=4000, seed=3):

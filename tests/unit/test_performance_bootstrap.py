@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ptmiss.performance.bootstrap import POISSON, copies, gain, interval, streams
+from ptmiss.core.stats.bootstrap import POISSON, copies, gain, interval, streams
 
 KNOWN = [[1, 0, 2, 0, 0, 1, 1, 1], [0, 1, 0, 0, 0, 1, 1, 1], [2, 0, 1, 4, 2, 1, 1, 1]]
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import performance_toys as toys
-from ptmiss.performance.bootstrap import interval, intervals, share
-from ptmiss.performance.gains import QUANTITIES, gains
-from ptmiss.performance.measure import measure
-from ptmiss.performance.resolution import Measured
+from ptmiss.core.stats.bootstrap import interval, intervals, share
+from ptmiss.tasks.met.performance.gains import QUANTITIES, gains
+from ptmiss.tasks.met.performance.measure import measure
+from ptmiss.tasks.met.performance.resolution import Measured
 
 SETTINGS = toys.settings(replicas=100)
 NETWORK = {"pf": (0.9, 25.0), "puppi": (0.9, 20.0), "deepmet": (0.9, 14.0), "oracle": (1.0, 8.0)}

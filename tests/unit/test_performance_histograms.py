@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ptmiss.performance import histograms
-from ptmiss.performance.bootstrap import copies
-from ptmiss.performance.histograms import (
+from ptmiss.core.stats import histograms
+from ptmiss.core.stats.bootstrap import copies
+from ptmiss.core.stats.histograms import (
     MOMENTS,
     N_CELLS,
     N_FINE,

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import performance_toys as toys
-from ptmiss.performance.bootstrap import copies, gain, interval
-from ptmiss.performance.measure import Distributions, cores, measure
-from ptmiss.performance.resolution import Measured
-from ptmiss.performance.stream import Chunk
+from ptmiss.core.stats.bootstrap import copies, gain, interval
+from ptmiss.tasks.met.performance.measure import Distributions, cores, measure
+from ptmiss.tasks.met.performance.resolution import Measured
+from ptmiss.tasks.met.performance.stream import Chunk
 
 NAMES = tuple(toys.ESTIMATORS)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptmiss.performance.recoil import along_and_across, recoil
+from ptmiss.tasks.met.performance.recoil import along_and_across, recoil
 
 MOMENTUM = st.floats(-500.0, 500.0)
 

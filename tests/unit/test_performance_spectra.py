@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import performance_toys as toys
-from ptmiss.performance import roc
-from ptmiss.performance.bootstrap import copies
-from ptmiss.performance.measure import measure
-from ptmiss.performance.spectra import TRUTH, Spectrum, right_edge, spectra
+from ptmiss.core.stats.bootstrap import copies
+from ptmiss.tasks.met.performance import roc
+from ptmiss.tasks.met.performance.measure import measure
+from ptmiss.tasks.met.performance.spectra import TRUTH, Spectrum, right_edge, spectra
 
 SETTINGS = toys.settings(replicas=40)
 NAMES = tuple(toys.ESTIMATORS)

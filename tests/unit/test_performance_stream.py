@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import performance_toys as toys
-from ptmiss.errors import UserError
-from ptmiss.performance.stream import sources
+from ptmiss.core.errors import UserError
+from ptmiss.tasks.met.performance.stream import sources
 
 TEST_FOLDS = (6, 7, 8, 9)
 STORED = ("puppi",)

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 import performance_toys as toys
-from ptmiss.performance import tables
-from ptmiss.performance.measure import measure
-from ptmiss.performance.resolution import Measured, Value
-from ptmiss.performance.stream import Source
-from ptmiss.report import tables as report_tables
+from ptmiss.tasks.met.performance import tables
+from ptmiss.tasks.met.performance.measure import measure
+from ptmiss.tasks.met.performance.resolution import Measured, Value
+from ptmiss.tasks.met.performance.stream import Source
+from ptmiss.tasks.met.report import tables as report_tables
 
 SETTINGS = toys.settings(replicas=60)
 

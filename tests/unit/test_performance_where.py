@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ptmiss.errors import UserError
-from ptmiss.performance.where import COLUMNS, parse
+from ptmiss.core.conditions import COLUMNS, parse
+from ptmiss.core.errors import UserError
 
 EVENTS = {name: np.array([0.0, 1.0, 2.0, 30.0, np.nan]) for name in COLUMNS}
 EVENTS["q_t"] = np.array([5.0, 25.0, 45.0, 65.0, 85.0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 
-from ptmiss.progress import progress
+from ptmiss.core.progress import progress
 
 
 class Terminal(io.StringIO):

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from ptmiss.puppi.calibration import calibrate, inverse_erf, median_and_spread
-from ptmiss.puppi.identity import LEPTON, NEUTRAL, PILEUP, PRIMARY, identities
-from ptmiss.puppi.neighbours import alphas
-from ptmiss.puppi.parameters import PHASE2, RUN2_V14, RUN2_V15, TUNES, records
-from ptmiss.puppi.weights import both_flavours, puppi_weights
-from ptmiss.ragged import Ragged, offsets_of
+from ptmiss.core.ragged import Ragged, offsets_of
+from ptmiss.events.objects.puppi.calibration import calibrate, inverse_erf, median_and_spread
+from ptmiss.events.objects.puppi.identity import LEPTON, NEUTRAL, PILEUP, PRIMARY, identities
+from ptmiss.events.objects.puppi.neighbours import alphas
+from ptmiss.events.objects.puppi.parameters import PHASE2, RUN2_V14, RUN2_V15, TUNES, records
+from ptmiss.events.objects.puppi.weights import both_flavours, puppi_weights
 from unit.reference_puppi import reference_weights
 from unit.toy_pileup import from_rows, toy_events
 

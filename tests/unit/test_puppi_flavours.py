@@ -16,16 +16,17 @@ from onnx import helper
 from interpretation_toys import linear_model
 from interpretation_toys import settings as interpret_settings
 from models import LIMITS, OUTPUT, constant, pf_model
-from ptmiss.errors import UserError
-from ptmiss.estimators import onnx_file
-from ptmiss.estimators.network import CMSSW_RULES, RULES_KEY, NetworkEstimator
-from ptmiss.evaluate import Models, evaluate
-from ptmiss.interpretation.run import Outputs, interpret
-from ptmiss.io import parquet
-from ptmiss.ragged import from_arrow, to_arrow
-from ptmiss.settings.evaluate import EvaluateSettings, ModelLimits
-from ptmiss.settings.folds import FoldSettings
-from ptmiss.variations.run import vary
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import parquet
+from ptmiss.core.ragged import from_arrow, to_arrow
+from ptmiss.events.settings.folds import FoldSettings
+from ptmiss.learn.onnx import file as onnx_file
+from ptmiss.learn.onnx.network import CMSSW_RULES, RULES_KEY, NetworkEstimator
+from ptmiss.learn.settings.models import ModelLimits
+from ptmiss.tasks.met.estimators.evaluate import Models, evaluate
+from ptmiss.tasks.met.interpretation.run import Outputs, interpret
+from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
+from ptmiss.tasks.met.variations.run import vary
 from skims import skim as skim_of
 from toys import make_toy, toy_skim, write_pfnano
 from variation_toys import settings as vary_settings

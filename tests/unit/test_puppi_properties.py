@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ptmiss.puppi.neighbours import alphas
-from ptmiss.puppi.parameters import RUN2_V14, RUN2_V15, TUNES
-from ptmiss.puppi.weights import puppi_weights
-from ptmiss.ragged import Ragged, offsets_of
+from ptmiss.core.ragged import Ragged, offsets_of
+from ptmiss.events.objects.puppi.neighbours import alphas
+from ptmiss.events.objects.puppi.parameters import RUN2_V14, RUN2_V15, TUNES
+from ptmiss.events.objects.puppi.weights import puppi_weights
 from unit.toy_pileup import from_rows, toy_events
 
 EVENTS = st.tuples(st.integers(0, 10_000), st.floats(0.0, 12.0))

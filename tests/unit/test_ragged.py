@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptmiss.ragged import Ragged, event_index, from_arrow, offsets_of, segment_sum, to_arrow
+from ptmiss.core.ragged import Ragged, event_index, from_arrow, offsets_of, segment_sum, to_arrow
 
 COUNTS = st.lists(st.integers(0, 5), max_size=8)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import uproot
 
-from ptmiss.errors import UserError
+from ptmiss.core.errors import UserError
 from skims import skim
 from toys import make_toy, pfnano_branches, write_pfnano
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from delphes_toys import write_delphes
-from ptmiss.errors import UserError
-from ptmiss.ragged import from_arrow, segment_sum
+from ptmiss.core.errors import UserError
+from ptmiss.core.ragged import from_arrow, segment_sum
 from skims import skim
 
 NOW = ("ParticleFlowCandidate",)

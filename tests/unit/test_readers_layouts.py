@@ -5,8 +5,8 @@ from __future__ import annotations
 import awkward as ak
 import numpy as np
 
-from ptmiss.ragged import from_arrow
-from ptmiss.readers.formats import open_reader
+from ptmiss.core.ragged import from_arrow
+from ptmiss.events.readers.formats import open_reader
 from skims import skim
 from toys import make_toy, write_pfnano
 

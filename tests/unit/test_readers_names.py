@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from uproot.models.TTree import Model_TTree_v20
 
-from ptmiss.errors import UserError
+from ptmiss.core.errors import UserError
 from skims import skim
 from toys import make_toy, write_pfnano
 

@@ -9,8 +9,8 @@ import pytest
 import uproot
 
 from delphes_toys import branches_of
-from ptmiss.errors import UserError
-from ptmiss.readers.rntuple import _columns
+from ptmiss.core.errors import UserError
+from ptmiss.events.readers.rntuple import _columns
 from skims import skim
 from toys import make_toy, pfnano_branches, write_pfnano, write_tree
 

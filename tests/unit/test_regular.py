@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ptmiss.errors import UserError
-from ptmiss.io.regular import require_regular
+from ptmiss.core.errors import UserError
+from ptmiss.core.io.regular import require_regular
 
 
 def test_a_file_a_link_to_one_and_nothing_pass(tmp_path: Path):

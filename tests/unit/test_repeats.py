@@ -11,22 +11,23 @@ import yaml
 import performance_toys
 from delphes_toys import write_delphes
 from models import LIMITS
-from ptmiss.columns import skim_schema
-from ptmiss.evaluate import NO_MODELS, evaluate
-from ptmiss.folds import event_hash, fold_of
-from ptmiss.interpretation import events as looked_at
-from ptmiss.io import parquet
-from ptmiss.model.preprocess import preprocess
-from ptmiss.performance.bootstrap import copies
-from ptmiss.performance.stream import sources
-from ptmiss.repeats import find
-from ptmiss.settings.base import from_mapping
-from ptmiss.settings.config import load
-from ptmiss.settings.evaluate import EvaluateSettings
-from ptmiss.settings.folds import FoldSettings
-from ptmiss.settings.trainings import Training
-from ptmiss.skim.identity import INSIDE, numbered_on_its_own
-from ptmiss.skim.stream import Skim
+from ptmiss.core.hashing import event_hash
+from ptmiss.core.io import parquet
+from ptmiss.core.settings.base import from_mapping
+from ptmiss.core.stats.bootstrap import copies
+from ptmiss.events.columns import skim_schema
+from ptmiss.events.folds import fold_of
+from ptmiss.events.repeats import find
+from ptmiss.events.settings.folds import FoldSettings
+from ptmiss.events.skim.identity import INSIDE, numbered_on_its_own
+from ptmiss.events.skim.stream import Skim
+from ptmiss.learn.data.preprocess import preprocess
+from ptmiss.learn.settings.trainings import Training
+from ptmiss.tasks.met.estimators.evaluate import NO_MODELS, evaluate
+from ptmiss.tasks.met.interpretation import events as looked_at
+from ptmiss.tasks.met.performance.stream import sources
+from ptmiss.tasks.met.settings.config import load
+from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 from skims import CONFIG, sample_of, settings_of
 from toys import write_pfnano
 

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 import report_toys
-from ptmiss.report import draw, panel, samples, surface, tables
-from ptmiss.report.chart import Chart, Series, covered, empty_bins
-from ptmiss.report.plots import resolution, shared
+from ptmiss.core.figures.chart import Chart, Series, covered, empty_bins
+from ptmiss.tasks.met.report import draw, panel, samples, surface, tables
+from ptmiss.tasks.met.report.plots import resolution, shared
 
 
 @pytest.fixture(scope="module")

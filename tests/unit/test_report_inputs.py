@@ -8,8 +8,9 @@ import math
 import pytest
 
 import report_toys
-from ptmiss.errors import UserError
-from ptmiss.report import headlines, ledgers, parity, provenance, stages, tables
+from ptmiss.core.errors import UserError
+from ptmiss.core.html import provenance, stages
+from ptmiss.tasks.met.report import headlines, ledgers, parity, tables
 
 
 def written(path, value):

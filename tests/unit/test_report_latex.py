@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ptmiss.report.latex import in_figure, readable
-from ptmiss.report.surface import Surface
+from ptmiss.core.figures.latex import in_figure, readable
+from ptmiss.tasks.met.report.surface import Surface
 
 
 @pytest.mark.parametrize(

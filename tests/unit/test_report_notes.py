@@ -7,10 +7,10 @@ from collections import Counter
 import pytest
 import yaml
 
-from ptmiss.io.ledger import COMMON_REASONS
-from ptmiss.report import notes
-from ptmiss.report.ledgers import Ledger
-from ptmiss.settings.config import load
+from ptmiss.events.ledger import COMMON_REASONS
+from ptmiss.tasks.met.report import notes
+from ptmiss.tasks.met.report.ledgers import Ledger
+from ptmiss.tasks.met.settings.config import load
 from skims import CONFIG, sample_of
 
 AGAIN = COMMON_REASONS[0]

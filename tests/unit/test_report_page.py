@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 import report_toys
-from ptmiss.errors import UserError
-from ptmiss.report import build, page
-from ptmiss.settings.config import load
+from ptmiss.core.errors import UserError
+from ptmiss.core.html import page
+from ptmiss.tasks.met.report import build
+from ptmiss.tasks.met.settings.config import load
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "resources/report"
 HOSTILE = (

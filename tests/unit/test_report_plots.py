@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 
 import report_toys
-from ptmiss.errors import UserError
-from ptmiss.report import build, closing, headlines, tables, verdicts
-from ptmiss.report import summary as summaries
-from ptmiss.report.chart import Display
-from ptmiss.report.plots import calibration, uncertainties
-from ptmiss.report.samples import kinds
+from ptmiss.core.errors import UserError
+from ptmiss.core.figures.chart import Display
+from ptmiss.core.workflow import closing
+from ptmiss.tasks.met.report import build, headlines, tables, verdicts
+from ptmiss.tasks.met.report import summary as summaries
+from ptmiss.tasks.met.report.plots import calibration, uncertainties
+from ptmiss.tasks.met.report.samples import kinds
 
 LABELS = {
     "hh": {"source": "simulated", "label": "HH"},

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 import report_toys
-from ptmiss.errors import UserError
-from ptmiss.report import notes, samples, tables, verdict_rows
-from ptmiss.report.plots import resolution, shared
-from ptmiss.report.style import looks
+from ptmiss.core.errors import UserError
+from ptmiss.tasks.met.report import notes, samples, tables, verdict_rows
+from ptmiss.tasks.met.report.plots import resolution, shared
+from ptmiss.tasks.met.report.style import looks
 
 ROW = ("zmumu", "nominal", "pf", "qt", 0.0, 5.0, "sigma_par", 20.0, 19.0, 21.0, 100)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ptmiss.report import text
+from ptmiss.core.html import text
 
 
 def test_clean_shows_that_something_was_there():

@@ -6,8 +6,8 @@ import fastjet
 import numpy as np
 import pytest
 
-from ptmiss.ragged import offsets_of
-from ptmiss.rho import median_density
+from ptmiss.core.ragged import offsets_of
+from ptmiss.events.objects.rho import median_density
 from unit.toy_pileup import toy_events
 
 # |y| < 5 and 0.55 give 18 x 11 cells

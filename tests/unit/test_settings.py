@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ptmiss.errors import UserError
-from ptmiss.settings.base import Section, from_mapping, parse, to_json
-from ptmiss.settings.config import load
-from ptmiss.settings.names import unknown
+from ptmiss.core.errors import UserError
+from ptmiss.core.settings.base import Section, from_mapping, parse, to_json
+from ptmiss.core.settings.names import unknown
+from ptmiss.tasks.met.settings.config import load
 
 
 class Inner(Section):

@@ -7,13 +7,14 @@ import copy
 import pytest
 import yaml
 
-from ptmiss.errors import UserError
-from ptmiss.performance import histograms, observables
-from ptmiss.performance.bins import make_grid
-from ptmiss.settings import performance
-from ptmiss.settings.config import Config, load
+from ptmiss.core.errors import UserError
+from ptmiss.core.stats import histograms
 from ptmiss.simulation.constants import TABLE
 from ptmiss.simulation.limits import bounds, problem
+from ptmiss.tasks.met.performance import observables
+from ptmiss.tasks.met.performance.bins import make_grid
+from ptmiss.tasks.met.settings import performance
+from ptmiss.tasks.met.settings.config import Config, load
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ptmiss.ragged import Ragged
+from ptmiss.core.ragged import Ragged
 from ptmiss.simulation import constants
-from ptmiss.simulation.candidates import (
-    associate,
-    empty_candidates,
-    from_pv_of,
-    track_candidates,
-)
+from ptmiss.simulation.candidates import associate, empty_candidates, from_pv_of, track_candidates
 from ptmiss.simulation.leptons import leptons
 from ptmiss.simulation.tracks import empty_tracks
 from ptmiss.simulation.vertices import empty_vertices

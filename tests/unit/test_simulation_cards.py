@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptmiss.errors import UserError
+from ptmiss.core.errors import UserError
 from ptmiss.simulation.cards import load_card, parts_of_slices, slice_of_part
 
 PROCESSES = Path(__file__).resolve().parents[2] / "resources" / "processes"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ptmiss.errors import UserError
+from ptmiss.core.errors import UserError
 from ptmiss.simulation.cards import Card, load_card
 from ptmiss.simulation.generator import Generated, generate
 from ptmiss.simulation.particles import is_hadron, is_invisible

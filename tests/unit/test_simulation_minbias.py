@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptmiss.errors import UserError
-from ptmiss.io import parquet
-from ptmiss.ragged import offsets_of, to_arrow
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import parquet
+from ptmiss.core.ragged import offsets_of, to_arrow
 from ptmiss.simulation import minbias
 from ptmiss.simulation.minbias import (
     SCHEMA,

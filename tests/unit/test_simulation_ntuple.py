@@ -8,8 +8,8 @@ import uproot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptmiss.ragged import Ragged, segment_sum
-from ptmiss.readers.formats import open_reader
+from ptmiss.core.ragged import Ragged, segment_sum
+from ptmiss.events.readers.formats import open_reader
 from ptmiss.simulation import constants, ntuple
 from ptmiss.simulation.generator import Generated
 from ptmiss.simulation.incoming import prepare

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ptmiss.folds import fold_of
+from ptmiss.events.folds import fold_of
 from ptmiss.simulation import pileup
 from ptmiss.simulation.detector import detect
 from ptmiss.simulation.numbering import EVENTS_OF_A_PART, number_events

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ptmiss.ragged import Ragged
+from ptmiss.core.ragged import Ragged
 from ptmiss.simulation.truth import gen_met, truth_of
 
 

@@ -6,9 +6,9 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from ptmiss.errors import UserError
-from ptmiss.report import ledgers, rows
-from ptmiss.report.samples import Kind
+from ptmiss.core.errors import UserError
+from ptmiss.tasks.met.report import ledgers, rows
+from ptmiss.tasks.met.report.samples import Kind
 from skims import skim
 from toys import write_pfnano
 
@@ -79,9 +79,9 @@ def test_our_own_simulation_is_not_compared(tmp_path):
         "source": "simulated", "label": "x", "process": "zmumu", "setting": "nominal", "events": 20,
         "folds": [0], "selection": "none",
     }  # fmt: skip
-    from ptmiss.settings.base import from_mapping
-    from ptmiss.settings.samples import AnySample
-    from ptmiss.skim.stream import Skim
+    from ptmiss.core.settings.base import from_mapping
+    from ptmiss.events.settings.samples import AnySample
+    from ptmiss.events.skim.stream import Skim
     from skims import settings_of
 
     job = Skim("s", "0", from_mapping(AnySample, spec, "samples.s").root, settings_of())

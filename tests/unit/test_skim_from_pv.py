@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ptmiss.ragged import from_arrow
+from ptmiss.core.ragged import from_arrow
 from ptmiss.simulation import constants, ntuple
 from ptmiss.simulation.cards import load_card
 from ptmiss.simulation.generator import generate

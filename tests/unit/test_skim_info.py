@@ -9,14 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 import performance_toys
-from ptmiss.errors import UserError
-from ptmiss.evaluate import NO_MODELS
-from ptmiss.interpretation import events
-from ptmiss.io import parquet
-from ptmiss.model.preprocess import preprocess
-from ptmiss.performance.stream import sources
-from ptmiss.skim import info
-from ptmiss.variations.run import vary
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import parquet
+from ptmiss.events.skim import info
+from ptmiss.learn.data.preprocess import preprocess
+from ptmiss.tasks.met.estimators.evaluate import NO_MODELS
+from ptmiss.tasks.met.interpretation import events
+from ptmiss.tasks.met.performance.stream import sources
+from ptmiss.tasks.met.variations.run import vary
 from toys import toy_skim
 
 SAID = {"sample": "zmumu", "part": "0000", "is_data": "false", "selection": "zmumu"}

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import uproot
 
-from ptmiss.errors import UserError
-from ptmiss.readers.branches import expected
+from ptmiss.core.errors import UserError
+from ptmiss.events.readers.branches import expected
 from skims import skim
 from toys import make_toy, pfnano_branches, write_pfnano, write_tree
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ptmiss.errors import UserError
-from ptmiss.pinned import pinned
-from ptmiss.ragged import Ragged, offsets_of
-from ptmiss.readers.batch import UNKNOWN, EventBatch, Vector
-from ptmiss.skim import derive, repair
-from ptmiss.skim.select import clean_leptons, select
+from ptmiss.core.errors import UserError
+from ptmiss.core.ragged import Ragged, offsets_of
+from ptmiss.events.objects.pinned import pinned
+from ptmiss.events.readers.batch import UNKNOWN, EventBatch, Vector
+from ptmiss.events.skim import derive, repair
+from ptmiss.events.skim.select import clean_leptons, select
 from skims import settings_of
 
 CUTS = settings_of().selections

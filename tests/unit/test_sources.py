@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ptmiss.sources import _hash, fingerprints, sources, third_party
+from ptmiss.core.workflow.sources import _hash, fingerprints, sources, third_party
 
 
 @pytest.fixture

@@ -13,15 +13,15 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from performance_toys import chunk, settings, toy, write
-from ptmiss.errors import UserError
-from ptmiss.performance.run import Outputs, performance
-from ptmiss.settings.folds import FoldSettings
-from ptmiss.settings.uncertainty import UncertaintySettings
-from ptmiss.uncertainty.combine import envelope, in_quadrature, shifts_of
-from ptmiss.uncertainty.numbers import numbers
-from ptmiss.uncertainty.pileup import profile, tilted
-from ptmiss.uncertainty.run import COLUMNS, uncertainty
-from ptmiss.variations.names import VARIATIONS
+from ptmiss.core.errors import UserError
+from ptmiss.events.settings.folds import FoldSettings
+from ptmiss.tasks.met.performance.run import Outputs, performance
+from ptmiss.tasks.met.settings.uncertainty import UncertaintySettings
+from ptmiss.tasks.met.uncertainty.combine import envelope, in_quadrature, shifts_of
+from ptmiss.tasks.met.uncertainty.numbers import numbers
+from ptmiss.tasks.met.uncertainty.pileup import profile, tilted
+from ptmiss.tasks.met.uncertainty.run import COLUMNS, uncertainty
+from ptmiss.tasks.met.variations.names import VARIATIONS
 
 FOLDS = FoldSettings(train=(0, 1, 2, 3, 4), validation=(5,), test=(6, 7, 8, 9))
 WIDE = {"qt_edges": [0, 50, 400], "n_pv_edges": [4.5, 20.5, 40.5], "gen_ht_edges": [0, 1000],

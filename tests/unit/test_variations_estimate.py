@@ -13,19 +13,20 @@ from onnx import helper
 
 from graph_toys import random_model
 from models import LIMITS, OUTPUT, pf_model
-from ptmiss.errors import UserError
-from ptmiss.estimators import onnx_file
-from ptmiss.estimators.network import NetworkEstimator
-from ptmiss.evaluate import NO_MODELS, Models, estimate_all, evaluate
-from ptmiss.folds import event_hash
-from ptmiss.io import parquet
-from ptmiss.ragged import Ragged
-from ptmiss.settings.evaluate import EvaluateSettings, ModelLimits
-from ptmiss.settings.folds import FoldSettings
-from ptmiss.variations.estimate import Varied
-from ptmiss.variations.names import VARIATIONS
-from ptmiss.variations.run import vary
-from ptmiss.variations.shift import shifts
+from ptmiss.core.errors import UserError
+from ptmiss.core.hashing import event_hash
+from ptmiss.core.io import parquet
+from ptmiss.core.ragged import Ragged
+from ptmiss.events.settings.folds import FoldSettings
+from ptmiss.learn.onnx import file as onnx_file
+from ptmiss.learn.onnx.network import NetworkEstimator
+from ptmiss.learn.settings.models import ModelLimits
+from ptmiss.tasks.met.estimators.evaluate import NO_MODELS, Models, estimate_all, evaluate
+from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
+from ptmiss.tasks.met.variations.estimate import Varied
+from ptmiss.tasks.met.variations.names import VARIATIONS
+from ptmiss.tasks.met.variations.run import vary
+from ptmiss.tasks.met.variations.shift import shifts
 from toys import make_toy, toy_skim
 from variation_toys import DIRECTION, MUON, candidates, flat, settings
 

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from ptmiss.errors import UserError
-from ptmiss.folds import event_hash
-from ptmiss.ragged import Ragged
-from ptmiss.settings.vary import CaloScale, JetResolution, JetScale, TrackScale, chosen
-from ptmiss.variations import names, scales
-from ptmiss.variations.clusters import cluster
-from ptmiss.variations.shift import GROUPS, moved, shifts
+from ptmiss.core.errors import UserError
+from ptmiss.core.hashing import event_hash
+from ptmiss.core.ragged import Ragged
+from ptmiss.tasks.met.settings.vary import CaloScale, JetResolution, JetScale, TrackScale, chosen
+from ptmiss.tasks.met.variations import names, scales
+from ptmiss.tasks.met.variations.clusters import cluster
+from ptmiss.tasks.met.variations.shift import GROUPS, moved, shifts
 from toys import make_toy
 from variation_toys import DIRECTION, ELECTRON, MUON, SOFT, candidates, flat, settings
 

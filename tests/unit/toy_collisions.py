@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ptmiss.ragged import offsets_of
+from ptmiss.core.ragged import offsets_of
 from ptmiss.simulation import constants, incoming, pileup
 
 PERFECT = {

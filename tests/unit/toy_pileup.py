@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ptmiss.ragged import Ragged, offsets_of
+from ptmiss.core.ragged import Ragged, offsets_of
 
 TYPES = {
     "pt": np.float32,

@@ -6,16 +6,17 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from ptmiss.errors import UserError
-from ptmiss.parts import events_of_part, file_parts, n_simulated_parts, part_name
-from ptmiss.report import closing
-from ptmiss.settings import files, merging
-from ptmiss.settings.base import to_json
-from ptmiss.settings.config import load
-from ptmiss.settings.crosscheck import CLASSICAL
-from ptmiss.settings.samples import SimulatedSample
+from ptmiss.core.errors import UserError
+from ptmiss.events.parts import events_of_part, file_parts, n_simulated_parts, part_name
+from ptmiss.core.workflow import closing
+from ptmiss.core.settings import files
+from ptmiss.tasks.met.settings import merging
+from ptmiss.core.settings.base import to_json
+from ptmiss.tasks.met.settings.config import load
+from ptmiss.tasks.met.settings.crosscheck import CLASSICAL
+from ptmiss.events.settings.samples import SimulatedSample
 from ptmiss.simulation.cards import load_card, parts_of_slices
-from ptmiss.sources import fingerprints
+from ptmiss.core.workflow.sources import fingerprints
 
 # Jobs use the Python that runs Snakemake, activated or not; an environment of a rule, where one is
 # asked for, is activated later and comes first.

@@ -1,6 +1,6 @@
 """interpret: what a network does with the candidates, for trainings that have one."""
 
-from ptmiss.settings.interpret import chosen_samples
+from ptmiss.tasks.met.settings.interpret import chosen_samples
 
 
 def interpreted_skims(wildcards):

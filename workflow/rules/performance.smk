@@ -2,7 +2,7 @@
 
 import re
 
-from ptmiss.settings.performance import memory_mb
+from ptmiss.tasks.met.settings.performance import memory_mb
 
 MEASURED_SAMPLES = [
     name for name in CONFIG.samples if name not in CONFIG.performance.leave_out

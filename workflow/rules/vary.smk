@@ -1,7 +1,7 @@
 """vary: every estimator again, with the candidates moved by each systematic uncertainty."""
 
-from ptmiss.settings.vary import chosen
-from ptmiss.variations.names import VARIATIONS
+from ptmiss.tasks.met.settings.vary import chosen
+from ptmiss.tasks.met.variations.names import VARIATIONS
 
 NOT_DATA = [
     name

@@ -11,7 +11,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from ptmiss.compiled import njit
+from ptmiss.core.compiled import njit
 from ptmiss.simulation.rng import exponential, gamma_unit_mean, normal, poisson, uniform
 
 CELL = np.dtype(

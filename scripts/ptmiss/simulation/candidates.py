@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from ptmiss.compiled import njit
+from ptmiss.core.compiled import njit
 from ptmiss.simulation.calorimeter import sinh
 from ptmiss.simulation.tracks import CAPACITY
 from ptmiss.simulation.vertices import nearest

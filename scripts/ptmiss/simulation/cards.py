@@ -8,10 +8,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from ptmiss.errors import UserError
-from ptmiss.settings.base import Section, from_mapping
-from ptmiss.settings.files import read
-from ptmiss.settings.samples import Name
+from ptmiss.core.errors import UserError
+from ptmiss.core.settings.base import Section, from_mapping
+from ptmiss.core.settings.files import read
+from ptmiss.events.settings.samples import Name
 
 Line = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:()]+ *= *[^=]+$")]
 """A Pythia setting as it stands in its manual, `Class:name = value`."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ptmiss.compiled import njit
-from ptmiss.ragged import Ragged
+from ptmiss.core.compiled import njit
+from ptmiss.core.ragged import Ragged
 from ptmiss.simulation.calorimeter import (
     TWO_PI,
     add_noise,
@@ -19,12 +19,7 @@ from ptmiss.simulation.calorimeter import (
     read_hcal,
     read_hf,
 )
-from ptmiss.simulation.candidates import (
-    CANDIDATE,
-    associate,
-    finish_neutrals,
-    track_candidates,
-)
+from ptmiss.simulation.candidates import CANDIDATE, associate, finish_neutrals, track_candidates
 from ptmiss.simulation.incoming import Incoming
 from ptmiss.simulation.pileup import FoldLists, Profile
 from ptmiss.simulation.rng import normal, poisson, uniform

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import awkward as ak
 import numpy as np
 
-from ptmiss.errors import UserError
-from ptmiss.ragged import Ragged
+from ptmiss.core.errors import UserError
+from ptmiss.core.ragged import Ragged
 from ptmiss.simulation.cards import Card, Slice
 from ptmiss.simulation.pythia import MB_TO_PB, start
 from ptmiss.simulation.record import BATCH, Record, concatenate, next_batch

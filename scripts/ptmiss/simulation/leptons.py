@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from ptmiss.compiled import njit
-from ptmiss.ragged import Ragged, offsets_of, segment_sum
+from ptmiss.core.compiled import njit
+from ptmiss.core.ragged import Ragged, offsets_of, segment_sum
 
 MUON, ELECTRON = 13, 11
 

@@ -10,8 +10,8 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from ptmiss.io.root import recreated
-from ptmiss.ragged import Ragged
+from ptmiss.core.io.root import recreated
+from ptmiss.core.ragged import Ragged
 
 TREE = "Events"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ptmiss.folds import fold_of
+from ptmiss.events.folds import fold_of
 
 RUN = 1
 EVENTS_OF_A_PART = 10_000_000

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ptmiss.folds import N_FOLDS
-from ptmiss.settings.simulate import Preset
+from ptmiss.events.folds import N_FOLDS
+from ptmiss.simulation.settings import Preset
 
 Profile = namedtuple("Profile", "mu cumulative")
 """Number of interactions: mean values and their cumulative probability, float64, shape (n,)."""

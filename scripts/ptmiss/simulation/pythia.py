@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ptmiss.errors import UserError
+from ptmiss.core.errors import UserError
 
 BASE = (
     # 13 TeV: the data of CMS, arXiv:2509.12012, were recorded at this energy

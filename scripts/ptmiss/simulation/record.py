@@ -8,8 +8,8 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from ptmiss.errors import UserError
-from ptmiss.ragged import Ragged, offsets_of
+from ptmiss.core.errors import UserError
+from ptmiss.core.ragged import Ragged, offsets_of
 from ptmiss.simulation.cards import Acceptance
 from ptmiss.simulation.particles import is_hadron
 

@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from ptmiss.compiled import njit
-from ptmiss.folds import event_hash
+from ptmiss.core.compiled import njit
+from ptmiss.core.hashing import event_hash
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _M1 = np.uint64(0xBF58476D1CE4E5B9)

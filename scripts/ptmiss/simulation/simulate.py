@@ -9,15 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ptmiss.jets import cluster
-from ptmiss.parts import events_of_part, n_simulated_parts
-from ptmiss.progress import progress
-from ptmiss.puppi.parameters import RUN2_V15
-from ptmiss.puppi.weights import both_flavours
-from ptmiss.ragged import Ragged, segment_sum
-from ptmiss.rho import median_density
-from ptmiss.settings.samples import SimulatedSample
-from ptmiss.settings.simulate import SimulateSettings
+from ptmiss.core.progress import progress
+from ptmiss.core.ragged import Ragged, segment_sum
+from ptmiss.events.objects.jets import cluster
+from ptmiss.events.objects.puppi.parameters import RUN2_V15
+from ptmiss.events.objects.puppi.weights import both_flavours
+from ptmiss.events.objects.rho import median_density
+from ptmiss.events.parts import events_of_part, n_simulated_parts
+from ptmiss.events.settings.samples import SimulatedSample
 from ptmiss.simulation import ntuple
 from ptmiss.simulation.cards import load_card, slice_of_part
 from ptmiss.simulation.constants import detector
@@ -30,6 +29,7 @@ from ptmiss.simulation.numbering import RUN, number_events
 from ptmiss.simulation.pileup import FoldLists, Profile, fold_lists, profile_of
 from ptmiss.simulation.rng import event_seeds
 from ptmiss.simulation.seeds import pythia_seed
+from ptmiss.simulation.settings import SimulateSettings
 from ptmiss.simulation.truth import truth_of
 
 log = logging.getLogger(__name__)

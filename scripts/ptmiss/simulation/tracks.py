@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ptmiss.compiled import njit
+from ptmiss.core.compiled import njit
 from ptmiss.simulation.calorimeter import (
     TWO_PI,
     absorb_hadron,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ptmiss.jets import cluster
-from ptmiss.ragged import Ragged, segment_sum
+from ptmiss.core.ragged import Ragged, segment_sum
+from ptmiss.events.objects.jets import cluster
 from ptmiss.simulation.particles import is_invisible
 
 JET_RADIUS = 0.4

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ptmiss.compiled import njit
+from ptmiss.core.compiled import njit
 from ptmiss.simulation.rng import normal
 
 VERTEX = np.dtype(

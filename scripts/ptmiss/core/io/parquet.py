@@ -1,0 +1,197 @@
+"""Parquet with page checksums: written whole, verified on reading, streamed in row groups."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import manifest
+from ptmiss.core.io.atomic import replacing
+from ptmiss.core.io.regular import require_regular
+
+_REMEDY = "delete it and run the workflow again"
+
+CORRUPT = (OSError, pa.ArrowException, UnicodeError, MemoryError, OverflowError)
+"""What Arrow raises on a damaged or truncated file."""
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike[str], schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """Yield a writer of zstd-compressed Parquet with page checksums; the file appears whole.
+
+    Each `write_table` call of the writer makes at least one row group; callers hand over tables
+    of the size they want to stream later.
+    """
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(
+            temporary,
+            schema,
+            compression="zstd",
+            compression_level=-1,  # writing takes a fifth less time, files are a tenth larger
+            write_page_checksum=True,
+            use_dictionary=False,
+            write_statistics=False,
+        ) as writer,
+    ):
+        yield writer
+
+
+def write(path: str | os.PathLike[str], table: pa.Table, rows_per_group: int = 1 << 16) -> None:
+    """Write one table that fits in memory."""
+    with writing(path, table.schema) as writer:
+        writer.write_table(table, row_group_size=rows_per_group)
+
+
+@contextlib.contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[pq.ParquetFile]:
+    """Yield an open file whose sum and pages are verified; damage is a `UserError` naming it.
+
+    Names of columns and the texts that describe the file are UTF-8.
+    """
+    require_regular(path, _REMEDY)
+    manifest.check(path)
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            _check_names(file.schema_arrow)
+            yield file
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file; run the stage that makes it") from error
+    except MemoryError as error:  # nobody can tell the two
+        raise UserError(
+            f"{path}: too little memory to read it, or its sizes are damaged; give the job more"
+            " memory, and if that does not help make the file again"
+        ) from error
+    except CORRUPT as error:
+        raise UserError(
+            f"{path}: not a readable Parquet file ({_said(error)}); {_REMEDY}"
+        ) from error
+
+
+def _check_names(schema: pa.Schema) -> None:
+    """Raise `UnicodeDecodeError` for names or descriptions that are no text, `ArrowInvalid` for a
+    name that two columns have."""
+    names = [field.name for field in schema]
+    if len(set(names)) < len(names):
+        raise pa.ArrowInvalid("two columns have the same name")
+    for pair in (schema.metadata or {}).items():
+        for value in pair:
+            value.decode()
+
+
+def _said(error: Exception) -> str:
+    """Return the first 200 characters of what Arrow says; some messages quote a whole schema."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def row_groups(
+    path: str | os.PathLike[str],
+    columns: list[str] | None = None,
+    layout: pa.Schema | None = None,
+) -> Iterator[pa.Table]:
+    """Yield the row groups of a file one at a time, as tables of these columns (None: all).
+
+    layout: see `checked`.
+    """
+    with reading(path) as file:
+        for i in range(file.num_row_groups):
+            yield read_group(file, path, i, columns, layout)
+
+
+def read_group(
+    file: pq.ParquetFile,
+    path: str | os.PathLike[str],
+    number: int,
+    columns: list[str] | None = None,
+    layout: pa.Schema | None = None,
+) -> pa.Table:
+    """Return one row group of an open file; see `row_groups`."""
+    try:
+        table = file.read_row_group(number, columns=columns, use_threads=False)
+    except CORRUPT as error:
+        raise UserError(
+            f"{path}: not a readable Parquet file ({_said(error)}); {_REMEDY}"
+        ) from error
+    return checked(table, path, columns, layout)
+
+
+def checked(
+    table: pa.Table,
+    path: str | os.PathLike[str],
+    columns: list[str] | None = None,
+    layout: pa.Schema | None = None,
+) -> pa.Table:
+    """Return the table if its readers can rely on it, else raise `UserError`.
+
+    Every column that is asked for is there, and all lists of a row are equally long. layout:
+    fields of some columns: those are of the same kind (any precision will do) and hold no null
+    where the field allows none.
+    """
+    wanted = columns or (layout.names if layout else ())
+    odd = [name for name in wanted if name not in table.schema.names]
+    if odd:
+        raise UserError(
+            f"{path}: column {', '.join(odd)} missing, so this is another file; {_REMEDY}"
+        )
+    for field in layout or ():
+        if field.name in table.schema.names:
+            _check_column(table.column(field.name), field, path)
+    _check_lengths(table, path)
+    return table
+
+
+def _check_column(column: pa.ChunkedArray, field: pa.Field, path: str | os.PathLike[str]) -> None:
+    if not _alike(column.type, field.type):
+        raise UserError(
+            f"{path}: column {field.name} has type {column.type}, expected {field.type}; {_REMEDY}"
+        )
+    nulls = column.null_count if not field.nullable else 0
+    if pa.types.is_list(field.type) and not field.type.value_field.nullable:
+        nulls += sum(chunk.flatten().null_count for chunk in column.chunks)
+    if nulls:
+        raise UserError(f"{path}: column {field.name} has {nulls} empty values; {_REMEDY}")
+
+
+def _alike(found: pa.DataType, expected: pa.DataType) -> bool:
+    types = pa.types
+    if types.is_list(expected):
+        return types.is_list(found) and _alike(found.value_type, expected.value_type)
+    for kind in (types.is_floating, types.is_integer):
+        if kind(expected):
+            return kind(found)
+    return found == expected
+
+
+def _check_lengths(table: pa.Table, path: str | os.PathLike[str]) -> None:
+    first = None
+    for name, column in zip(table.schema.names, table.columns, strict=True):
+        if not pa.types.is_list(column.type):
+            continue
+        if first is not None and not _equally_long(column, first):
+            raise UserError(
+                f"{path}: column {name} has other numbers of candidates than the columns before it;"
+                f" {_REMEDY}"
+            )
+        first = column
+
+
+def _equally_long(one: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
+    if one.num_chunks == other.num_chunks == 1:
+        # as a reader gets them: nothing has to be computed
+        mine, its = one.chunk(0), other.chunk(0)
+        if mine.null_count == its.null_count == 0 and mine.offsets.equals(its.offsets):
+            return True
+    lengths = [pc.list_value_length(each).combine_chunks() for each in (one, other)]
+    return lengths[0].equals(lengths[1])
+
+
+def column_names(path: str | os.PathLike[str]) -> list[str]:
+    """Return the names of a file's columns."""
+    with reading(path) as file:
+        return list(file.schema_arrow.names)

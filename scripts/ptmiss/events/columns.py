@@ -1,0 +1,167 @@
+"""The data model of a skim: names, types, units. Every later stage reads these columns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from ptmiss.core.errors import UserError
+
+IDENTITY = ("run", "lumi", "event")
+"""Columns that name an event."""
+
+_EVENT = [
+    # name, type, nullable, meaning
+    ("run", pa.uint32(), False, "run number"),
+    ("lumi", pa.uint32(), False, "luminosity block"),
+    ("event", pa.uint64(), False, "event number"),
+    ("fold", pa.uint8(), False, "fold 0..9, a hash of run, lumi and event"),
+    ("weight", pa.float64(), False, "generator weight x cross-section normalisation; 1 for data"),
+    ("n_pv", pa.uint16(), False, "number of reconstructed vertices"),
+    ("rho", pa.float32(), False, "median energy density in GeV"),
+    ("gen_met_px", pa.float32(), True, "true invisible momentum along x in GeV; null for data"),
+    ("gen_met_py", pa.float32(), True, "true invisible momentum along y in GeV; null for data"),
+    ("gen_ht", pa.float32(), True, "scalar sum of generator-jet pT in GeV; null for data"),
+    (
+        "boson_px",
+        pa.float32(),
+        True,
+        "dilepton, or lepton + true neutrino, px in GeV",
+    ),
+    (
+        "boson_py",
+        pa.float32(),
+        True,
+        "dilepton, or lepton + true neutrino, py in GeV",
+    ),
+    ("n_jets", pa.uint8(), False, "anti-kT 0.4 jets, pT > 20 GeV, |eta| < 3, cleaned of leptons"),
+]
+
+STORED_METS = (
+    "raw_pf",
+    "pf",
+    "raw_puppi",
+    "puppi",
+    "deepmet_resolution",
+    "deepmet_response",
+)
+"""METs that an input may hold; each gives columns stored_{name}_px and stored_{name}_py."""
+
+_CANDIDATE = [
+    ("cand_pt", pa.float32(), "transverse momentum in GeV"),
+    ("cand_eta", pa.float32(), "pseudorapidity"),
+    ("cand_phi", pa.float32(), "azimuth in radians"),
+    ("cand_mass", pa.float32(), "mass in GeV"),
+    ("cand_d0", pa.float32(), "transverse impact parameter in cm, 0 without track detail"),
+    ("cand_dz", pa.float32(), "longitudinal impact parameter in cm, 0 without track detail"),
+    ("cand_puppi", pa.float32(), "PUPPI weight 0..1 of skim.puppi_flavour"),
+    ("cand_charge", pa.int8(), "electric charge -1, 0, 1"),
+    ("cand_pdg_id", pa.int16(), "particle-flow type, signed PDG code"),
+    (
+        "cand_from_pv",
+        pa.uint8(),
+        "link to the primary vertex, 0 (another) to 3 (used in it)",
+    ),
+    ("cand_pinned", pa.bool_(), "prompt lepton, kept at weight 1"),
+    ("cand_truth", pa.float32(), "fraction of pT from the hard collision; simulated input only"),
+]
+
+PUPPI = "cand_puppi"
+"""Column of the PUPPI weight of `skim.puppi_flavour`, which the estimator `puppi` sums."""
+
+PUPPI_KEY = "puppi_flavour"
+"""Metadata of a skim: the flavour of the column `PUPPI`."""
+
+OTHER_FLAVOUR = {"no_lepton": "standard", "standard": "no_lepton"}
+"""Flavour of PUPPI -> the other one."""
+
+_OTHER_PUPPI = [
+    (
+        f"{PUPPI}_{flavour}",
+        pa.float32(),
+        f"PUPPI weight 0..1, {flavour}; where cand_puppi has the other flavour",
+    )
+    for flavour in OTHER_FLAVOUR
+]
+
+CANDIDATE_COLUMNS = tuple(name for name, _, _ in (*_CANDIDATE, *_OTHER_PUPPI))
+"""Names of all candidate columns; cand_truth is absent from files without truth, and of the last
+two, the PUPPI weights of one flavour, a skim has the one that cand_puppi is not."""
+
+
+def skim_schema(has_truth: bool, other_puppi: str | None = None) -> pa.Schema:
+    """Return the Arrow schema of a skim; with the column cand_truth if `has_truth`.
+
+    other_puppi: the flavour that has a column of its own beside cand_puppi, None for none.
+    """
+    fields = [
+        pa.field(name, kind, nullable=null, metadata={"meaning": text})
+        for name, kind, null, text in _EVENT
+    ]
+    for name in STORED_METS:
+        for axis in ("px", "py"):
+            text = f"{name} MET stored in the input, along {axis[1]} in GeV; null where absent"
+            fields.append(
+                pa.field(f"stored_{name}_{axis}", pa.float32(), metadata={"meaning": text})
+            )
+    for name, kind, text in (*_CANDIDATE, *_OTHER_PUPPI):
+        if name == "cand_truth" and not has_truth:
+            continue
+        if (name, kind, text) in _OTHER_PUPPI and name != f"{PUPPI}_{other_puppi}":
+            continue
+        item = pa.field("item", kind, nullable=False)
+        fields.append(pa.field(name, pa.list_(item), nullable=False, metadata={"meaning": text}))
+    return pa.schema(fields)
+
+
+def flavour_of(schema: pa.Schema, skim: str | os.PathLike[str]) -> str:
+    """Return the flavour of the column cand_puppi; raises `UserError` if a skim does not say it."""
+    flavour = (schema.metadata or {}).get(PUPPI_KEY.encode(), b"").decode(errors="replace")
+    if flavour not in OTHER_FLAVOUR:
+        raise UserError(
+            f"{skim}: does not say which PUPPI weight cand_puppi is ({PUPPI_KEY}); make the skim"
+            " again"
+        )
+    return flavour
+
+
+def puppi_column(
+    schema: pa.Schema,
+    flavour: str | None,
+    skim: str | os.PathLike[str],
+    model: str | os.PathLike[str],
+) -> str:
+    """Return the column of a skim that a model gets as PUPPI weight.
+
+    flavour: what the model wants, None for one that does not look at it. Raises `UserError` naming
+    skim and model if the skim has only the other one.
+    """
+    if flavour is None:
+        return PUPPI
+    own = flavour_of(schema, skim)
+    if own == flavour:
+        return PUPPI
+    name = f"{PUPPI}_{flavour}"
+    if name not in schema.names:
+        raise UserError(
+            f"{skim}: has only the PUPPI weight {own!r}, but the model {model} wants {flavour!r}"
+            f" (column {name}); make the skim again"
+        )
+    return name
+
+
+def layout_of(names: Iterable[str]) -> pa.Schema:
+    """Return the fields of those columns that skims and estimates have.
+
+    The columns of a skim as `skim_schema` has them; `{estimator}_px` and `_py` hold float64.
+    """
+    known = pa.unify_schemas([skim_schema(True, flavour) for flavour in OTHER_FLAVOUR])
+    fields = []
+    for name in names:
+        if name in known.names:
+            fields.append(known.field(name))
+        elif name.endswith(("_px", "_py")):
+            fields.append(pa.field(name, pa.float64(), nullable=False))
+    return pa.schema(fields)

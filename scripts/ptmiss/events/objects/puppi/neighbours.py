@@ -1,0 +1,179 @@
+"""alpha of PUPPI: how much momentum, weighted by nearness, surrounds a candidate.
+
+Neighbours are found with a grid in rapidity and azimuth, one event at a time. Cells are at least as
+wide as the cone, so that all neighbours of a point lie in its own cell and the eight around it.
+Each row of cells (one range of rapidity) is stored with a copy of its first column after the last
+and of its last before the first, azimuth shifted by 2 pi: the three cells to search in a row are
+then always one contiguous run, and no azimuth needs to be wrapped.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ptmiss.core.compiled import njit
+
+_MAX_RAPIDITY = 5.2
+_MIN_DR2 = 1e-4
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def alphas(
+    pt: np.ndarray,
+    eta: np.ndarray,
+    phi: np.ndarray,
+    rapidity: np.ndarray,
+    members: np.ndarray,
+    wanted: np.ndarray,
+    offsets: np.ndarray,
+    cone: float,
+) -> np.ndarray:
+    """Return alpha = ln(sum over neighbours of pT^2 / dR^2), float64, shape (n_candidates,).
+
+    Neighbours are the `members` (bool) of the same event within `cone` in rapidity and azimuth. dR
+    is taken in eta and azimuth; dR^2 < 1e-4 does not count, which leaves out the candidate itself.
+    An empty sum gives 0. Only candidates that are `wanted` (bool) get an alpha, others NaN. pT in
+    GeV; phi within [-pi, pi]; cone at most 2 pi / 3. Members and wanted candidates must be finite.
+    """
+    n_rows, n_columns = _grid_shape(cone)
+    result = np.full(len(pt), np.nan)
+    starts = np.empty(n_rows * n_columns + 1, dtype=np.int64)
+    points = np.empty((4, 0))
+    for event in range(len(offsets) - 1):
+        begin, end = offsets[event], offsets[event + 1]
+        if not wanted[begin:end].any():
+            continue
+        inside = begin + np.flatnonzero(members[begin:end])
+        if points.shape[1] < 2 * len(inside):
+            points = np.empty((4, 4 * len(inside)))
+        _fill_grid(inside, pt, eta, phi, rapidity, cone, starts, points)
+        for i in range(begin, end):
+            if wanted[i]:
+                result[i] = _alpha_at(eta[i], phi[i], rapidity[i], cone, starts, points)
+    return result
+
+
+@njit(cache=True, nogil=True)
+def near(
+    phi: np.ndarray, rapidity: np.ndarray, few: np.ndarray, offsets: np.ndarray, cone: float
+) -> np.ndarray:
+    """Return which candidates have one of the `few` (bool) as a neighbour, bool (n_candidates,).
+
+    For few in an event: a plain loop over pairs. A hair wider than `alphas`, never narrower.
+    """
+    result = np.zeros(len(phi), dtype=np.bool_)
+    limit = cone * cone * (1.0 + 1e-9)
+    for event in range(len(offsets) - 1):
+        begin, end = offsets[event], offsets[event + 1]
+        for j in begin + np.flatnonzero(few[begin:end]):
+            for i in range(begin, end):
+                d_phi = abs(phi[i] - phi[j])
+                d_phi = min(d_phi, 2.0 * math.pi - d_phi)
+                if (rapidity[i] - rapidity[j]) ** 2 + d_phi * d_phi < limit:
+                    result[i] = True
+    return result
+
+
+@njit(cache=True, nogil=True)
+def _grid_shape(cone: float) -> tuple[int, int]:
+    return math.ceil(2.0 * _MAX_RAPIDITY / cone), int(2.0 * math.pi / cone) + 2
+
+
+@njit(cache=True, nogil=True)
+def _cell_of(rapidity: float, phi: float, cone: float, n_rows: int, n_columns: int) -> tuple:
+    # rows at the ends take everything beyond: two neighbours still differ by one row at most
+    row = int((min(max(rapidity, -_MAX_RAPIDITY), _MAX_RAPIDITY) + _MAX_RAPIDITY) / cone)
+    n_turn = n_columns - 2
+    column = int((phi + math.pi) / (2.0 * math.pi) * n_turn)
+    return min(row, n_rows - 1), min(max(column, 0), n_turn - 1) + 1
+
+
+@njit(cache=True, nogil=True)
+def _fill_grid(
+    members: np.ndarray,
+    pt: np.ndarray,
+    eta: np.ndarray,
+    phi: np.ndarray,
+    rapidity: np.ndarray,
+    cone: float,
+    starts: np.ndarray,
+    points: np.ndarray,
+) -> None:
+    # starts: first point of each cell; points: rapidity, phi, eta, pT^2. Within a cell the points
+    # are ordered by rapidity, phi, pT, so that no sum depends on the order of the candidates.
+    n_rows, n_columns = _grid_shape(cone)
+    starts[:] = 0
+    cells = np.empty(len(members), dtype=np.int64)
+    for k, i in enumerate(members):
+        row, column = _cell_of(rapidity[i], phi[i], cone, n_rows, n_columns)
+        cells[k] = row * n_columns + column
+        starts[cells[k] + 1] += 1
+    for row in range(n_rows):
+        first = row * n_columns
+        starts[first + 1] = starts[first + n_columns - 1]
+        starts[first + n_columns] = starts[first + 2]
+    for cell in range(n_rows * n_columns):
+        starts[cell + 1] += starts[cell]
+
+    ends = starts[:-1].copy()
+    order = np.empty(starts[-1], dtype=np.int64)
+    for k, i in enumerate(members):
+        cell = cells[k]
+        at = ends[cell]
+        while at > starts[cell] and _before(i, order[at - 1], rapidity, phi, pt):
+            order[at] = order[at - 1]
+            at -= 1
+        order[at] = i
+        ends[cell] += 1
+
+    for row in range(n_rows):
+        first = row * n_columns
+        last = first + n_columns - 1
+        for cell in range(first, last + 1):
+            source, shift = cell, 0.0
+            if cell == first:
+                source, shift = last - 1, -2.0 * math.pi
+            elif cell == last:
+                source, shift = first + 1, 2.0 * math.pi
+            for step in range(starts[cell + 1] - starts[cell]):
+                i = order[starts[source] + step]
+                at = starts[cell] + step
+                points[0, at] = rapidity[i]
+                points[1, at] = phi[i] + shift
+                points[2, at] = eta[i]
+                points[3, at] = pt[i] * pt[i]
+
+
+@njit(cache=True, nogil=True)
+def _before(i: int, j: int, rapidity: np.ndarray, phi: np.ndarray, pt: np.ndarray) -> bool:
+    if rapidity[i] != rapidity[j]:
+        return rapidity[i] < rapidity[j]
+    if phi[i] != phi[j]:
+        return phi[i] < phi[j]
+    return pt[i] < pt[j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _alpha_at(
+    eta: float,
+    phi: float,
+    rapidity: float,
+    cone: float,
+    starts: np.ndarray,
+    points: np.ndarray,
+) -> float:
+    n_rows, n_columns = _grid_shape(cone)
+    row, column = _cell_of(rapidity, phi, cone, n_rows, n_columns)
+    total = 0.0
+    for r in range(max(row - 1, 0), min(row + 2, n_rows)):
+        first = r * n_columns + column - 1
+        for j in range(starts[first], starts[first + 3]):
+            d_phi2 = (points[1, j] - phi) ** 2
+            d_r2 = (points[2, j] - eta) ** 2 + d_phi2
+            inside = (points[0, j] - rapidity) ** 2 + d_phi2 < cone * cone
+            # no branch: a third of the points count, which no processor can predict
+            term = points[3, j] / max(d_r2, _MIN_DR2)
+            total += term if inside & (d_r2 >= _MIN_DR2) else 0.0
+    return math.log(total) if total > 0.0 else 0.0

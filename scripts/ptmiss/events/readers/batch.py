@@ -1,0 +1,93 @@
+"""What every reader yields, whatever the format of the input."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ptmiss.core.ragged import Ragged
+
+
+class Vector(NamedTuple):
+    """A transverse momentum of each event: x and y in GeV, float64, shape (n_events,)."""
+
+    px: np.ndarray
+    py: np.ndarray
+
+
+@dataclass(frozen=True)
+class EventBatch:
+    """Consecutive events without their candidates; what an input does not have is None.
+
+    run, lumi (uint32), event (uint64), n_pv, n_pv_good (int64), gen_weight, rho (float64): shape
+    (n_events,). gen_met: the true invisible momentum. stored: name (one of
+    `ptmiss.events.columns.STORED_METS`) -> MET of the input. muons: pt, eta, phi, mass and, where
+    the input has them, charge, isolation, loose. electrons: pt, eta, phi and isolation likewise.
+    jets: pt, eta, phi. gen_jets: pt.
+    """
+
+    run: np.ndarray
+    lumi: np.ndarray
+    event: np.ndarray
+    gen_weight: np.ndarray | None
+    n_pv: np.ndarray
+    n_pv_good: np.ndarray
+    rho: np.ndarray | None
+    gen_met: Vector | None
+    stored: dict[str, Vector]
+    muons: Ragged
+    electrons: Ragged
+    jets: Ragged | None
+    gen_jets: Ragged | None
+
+    @property
+    def n_events(self) -> int:
+        """Number of events."""
+        return len(self.event)
+
+    def take(self, mask: np.ndarray) -> EventBatch:
+        """Return the events where `mask` (shape (n_events,)) is true."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return EventBatch(**{name: _take(value, mask) for name, value in fields.items()})
+
+
+def _take(value: object, mask: np.ndarray) -> object:
+    if value is None:
+        return None
+    if isinstance(value, Ragged):
+        return value.keep_events(mask)
+    if isinstance(value, Vector):
+        return Vector(value.px[mask], value.py[mask])
+    if isinstance(value, dict):
+        return {name: _take(item, mask) for name, item in value.items()}
+    return value[mask]
+
+
+UNKNOWN = -1000
+"""Value of from_pv where the input leaves a candidate's association open."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Candidates of some events as the input has them, before any repair.
+
+    columns: pt, eta, phi, mass, d0, dz (float32; lengths in cm, 0 without track detail), charge,
+    pdg_id (int32) and, where the input has them, from_pv (int32), puppi, truth (float32),
+    puppi_standard or puppi_no_lepton (float32, the flavour that puppi is not),
+    dz_error (float32, cm, negative without track detail) and quality (int32, how a track belongs
+    to its own vertex, whichever that is).
+    """
+
+    columns: Ragged
+
+
+def vector_of(pt: np.ndarray | None, phi: np.ndarray | None) -> Vector | None:
+    """Return the vector with this size in GeV and azimuth, None where either is None."""
+    if pt is None or phi is None:
+        return None
+    size, angle = pt.astype(np.float64), phi.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # infinite sizes and angles become NaN, counted later
+        return Vector(size * np.cos(angle), size * np.sin(angle))

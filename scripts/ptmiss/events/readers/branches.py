@@ -1,0 +1,190 @@
+"""Which branches a format must and may have, and whether a tree has them with the right type."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from ptmiss.core.errors import UserError
+from ptmiss.events.readers.branch import Branch, Table
+
+# The safe loader in C where PyYAML has it: the one in Python takes as long as a thousand events.
+SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+FOLDER = Path(__file__).resolve().parents[4] / "resources" / "branches"
+
+_SHAPES = {
+    "flat": "one number an event",
+    "jagged": "a list of numbers an event",
+    "single": "a list of one number an event",
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """What the reader wants: one quantity under one of several names.
+
+    names: in which `*` stands for the collection; group: collections that stand for each other,
+    such as those of all candidates, are groups of fields of which a file needs one; empty for
+    fields of every file.
+    """
+
+    names: tuple[str, ...]
+    shape: str
+    kind: str
+    required: bool | str
+    group: str = ""
+
+    def within(self, *collections: str) -> tuple[str, ...]:
+        """Return the names in some collections, in the order of these; each name once."""
+        found = [name.replace("*", one) for one in collections or ("",) for name in self.names]
+        return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The expectation of a format, as resources/branches holds it."""
+
+    tree: str
+    rhythm: str
+    collections: tuple[str, ...]
+    fields: dict[str, Field]
+
+
+@functools.cache
+def expected(name: str) -> Expected:
+    """Return the expectation of a format ("pfnano", "delphes")."""
+    text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+    values = yaml.load(text, Loader=SAFE_LOADER)
+    fields = {
+        key: Field(
+            tuple(field["names"]),
+            field["shape"],
+            field["type"],
+            field["required"],
+            field.get("group", ""),
+        )
+        for key, field in values["fields"].items()
+    }
+    collections = tuple(values.get("collections", ()))
+    return Expected(values["tree"], values["candidates"], collections, fields)
+
+
+def bind(table: Table, address: str, want: Expected, is_data: bool) -> dict[str, Branch]:
+    """Return field -> branch for every field of `want` that the table has.
+
+    Fields of one collection come from one collection: the first of `want.collections` that the
+    table has. Of several groups of fields the first that is complete is taken, and nothing of the
+    others. Raises `UserError` for a required branch that is missing, naming the nearest name that
+    is there, and for any wanted branch that does not hold numbers of the right shape. Fields of the
+    generator are required only where `is_data` is false.
+    """
+    present = set(table.names)
+    collection, group = collection_of(present, want), _group(want, present)
+    found = {}
+    for key, field in want.fields.items():
+        if field.group not in ("", group):
+            continue
+        names = field.within(*([collection] if collection else want.collections))
+        name = next((name for name in names if name in present), None)
+        if name is not None:
+            branch = table.branch(name)
+            _check(branch, field)
+            found[key] = branch.prepare(table.n_events)
+        elif field.required is True or (field.required == "simulation" and not is_data):
+            others = [
+                other.names[0]
+                for other in want.fields.values()
+                if other.group not in ("", field.group) and other.required is True and field.group
+            ]
+            raise UserError(_missing(address, names, table, field.required, others))
+    return found
+
+
+def collection_of(present: Collection[str], want: Expected) -> str | None:
+    """Return which collection holds the candidates, None if the format has one or the file none."""
+    rhythm = want.fields[want.rhythm]
+    return next(
+        (
+            name
+            for name in want.collections
+            if any(branch in present for branch in rhythm.within(name))
+        ),
+        None,
+    )
+
+
+def _group(want: Expected, present: set[str]) -> str:
+    """Return the first group whose required fields are all there, the first one if none is."""
+    groups = list(dict.fromkeys(field.group for field in want.fields.values() if field.group))
+    for group in groups:
+        needed = [f for f in want.fields.values() if f.group == group and f.required is True]
+        if all(present & set(field.names) for field in needed):
+            return group
+    return groups[0] if groups else ""
+
+
+def _missing(
+    address: str,
+    names: Sequence[str],
+    table: Table,
+    required: bool | str,
+    instead: Sequence[str] = (),
+) -> str:
+    (name, *others), present = names, table.names
+    text = f"{address}: no branch {name}"
+    if others:
+        text += f" (nor {', '.join(others)})"
+    near = difflib.get_close_matches(name, present, n=1, cutoff=0.75) or difflib.get_close_matches(
+        name.lower(), [key.lower() for key in present], n=1, cutoff=0.75
+    )
+    if near:
+        spelled = next(key for key in present if key.lower() == near[0].lower())
+        text += f"; the nearest name is {spelled}"
+    if instead:
+        text += f"; {instead[0].split('/')[0]} alone would do too"
+    if required == "simulation":
+        text += "; recorded collisions need is_data: true in their sample"
+    return (
+        f"{text}{friends_of(table)}; this format needs it (resources/branches), produce the file "
+        "with it"
+    )
+
+
+def friends_of(table: Table) -> str:
+    """Return what a refusal says of friend trees, which may hold what is missed; empty if none."""
+    if not table.friends:
+        return ""
+    return (
+        f"; the tree has friends ({', '.join(table.friends)[:80]}), which are not read: write one "
+        "tree with the branches of all of them"
+    )
+
+
+def _check(branch: Branch, field: Field) -> None:
+    numeric = branch.dtype is not None and branch.dtype.shape == () and branch.dtype.kind in "iufb"
+    if branch.has_lists == (field.shape == "flat") or not numeric:
+        raise UserError(
+            f"{branch.address}: branch {branch.name} is {branch.typename}, expected "
+            f"{_SHAPES[field.shape]}; is this the right format (samples: source)?"
+        )
+    if field.kind == "integer" and branch.dtype.kind not in "iu":
+        raise UserError(
+            f"{branch.address}: branch {branch.name} is {branch.typename}, expected whole numbers"
+        )
+
+
+def single(branch: Branch, start: int, stop: int, address: str, name: str) -> np.ndarray:
+    """Return the one number that each event start .. stop has in a list of length 1."""
+    content, counts = branch.jagged(start, stop)
+    if (counts != 1).any():
+        event = start + int(np.flatnonzero(counts != 1)[0])
+        n = int(counts[event - start])
+        raise UserError(f"{address}: event {event} has {n} entries in {name}, expected exactly 1")
+    return content

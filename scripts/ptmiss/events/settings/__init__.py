@@ -1,0 +1,1 @@
+"""Settings of samples, folds and the skim."""

@@ -1,0 +1,87 @@
+"""Settings of the samples: where the events of each come from and how they are selected."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, RootModel, model_validator
+
+from ptmiss.core.settings.base import Section
+from ptmiss.core.settings.types import FilePath, Name, each_once, one_line
+
+FoldNumber = Annotated[int, Field(ge=0, le=9)]
+
+Label = Annotated[
+    str,
+    Field(min_length=1, max_length=80, description="name in figures; $...$ is set as a formula"),
+    AfterValidator(one_line),
+]
+
+_LEAST_FACTOR, _LARGEST_FACTOR = 1e-25, 1e15
+"""With generators' own weights, up to 1e10, products are numbers that single precision can hold."""
+
+
+class SimulatedSample(Section):
+    """Events generated here."""
+
+    source: Literal["simulated"]
+    label: Label
+    process: Annotated[Name, Field(description="a card in resources/processes")]
+    setting: Annotated[Name, Field(description="an entry of simulate.settings")]
+    events: Annotated[int, Field(ge=1, le=10_000_000, description="events to generate")]
+    folds: Annotated[
+        tuple[FoldNumber, ...],
+        Field(min_length=1, description="folds to generate events for"),
+        AfterValidator(each_once),
+    ]
+    selection: Annotated[Name, Field(description="an entry of skim.selections")]
+
+
+class FileSample(Section):
+    """Events read from files the user has.
+
+    sqrt_s alone may be left out: not to know it is no default.
+    """
+
+    source: Literal["pfnano", "delphes"]
+    label: Label
+    files: Annotated[
+        tuple[FilePath, ...],
+        Field(
+            min_length=1,
+            description="paths, globs, root:// addresses, or @list.txt with one of these a line",
+        ),
+        AfterValidator(each_once),
+    ]
+    files_per_part: Annotated[int, Field(ge=1, le=100_000, description="files of one job")]
+    is_data: Annotated[bool, Field(description="recorded collisions: no truth, weight 1")]
+    cross_section: Annotated[
+        float, Field(gt=0, le=1e12, description="in pb; 1 leaves the weights alone")
+    ]
+    sum_of_weights: Annotated[
+        float,
+        Field(gt=0, le=1e30, description="of all generated events; 1 leaves the weights alone"),
+    ]
+    selection: Annotated[Name, Field(description="an entry of skim.selections")]
+    sqrt_s: Annotated[
+        float | None,
+        Field(gt=0, le=1000, description="centre-of-mass energy, TeV; null or left out: not known"),
+    ] = None
+
+    @model_validator(mode="after")
+    def _weights_stay_numbers(self) -> Self:
+        factor = self.cross_section / self.sum_of_weights
+        if not _LEAST_FACTOR <= factor <= _LARGEST_FACTOR:
+            raise ValueError(
+                f"cross_section / sum_of_weights is {factor:.3g}, expected {_LEAST_FACTOR:g} to"
+                f" {_LARGEST_FACTOR:g}: beyond, weights are 0 or infinite in single precision;"
+                " the cross section is in pb"
+            )
+        return self
+
+
+Sample = Annotated[SimulatedSample | FileSample, Field(discriminator="source")]
+
+
+class AnySample(RootModel[Sample]):
+    """A sample of either kind, to parse one alone; `root` holds it."""

@@ -1,0 +1,96 @@
+"""What a skim, or a file of estimates made of it, says of itself: the metadata of its schema."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from ptmiss.core.errors import UserError
+from ptmiss.events.columns import PUPPI_KEY
+
+SELECTIONS = ("none", "zmumu", "wmunu")
+"""Kinds of selection (`settings.skim`); in `wmunu` the boson holds a neutrino."""
+
+_TRUTH_VALUES = {"true": True, "false": False}
+
+
+@dataclass(frozen=True)
+class Info:
+    """The description of one file. The stages skim and evaluate write it.
+
+    selection: the kind, one of `SELECTIONS`; sqrt_s: in TeV as text, empty where it is not known;
+    training and variation: of estimates, empty in a skim; puppi_flavour: of the column cand_puppi,
+    empty where it is not said.
+    """
+
+    sample: str
+    part: str
+    label: str
+    is_data: bool
+    selection: str
+    sqrt_s: str
+    training: str
+    variation: str
+    puppi_flavour: str
+
+    @property
+    def boson_has_neutrino(self) -> bool:
+        """Whether the boson is a lepton and a neutrino."""
+        return self.selection == "wmunu"
+
+
+def read(
+    schema: pa.Schema, path: str | os.PathLike[str], remedy: str, estimates: bool = False
+) -> Info:
+    """Return what the file says of itself.
+
+    estimates: the file is one of estimates, which name their training and variation. Raises
+    `UserError` with the remedy for a value that is missing or makes no sense: a guess would take
+    recorded events for simulated ones.
+    """
+    try:
+        said = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: metadata of the file are not text; {remedy}") from None
+    needed = ["sample", "part", "is_data", *(("training", "variation") if estimates else ())]
+    for name in needed:
+        if not said.get(name):
+            raise UserError(f"{path}: does not say its {name} in the file's metadata; {remedy}")
+    is_data = _TRUTH_VALUES.get(said["is_data"])
+    if is_data is None:
+        raise _damaged(path, "is_data", said["is_data"], "true or false", remedy)
+    selection = said.get("selection", "none")
+    if selection not in SELECTIONS:
+        raise _damaged(path, "selection", selection, ", ".join(SELECTIONS), remedy)
+    sqrt_s = said.get("sqrt_s", "")
+    if sqrt_s and not _positive(sqrt_s):
+        raise _damaged(path, "sqrt_s", sqrt_s, "an energy in TeV", remedy)
+    return Info(
+        sample=said["sample"],
+        part=said["part"],
+        label=said.get("label") or said["sample"],
+        is_data=is_data,
+        selection=selection,
+        sqrt_s=sqrt_s,
+        training=said.get("training", ""),
+        variation=said.get("variation", ""),
+        puppi_flavour=said.get(PUPPI_KEY, ""),
+    )
+
+
+def _positive(text: str) -> bool:
+    try:
+        return 0.0 < float(text) < math.inf
+    except ValueError:
+        return False
+
+
+def _damaged(
+    path: str | os.PathLike[str], name: str, value: str, expected: str, remedy: str
+) -> UserError:
+    return UserError(
+        f"{path}: {name} is {value[:40]!r} in the file's metadata, expected {expected}; {remedy}"
+    )

@@ -1,0 +1,161 @@
+"""Which events are kept, why the others are not, and the boson of the kept ones.
+
+Cuts of the CMS measurement (arXiv:2509.12012): the leading muons of the event decide; there is no
+veto on further leptons.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ptmiss.core.errors import UserError
+from ptmiss.core.ragged import Ragged, event_index, offsets_of, segment_sum
+from ptmiss.events.readers.batch import EventBatch, Vector
+from ptmiss.events.settings.skim import NoSelection, Selection, WmunuSelection, ZmumuSelection
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The verdict on a batch.
+
+    reason: shape (n_events,), an index into `reasons`, or -1 for events that pass. boson: its
+    transverse momentum in GeV, NaN where none is rebuilt. leading: index into the muons of the
+    first (and second) selected muon, shape (n_events, 0, 1 or 2), -1 where there is none.
+    """
+
+    reason: np.ndarray
+    reasons: tuple[str, ...]
+    boson: Vector
+    leading: np.ndarray
+
+    @property
+    def passed(self) -> np.ndarray:
+        """Which events pass, bool, shape (n_events,)."""
+        return self.reason < 0
+
+
+def select(events: EventBatch, selection: Selection, address: str) -> Selected:
+    """Apply a selection to a batch; `address` names the input in errors."""
+    n = events.n_events
+    nothing = Vector(np.full(n, np.nan), np.full(n, np.nan))
+    if isinstance(selection, NoSelection):
+        empty = np.zeros((n, 0), dtype=np.int64)
+        return Selected(np.full(n, -1), (), nothing, empty)
+    _need(events.muons, "isolation", selection, address)
+    n_muons = 1 if isinstance(selection, WmunuSelection) else 2
+    leading = leading_by_pt(events.muons, n_muons)
+    reasons = ["too few muons", "muon pt or eta", "muon isolation"]
+    failed = [
+        (leading < 0).any(axis=1),
+        ~_all(events.muons, leading, lambda m: _in_acceptance(m, selection)),
+        ~_all(events.muons, leading, lambda m: m["isolation"] < selection.muon_isolation),
+    ]
+    if isinstance(selection, ZmumuSelection):
+        _need(events.muons, "charge", selection, address)
+        boson, mass, opposite = _pair(events.muons, leading)
+        with np.errstate(invalid="ignore"):
+            outside = ~((mass > selection.mass_low) & (mass < selection.mass_high))
+        reasons += ["muon charges", "dimuon mass"]
+        failed += [~opposite, outside]
+    else:
+        boson = _w_boson(events, leading[:, 0])
+    reason = np.full(n, -1)
+    for k in reversed(range(len(failed))):  # the first cut that fails gives the reason
+        reason[failed[k]] = k
+    return Selected(reason, tuple(reasons), boson, leading)
+
+
+def leading_by_pt(muons: Ragged, n: int) -> np.ndarray:
+    """Return the indices of the n hardest muons of each event, -1 where missing, (n_events, n).
+
+    Muons that fail the loose identification (where the input has it) do not count.
+    """
+    pt = muons["pt"].astype(np.float64)
+    loose = muons.columns.get("loose")
+    usable = np.isfinite(pt) if loose is None else np.isfinite(pt) & (loose != 0)
+    owner = event_index(muons.offsets)
+    order = np.lexsort((-pt, ~usable, owner))
+    counts = segment_sum(usable.astype(np.int64), muons.offsets)
+    found = np.full((muons.n_events, n), -1, dtype=np.int64)
+    for k in range(n):
+        has = counts > k
+        found[has, k] = order[muons.offsets[:-1][has] + k]
+    return found
+
+
+def clean_leptons(events: EventBatch, selected: Selected, pt: float, isolation: float) -> Ragged:
+    """Return the leptons around which jets do not count: columns eta, phi.
+
+    The selected muons where a boson is rebuilt; otherwise all isolated electrons and muons above
+    `pt` (GeV), whose relative isolation is below `isolation` (any, where the input has none).
+    """
+    n = events.n_events
+    if selected.leading.shape[1]:
+        chosen = selected.leading.ravel()
+        if (chosen < 0).any():
+            raise ValueError("only events that pass have all their muons")
+        columns = {name: events.muons[name][chosen] for name in ("eta", "phi")}
+        return Ragged(offsets_of(np.full(n, selected.leading.shape[1])), columns)
+    found = []
+    for leptons in (events.muons, events.electrons):
+        good = leptons["pt"] > pt
+        if "isolation" in leptons.columns:
+            good &= leptons["isolation"] < isolation
+        found.append(leptons.keep_candidates(good))
+    owner = np.concatenate([event_index(part.offsets) for part in found])
+    order = np.argsort(owner, kind="stable")
+    columns = {
+        name: np.concatenate([part[name] for part in found])[order] for name in ("eta", "phi")
+    }
+    return Ragged(offsets_of(np.bincount(owner, minlength=n)), columns)
+
+
+def _need(muons: Ragged, column: str, selection: Selection, address: str) -> None:
+    if column not in muons.columns:
+        raise UserError(
+            f"{address}: no muons with {column}, which the selection of kind {selection.kind!r} "
+            "needs; choose another selection or add the branch (resources/branches)"
+        )
+
+
+def _in_acceptance(muons: dict[str, np.ndarray], cuts: ZmumuSelection | WmunuSelection):
+    return (muons["pt"] > cuts.muon_pt) & (np.abs(muons["eta"]) < cuts.muon_abs_eta)
+
+
+def _all(muons: Ragged, leading: np.ndarray, cut) -> np.ndarray:
+    """Tell whether every leading muon of an event passes a cut; missing ones do not."""
+    with np.errstate(invalid="ignore"):
+        passed = np.append(cut(muons.columns), False)  # index -1, a missing muon, fails
+    return passed[leading].all(axis=1)
+
+
+def _momentum(muons: Ragged, index: np.ndarray) -> np.ndarray:
+    """Four-momenta px, py, pz, e in GeV, float64, shape (4, n); NaN for index -1."""
+    pt, eta, phi, mass = (
+        np.append(muons[name].astype(np.float64), np.nan)[index]
+        for name in ("pt", "eta", "phi", "mass")
+    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        p = np.stack([pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)])
+        return np.concatenate([p, np.sqrt((p**2).sum(axis=0) + mass**2)[None]])
+
+
+def _pair(muons: Ragged, leading: np.ndarray) -> tuple[Vector, np.ndarray, np.ndarray]:
+    """Boson, mass in GeV and whether the charges are opposite, of the two leading muons."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = _momentum(muons, leading[:, 0]) + _momentum(muons, leading[:, 1])
+        square = total[3] ** 2 - (total[:3] ** 2).sum(axis=0)
+        mass = np.sqrt(np.maximum(square, 0))
+    charge = np.append(muons["charge"], 0)
+    product = charge[leading[:, 0]] * charge[leading[:, 1]]
+    return Vector(total[0], total[1]), mass, product < 0
+
+
+def _w_boson(events: EventBatch, leading: np.ndarray) -> Vector:
+    """Leading muon + true invisible momentum; NaN for recorded events."""
+    px, py, _, _ = _momentum(events.muons, leading)
+    if events.gen_met is None:
+        return Vector(np.full_like(px, np.nan), np.full_like(py, np.nan))
+    return Vector(px + events.gen_met.px, py + events.gen_met.py)

@@ -1,0 +1,63 @@
+"""A batch of repaired events as rows of the skim."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from ptmiss.core.ragged import Ragged, segment_sum, to_arrow
+from ptmiss.events.columns import CANDIDATE_COLUMNS, STORED_METS
+from ptmiss.events.folds import fold_of
+from ptmiss.events.readers.batch import EventBatch, Vector
+
+
+def to_table(
+    schema: pa.Schema,
+    events: EventBatch,
+    candidates: Ragged,
+    weight: np.ndarray,
+    rho: np.ndarray,
+    boson: Vector,
+    n_jets: np.ndarray,
+) -> pa.Table:
+    """Return the rows of a batch; values that the input does not have, or not finite, are null.
+
+    candidates: columns named as in the data model, without `cand_`. All arrays: shape (n_events,).
+    """
+    values: dict[str, np.ndarray | None] = {
+        "run": events.run,
+        "lumi": events.lumi,
+        "event": events.event,
+        "fold": fold_of(events.run, events.lumi, events.event),
+        "weight": weight,
+        "n_pv": np.clip(events.n_pv, 0, 65535),
+        "rho": rho,
+        "gen_ht": None,
+        "n_jets": n_jets,
+    }
+    if events.gen_jets is not None:
+        values["gen_ht"] = segment_sum(events.gen_jets["pt"], events.gen_jets.offsets)
+    vectors = {"gen_met": events.gen_met, "boson": boson}
+    vectors |= {f"stored_{name}": events.stored.get(name) for name in STORED_METS}
+    for name, vector in vectors.items():
+        values[f"{name}_px"] = None if vector is None else vector.px
+        values[f"{name}_py"] = None if vector is None else vector.py
+    columns = []
+    for field in schema:
+        if field.name in CANDIDATE_COLUMNS:
+            flat = candidates[field.name.removeprefix("cand_")]
+            columns.append(to_arrow(flat, candidates.offsets, field.type.value_type))
+        else:
+            columns.append(_column(values[field.name], field, events.n_events))
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _column(values: np.ndarray | None, field: pa.Field, n: int) -> pa.Array:
+    if values is None:
+        return pa.nulls(n, field.type)
+    kind = field.type.to_pandas_dtype()
+    if not field.nullable:
+        return pa.array(values.astype(kind), type=field.type)
+    with np.errstate(over="ignore", invalid="ignore"):
+        small = values.astype(kind)
+    return pa.array(small, type=field.type, mask=~np.isfinite(small))

@@ -1,0 +1,113 @@
+"""Shuffling more events than memory holds: buckets on disk, each sorted in memory later."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import numpy as np
+
+from ptmiss.core.errors import UserError
+from ptmiss.core.io.atomic import fresh_folder
+from ptmiss.core.ragged import offsets_of
+from ptmiss.learn.data.dataset import Events
+from ptmiss.learn.features import CATEGORIES, CONTINUOUS
+
+_EVENT = np.dtype(
+    [
+        ("key", "<u8"),
+        ("weight", "<f8"),
+        ("truth", "<f4", 2),
+        ("pinned", "<f4", 2),
+        ("sample", "u1"),
+        ("count", "<i4"),
+    ]
+)
+
+
+class Spill:
+    """Events on disk, in buckets by key; reading bucket after bucket gives them sorted by key.
+
+    A bucket is a file of blocks; a block is (events, candidates), the events, their continuous
+    and categorical rows. Files are opened only while they are written to, so that any number of
+    buckets is possible. Plain numbers only: nothing in them can run code.
+    """
+
+    def __init__(self, folder: Path, n_buckets: int) -> None:
+        self.folder, self.n_buckets = folder, n_buckets
+
+    def __enter__(self) -> Spill:
+        self._made = fresh_folder(self.folder)
+        self._made.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._made.__exit__(*error)
+
+    def add(self, events: Events, weight: np.ndarray) -> None:
+        """Add events; weight float64 (n,), which replaces their own.
+
+        Raises `UserError` if the disk is full.
+        """
+        # the upper half of the key decides, so that buckets are ranges of keys
+        bucket = ((events.key >> np.uint64(32)) * np.uint64(self.n_buckets)) >> np.uint64(32)
+        order = np.argsort(bucket, kind="stable")
+        events, weight, bucket = events.take(order), weight[order], bucket[order]
+        edges = np.flatnonzero(np.diff(bucket)) + 1
+        for first, last in zip([0, *edges], [*edges, len(bucket)], strict=True):
+            if last == first:
+                continue
+            rows = slice(events.offsets[first], events.offsets[last])
+            head = np.empty(last - first, dtype=_EVENT)
+            for name in ("key", "truth", "pinned", "sample"):
+                head[name] = getattr(events, name)[first:last]
+            head["weight"] = weight[first:last]
+            head["count"] = np.diff(events.offsets[first : last + 1])
+            size = np.array([len(head), rows.stop - rows.start], dtype="<i8")
+            continuous = events.continuous[rows].astype("<f4", copy=False)
+            block = (size, head, continuous, events.categories[rows])
+            self._append(self._path(int(bucket[first])), block)
+
+    def _append(self, path: Path, block: tuple[np.ndarray, ...]) -> None:
+        try:
+            with open(path, "ab") as file:
+                for array in block:
+                    file.write(array.tobytes())  # `tofile` would not say why it failed
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise UserError(
+                    f"{path}: the disk is full; free some space and run the workflow again"
+                ) from error
+            raise
+
+    def read(self, bucket: int) -> tuple[Events, np.ndarray] | None:
+        """Return the events of a bucket sorted by key, and their float64 weights; None if empty."""
+        path = self._path(bucket)
+        if not path.exists():
+            return None
+        heads, continuous, categories = [], [], []
+        with open(path, "rb") as file:
+            while len(size := np.fromfile(file, dtype="<i8", count=2)):
+                n, m = size
+                heads.append(np.fromfile(file, dtype=_EVENT, count=n))
+                flat = np.fromfile(file, dtype="<f4", count=m * len(CONTINUOUS))
+                continuous.append(flat.reshape(-1, len(CONTINUOUS)))
+                flat = np.fromfile(file, dtype="u1", count=m * len(CATEGORIES))
+                categories.append(flat.reshape(-1, len(CATEGORIES)))
+        head = np.concatenate(heads)
+        events = Events(
+            offsets_of(head["count"]),
+            np.concatenate(continuous),
+            np.concatenate(categories),
+            head["truth"],
+            head["pinned"],
+            head["weight"].astype(np.float32),
+            head["sample"],
+            head["key"],
+        )
+        del continuous, categories
+        order = np.argsort(head["key"], kind="stable")
+        return events.take(order), head["weight"][order]
+
+    def _path(self, bucket: int) -> Path:
+        return self.folder / f"{bucket}.bin"

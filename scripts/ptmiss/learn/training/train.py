@@ -1,0 +1,315 @@
+"""Training: epochs over a dataset, validation, the best epoch kept, checkpoints, records."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import logging
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ptmiss.core import records
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import atomic, parquet
+from ptmiss.core.io.records import read_values
+from ptmiss.learn.backbones.deepmet import NetworkSpec, new_model
+from ptmiss.learn.data.batches import BatchShape, Store, ahead, in_order, pack, shuffled, turns
+from ptmiss.learn.data.dataset import SCHEMA
+from ptmiss.learn.features import FeatureRules
+from ptmiss.learn.heads.loss import (
+    LossSpec,
+    bin_names,
+    events_in_bins,
+    mean_responses,
+    response_term,
+    with_enough,
+)
+from ptmiss.learn.settings.train import TrainSettings
+from ptmiss.learn.settings.trainings import Training
+from ptmiss.learn.training import checkpoint
+from ptmiss.learn.training.progress import Board, Progress
+from ptmiss.learn.training.step import OptimiserSpec, Stepper
+from ptmiss.learn.training.storage import save_model
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainInputs:
+    """The files that `preprocess` wrote."""
+
+    train: Path
+    validation: Path
+    summary: Path
+
+
+@dataclass(frozen=True)
+class TrainOutputs:
+    """The files of a trained network, and the folders of checkpoints and TensorBoard files."""
+
+    model: Path
+    history: Path
+    record: Path
+    checkpoints: Path
+    tensorboard: Path
+
+
+def train(
+    inputs: TrainInputs, training: Training, settings: TrainSettings, outputs: TrainOutputs
+) -> dict[str, object]:
+    """Train one network and write it, its history and its record; return the record.
+
+    A run that was stopped goes on after its last whole epoch and ends with the same network as
+    one that was not. Raises `UserError` for an empty dataset, a dataset of another training and a
+    loss that is not finite; nothing is written then.
+    """
+    summary = _read_summary(inputs.summary, training)
+    name = str(summary["training"])
+    spec = network_spec(training, settings, summary)
+    loss = with_enough(
+        loss_spec(training, settings),
+        _events_in_bins(inputs.train, loss_spec(training, settings)),
+        settings.response_min_events,
+    )
+    shape = BatchShape(settings.batch_events, settings.batch_candidates)
+    cache = settings.cache_mb * 1_000_000
+    data, held_out = Store(inputs.train, cache * 4 // 5), Store(inputs.validation, cache // 5)
+    stepper = Stepper(
+        new_model(spec, training.seed),
+        shape,
+        loss,
+        OptimiserSpec(settings.weight_decay, settings.clip_norm, settings.average),
+        settings.compile,
+    )
+    mark = checkpoint.fingerprint(
+        spec.as_dict(), training.model_dump(), settings.model_dump(), summary
+    )
+    run = _Run(name, training.seed, settings, loss, stepper, data, held_out)
+    run.resume(checkpoint.load(outputs.checkpoints, mark))
+    board = Board(outputs.tensorboard)
+    progress = Progress(name, run.epochs * data.n_events, run.epoch * data.n_events)
+    while not run.finished:
+        row = run.one_epoch(progress)
+        board.write(row, run.epoch)
+        checkpoint.save(outputs.checkpoints, mark, run.arrays(), run.epoch)
+    board.close()
+    return _write(outputs, run, training, settings, spec, summary)
+
+
+def _events_in_bins(dataset: Path, loss: LossSpec) -> np.ndarray:
+    """Return how many events of a dataset are in each bin of the response term."""
+    columns = [f"{name}_{axis}" for name in ("truth", "pinned") for axis in ("px", "py")]
+    total = np.zeros(loss.n_bins, dtype=np.int64)
+    for table in parquet.row_groups(dataset, columns, SCHEMA):
+        values = np.stack([table[column].to_numpy() for column in columns], axis=1)
+        total += events_in_bins(values[:, :2], values[:, 2:], loss)
+    return total
+
+
+def network_spec(
+    training: Training, settings: TrainSettings, summary: dict[str, object]
+) -> NetworkSpec:
+    """Return the network that belongs to a training and to its dataset's summary."""
+    rules = FeatureRules(**summary["features"])
+    return NetworkSpec(training.bias, settings.features, float(summary["pinned_pt"]), rules)
+
+
+def loss_spec(training: Training, settings: TrainSettings) -> LossSpec:
+    """Return the loss of a training: the resolution tune has no response term."""
+    return LossSpec(
+        huber=settings.huber,
+        response=settings.response if training.tune == "response" else 0.0,
+        recoil_edges=settings.response_recoil_edges,
+        met_edges=settings.response_met_edges,
+        memory=settings.response_memory,
+    )
+
+
+def length(settings: TrainSettings, n_events: int) -> int:
+    """Return the number of epochs of the schedule for a dataset of `n_events`, at least one."""
+    return max(1, min(settings.epochs, round(settings.presentations / n_events)))
+
+
+def learning_rate(progress: float, settings: TrainSettings) -> float:
+    """Return the rate at `progress` (0..1) of the schedule: a linear rise, then a cosine fall."""
+    if progress < settings.warm_up:
+        return settings.learning_rate * (0.05 + 0.95 * progress / settings.warm_up)
+    fall = min(1.0, (progress - settings.warm_up) / (1.0 - settings.warm_up))
+    low = settings.final_rate
+    return settings.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * fall)))
+
+
+class _Run:
+    """The state of a training between epochs."""
+
+    def __init__(
+        self,
+        name: str,
+        seed: int,
+        settings: TrainSettings,
+        loss: LossSpec,
+        stepper: Stepper,
+        data: Store,
+        held_out: Store,
+    ) -> None:
+        self.name, self.seed, self.settings, self.loss = name, seed, settings, loss
+        self.stepper, self.data, self.held_out = stepper, data, held_out
+        self.epochs = length(settings, data.n_events)
+        self.columns = [
+            *("epoch", "learning_rate", "error", "val_loss", "val_error", "val_response_term"),
+            *(f"val_response_{bin_name}" for bin_name in bin_names(loss)),
+        ]
+        self.epoch = 0
+        self.rows: list[list[float]] = []
+        self.best_epoch = 0
+        self.best_weights = stepper.weights()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the schedule is at its end, or validation has not improved for long enough."""
+        waited = self.epoch - self.best_epoch
+        return self.epoch >= self.epochs or waited >= self.settings.patience
+
+    def one_epoch(self, progress: Progress) -> dict[str, float]:
+        """Train on every event once, validate; return the new row of the history."""
+        error, rate = self._train_epoch(progress)
+        current = self.stepper.weights()
+        averaged = self.stepper.averaged_weights()
+        self.stepper.set_weights(averaged)
+        val_error, sums = self._validate()
+        self.stepper.set_weights(current)
+        self.epoch += 1
+        term = response_term(sums, self.loss)
+        responses = mean_responses(sums)
+        values = [self.epoch, rate, error, val_error + term, val_error, term, *responses]
+        row = dict(zip(self.columns, map(float, values), strict=True))
+        if self.epoch == 1 or row["val_loss"] < self._best_loss():
+            self.best_epoch, self.best_weights = self.epoch, averaged
+        self.rows.append(list(row.values()))
+        _LOG.info(
+            "%s epoch %d of %d: loss %.4f, validation %.4f (best: epoch %d), responses %s, %.0f"
+            " events/s",
+            *(self.name, self.epoch, self.epochs, error, row["val_loss"]),
+            *(self.best_epoch, " ".join(f"{value:.2f}" for value in responses), progress.rate),
+        )
+        return row
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return everything that the rest of the training depends on, for a checkpoint."""
+        best = {f"best{i}": values for i, values in enumerate(self.best_weights)}
+        rows = np.array(self.rows, dtype=np.float64)
+        return {
+            **self.stepper.state(), **best, "rows": rows, "best_epoch": np.array(self.best_epoch)
+        }  # fmt: skip
+
+    def resume(self, stored: tuple[dict[str, np.ndarray], int] | None) -> None:
+        """Go on from a checkpoint, if there is one."""
+        if stored is None:
+            return
+        arrays, self.epoch = stored
+        self.stepper.restore(arrays)
+        self.best_weights = [arrays[f"best{i}"] for i in range(len(self.best_weights))]
+        self.best_epoch = int(arrays["best_epoch"])
+        self.rows = arrays["rows"].tolist()
+        _LOG.info("%s: going on after epoch %d", self.name, self.epoch)
+
+    def _best_loss(self) -> float:
+        return self.rows[self.best_epoch - 1][self.columns.index("val_loss")]
+
+    def _train_epoch(self, progress: Progress) -> tuple[float, float]:
+        """Return the mean error of the epoch's events and the last learning rate."""
+        # all randomness follows from seed and epoch: a resumed run draws the same numbers
+        order = np.random.default_rng([self.seed, self.epoch, 0])
+        augment = np.random.default_rng([self.seed, self.epoch, 1])
+        shape = self.stepper.shape
+        total, done, rate = 0.0, 0, 0.0
+        for batch in ahead(pack(shuffled(self.data, order), shape)):
+            part = (self.epoch + done / self.data.n_events) / self.epochs
+            rate = learning_rate(part, self.settings)
+            error = self.stepper.train(batch, turns(augment, shape.events), rate)
+            self._check_finite(error, f"after {done} events of")
+            done += batch.n_events
+            total += error * batch.n_events
+            progress.step(batch.n_events, error, f"epoch {self.epoch + 1}")
+        return total / done, rate
+
+    def _validate(self) -> tuple[float, np.ndarray]:
+        """Return the mean error and the response sums of the validation events."""
+        total, done, sums = 0.0, 0, np.zeros((2, self.loss.n_bins))
+        for batch in ahead(pack(in_order(self.held_out), self.stepper.shape)):
+            error, part = self.stepper.validate(batch)
+            total, sums, done = total + error, sums + part, done + batch.n_events
+        self._check_finite(total + float(sums.sum()), "in the validation after")
+        return total / done, sums
+
+    def _check_finite(self, value: float, where: str) -> None:
+        if not math.isfinite(value):
+            raise UserError(
+                f"training {self.name}: the loss is not finite {where} epoch {self.epoch + 1};"
+                f" lower train.learning_rate (now {self.settings.learning_rate:g}) or look for"
+                " extreme event weights in the dataset's summary"
+            )
+
+
+def _read_summary(path: Path, training: Training) -> dict[str, object]:
+    summary = read_values(records.DatasetSummary, path, "preprocess")
+    spec = summary["spec"]
+    for key in ("samples", "use_puppi", "seed"):
+        if spec.get(key) != training.model_dump(mode="json")[key]:
+            raise UserError(
+                f"{path}: the dataset was made with {key} = {spec.get(key)!r}, the training asks"
+                f" for {training.model_dump(mode='json')[key]!r}; run the stage preprocess again"
+            )
+    return summary
+
+
+def _write(
+    outputs: TrainOutputs,
+    run: _Run,
+    training: Training,
+    settings: TrainSettings,
+    spec: NetworkSpec,
+    summary: dict[str, object],
+) -> dict[str, object]:
+    """Write history, record and network of the best epoch; forget the checkpoint."""
+    run.stepper.set_weights(run.best_weights)
+    digest = hashlib.sha256()
+    for values in run.best_weights:
+        digest.update(np.ascontiguousarray(values).tobytes())
+    best = dict(zip(run.columns, run.rows[run.best_epoch - 1], strict=True))
+    record = {
+        "training": run.name,
+        "seed": training.seed,
+        "spec": training.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json"),
+        "network": spec.as_dict(),
+        "parameters": int(sum(np.size(values) for values in run.best_weights)),
+        "best_epoch": run.best_epoch,
+        "epochs": run.epoch,
+        "validation": best,
+        "weights_sha256": digest.hexdigest(),
+        "inputs": {
+            "skims": summary["inputs"],
+            "train": summary["train"]["sha256"],
+            "validation": summary["validation"]["sha256"],
+        },
+        "events": {split: summary[split]["events"] for split in ("train", "validation")},
+        "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
+    }
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(run.columns)
+    rows.writerows([int(row[0]), *(f"{value:.9g}" for value in row[1:])] for row in run.rows)
+    atomic.write_text(outputs.history, text.getvalue())
+    save_model(run.stepper.model, outputs.model)
+    atomic.write_json(outputs.record, record)
+    checkpoint.remove(outputs.checkpoints)
+    _LOG.info("%s: epoch %d of %d kept", os.fspath(outputs.model), run.best_epoch, run.epoch)
+    return record

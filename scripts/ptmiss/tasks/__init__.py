@@ -1,0 +1,1 @@
+"""Estimators, a room each."""

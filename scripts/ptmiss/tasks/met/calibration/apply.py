@@ -1,0 +1,144 @@
+"""Corrections of an estimator applied to events, as a user of the JSON does it."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import correctionlib
+import numpy as np
+
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import json, text
+from ptmiss.tasks.met.calibration.events import Events
+from ptmiss.tasks.met.settings.calibration import CalibrationSettings
+
+COMPONENTS = ("u_par", "u_perp")
+
+_STAGE = "calibrate"
+_LARGEST = 1e12
+"""Beyond what any recoil in GeV is corrected to."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One correction of a document. path: of the document."""
+
+    path: str | os.PathLike[str]
+    name: str
+    made: correctionlib.Correction
+
+    def evaluate(self, *values: str | np.ndarray) -> np.ndarray | float:
+        """Return the correction at these inputs; it is finite wherever all numbers are.
+
+        Raises `UserError` for a document that has no such inputs or gives no sensible number.
+        """
+        try:
+            found = self.made.evaluate(*values)
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            raise _damaged(self.path, f"{self.name}: {error}") from None
+        numbers = [value for value in values if not isinstance(value, str)]
+        known = np.logical_and.reduce([np.isfinite(value) for value in numbers] or [True])
+        if not (np.abs(found) <= _LARGEST)[known].all():  # NaN is not smaller either
+            raise _damaged(self.path, f"{self.name}: a correction is not a number in GeV")
+        return found
+
+
+@dataclass(frozen=True)
+class Document:
+    """Corrections by name, read from a file."""
+
+    path: str | os.PathLike[str]
+    corrections: correctionlib.CorrectionSet
+
+    def __getitem__(self, name: str) -> Correction:
+        if name not in set(self.corrections):
+            raise _damaged(self.path, f"no correction {name}")
+        return Correction(self.path, name, self.corrections[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.corrections)
+
+
+def read(path: str | os.PathLike[str]) -> Document:
+    """Open a document for evaluation; raises `UserError` for a damaged file."""
+    packed = text.read_bytes(path, _STAGE)
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
+            content = file.read(text.LARGEST + 1)
+        if len(content) > text.LARGEST:
+            raise ValueError(f"unpacked it has more than {text.LARGEST / 1e6:.0f} MB")
+        # correctionlib alone would take half a document, or end the process where one nests
+        json.decode(text.decode(content, path, _STAGE), path, _STAGE)
+        return Document(path, correctionlib.CorrectionSet.from_string(content.decode()))
+    except (OSError, EOFError, ValueError, RuntimeError, IndexError, zlib.error) as error:
+        raise _damaged(path, str(error)) from None
+
+
+def _damaged(path: str | os.PathLike[str], what: str) -> UserError:
+    return UserError(f"{path}: not a correctionlib document of ours ({what}); {text.again(_STAGE)}")
+
+
+def prefix(training: str, settings: CalibrationSettings) -> str:
+    """Return what names of corrections begin with: nothing, or the training and a dot.
+
+    No name of a training or an estimator has a dot, so that two of them never give the same name.
+    """
+    return f"{training}." if settings.names == "training" else ""
+
+
+@dataclass(frozen=True)
+class Recoil:
+    """u_par - q_t, u_perp and q_t, each (n,) in GeV."""
+
+    u_par: np.ndarray
+    u_perp: np.ndarray
+    q_t: np.ndarray
+
+    def component(self, name: str) -> np.ndarray:
+        """Return u_par - q_t for the name u_par, u_perp for its own."""
+        return getattr(self, name)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The corrections of one estimator, number `e` of the events, from a document.
+
+    before: what the names in the document have before that of the estimator (see `prefix`).
+    """
+
+    corrections: Document
+    estimator: str
+    e: int
+    before: str = ""
+
+    def met(self, events: Events, dataset: str | None, systematic: str = "nominal") -> np.ndarray:
+        """Return pTmiss less its mean offset in a data set, (2, n); as it is for None."""
+        met = events.met[self.e]
+        if dataset is None:
+            return met
+        return met - np.stack([
+            self.corrections[f"{self.before}{self.estimator}_xy_{axis}"].evaluate(
+                dataset, systematic, events.n_pv
+            )
+            for axis in "xy"
+        ])  # fmt: skip
+
+    def recoil(self, events: Events, dataset: str | None) -> Recoil:
+        """Return the recoil after the xy correction."""
+        u_par, u_perp, q_t = events.recoil(self.met(events, dataset))
+        return Recoil(u_par - q_t, u_perp, q_t)
+
+    def mapped(self, events: Events, found: Recoil, systematic: str = "nominal") -> Recoil:
+        """Return the recoil of simulated events after the quantile maps."""
+        u_par, u_perp = (
+            self.corrections[f"{self.before}{self.estimator}_{name}"].evaluate(
+                systematic, found.component(name), found.q_t, events.n_jets
+            )
+            for name in COMPONENTS
+        )
+        return Recoil(u_par, u_perp, found.q_t)

@@ -1,0 +1,133 @@
+"""A HEPData submission made from the very table that the figures are drawn from."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import tarfile
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import yaml
+
+from ptmiss.core.io.atomic import replacing
+from ptmiss.tasks.met.calibration.tables import COLUMNS, Row
+
+with warnings.catch_warnings():  # it imports what its own dependency will remove
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from hepdata_lib import Table, Uncertainty, Variable
+
+_WORDS = {
+    "xy": "Mean pTmiss before the xy correction and its fit, or phi of pTmiss before and after",
+    "response": "Response of the recoil and its curve",
+    "plateau": "Response of the recoil at high q_T in one number",
+    "map": "Quantile map: shift of the recoil of simulation",
+    "before": "Recoil before the quantile map",
+    "after": "Recoil after the quantile map",
+}
+_UNITS = {"n_pv": "", "phi": "rad", "qt": "GeV", "u_par": "GeV", "u_perp": "GeV"}
+_TITLES = {"u_par": "u_par - q_T", "qt": "q_T", "n_pv": "reconstructed vertices"}
+
+_DIGITS = 17
+"""The very numbers of the figures, not rounded ones."""
+
+_MISSING = "-"
+"""HEPData's own sign for a bin without a value."""
+
+NOTICE = "Parametric simulation and pseudo-data: no number here is a result of an experiment."
+
+
+def write(
+    path: str | os.PathLike[str], rows: Sequence[Row], training: str, simulated: bool
+) -> None:
+    """Write a tar.gz for HEPData: a table for each table, estimator, axis and quantity of `rows`.
+
+    simulated: data are simulated themselves, which every description then says. Equal rows give
+    equal bytes.
+    """
+    tables = [_table(key, list(group), simulated) for key, group in _groups(rows)]
+    with tempfile.TemporaryDirectory() as folder:
+        head = {"comment": f"Calibration of missing transverse momentum, training {training}."}
+        if simulated:
+            head["comment"] += f" {NOTICE}"
+        with open(Path(folder, "submission.yaml"), "w", encoding="utf-8") as file:
+            yaml.safe_dump(head, file, explicit_start=True)
+        for table in tables:
+            table.write_yaml(folder)
+        _pack(path, Path(folder))
+
+
+def _groups(rows: Sequence[Row]) -> Iterator[tuple[tuple[str, ...], list[Row]]]:
+    """Yield key and rows of each table; data sets with bins of their own have a table each."""
+    at = [COLUMNS.index(name) for name in ("table", "estimator", "axis", "quantity")]
+    found: dict[tuple[str, ...], dict[str, list[Row]]] = {}
+    for row in rows:
+        datasets = found.setdefault(tuple(row[i] for i in at), {})
+        datasets.setdefault(row[COLUMNS.index("dataset")], []).append(row)
+    for key, datasets in sorted(found.items()):
+        by_bins: dict[tuple[tuple[str, str], ...], list[str]] = {}
+        for dataset, members in datasets.items():
+            by_bins.setdefault(tuple(row[4:6] for row in members), []).append(dataset)
+        for names in by_bins.values():
+            alone = names[0] if len(by_bins) > 1 else ""
+            yield (*key, alone), [row for name in names for row in datasets[name]]
+
+
+def _table(key: tuple[str, ...], rows: list[Row], simulated: bool) -> Table:
+    name, estimator, axis, quantity, dataset = key
+    words = quantity.replace("_", " ")
+    table = Table(_short(" ".join(filter(None, (name, estimator, axis, words, dataset)))))
+    table.description = f"{_WORDS[name]}; {estimator}, {words}."
+    if simulated:
+        table.description += f" {NOTICE}"
+    table.location = "Report of the workflow"
+    datasets: dict[str, list[Row]] = {}
+    for row in rows:
+        datasets.setdefault(row[2], []).append(row)
+    bins = Variable(
+        _TITLES.get(axis, axis), is_independent=True, is_binned=True, units=_UNITS[axis]
+    )
+    bins.values = [(float(row[4]), float(row[5])) for row in next(iter(datasets.values()))]
+    table.add_variable(bins)
+    for dataset, members in datasets.items():
+        numbers = [[float(text) if text else None for text in row[7:10]] for row in members]
+        values = Variable(f"{words} {dataset}", is_independent=False, is_binned=False)
+        values.digits = _DIGITS
+        values.values = [_MISSING if one[0] is None else one[0] for one in numbers]
+        known = [one for one in numbers if one[0] is not None]
+        if known and all(None not in one for one in known):
+            bounds = Uncertainty("68 % interval", is_symmetric=False)
+            bounds.digits = _DIGITS
+            bounds.values = [
+                (0.0, 0.0) if value is None else (low - value, high - value)
+                for value, low, high in numbers
+            ]
+            values.add_uncertainty(bounds)
+        table.add_variable(values)
+    return table
+
+
+def _short(name: str) -> str:
+    """Return a name of at most 64 characters, which is what HEPData allows, still unique."""
+    return (
+        name if len(name) <= 64 else f"{name[:55]} {hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    )
+
+
+def _pack(path: str | os.PathLike[str], folder: Path) -> None:
+    """Write the files of a folder as tar.gz without times, owners and the archive's own name."""
+    with (
+        replacing(path) as temporary,
+        open(temporary, "wb") as raw,
+        gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
+    ):
+        for file in sorted(folder.iterdir()):
+            content = file.read_bytes()
+            entry = tarfile.TarInfo(file.name)
+            entry.size, entry.mode = len(content), 0o644
+            archive.addfile(entry, io.BytesIO(content))

@@ -1,0 +1,82 @@
+"""Permuting one feature among the candidates of an event, and nothing else.
+
+A permuted feature has its distribution and loses its relation to the candidate: what gets worse by
+it is what the feature was good for (Breiman, "Random forests", 2001; Fisher, Rudin, Dominici,
+arXiv:1801.01489). A feature whose content others repeat (charge and pdgId, PUPPI and the vertex)
+looks less important than it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ptmiss.core.compiled import njit
+from ptmiss.core.hashing import event_hash
+from ptmiss.learn.features import CATEGORIES, CONTINUOUS, PT, PX, PY, Features
+
+MOMENTUM = "momentum"
+"""pt, px and py together: they are one vector, and one of them alone would contradict the rest."""
+
+DIRECTION = "direction"
+"""px and py turned to the azimuth of another candidate, pt kept."""
+
+PERMUTED = ("d0", "dz", "eta", "mass", "puppi", *CATEGORIES, MOMENTUM, DIRECTION)
+"""What is permuted, one at a time."""
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_M1 = np.uint64(0xBF58476D1CE4E5B9)
+_M2 = np.uint64(0x94D049BB133111EB)
+_S30, _S27, _S31 = (np.uint64(s) for s in (30, 27, 31))
+
+
+@njit(cache=True, nogil=True)
+def _shuffle(offsets, states, out):
+    for i in range(states.size):
+        first, last = offsets[i], offsets[i + 1]
+        for j in range(first, last):
+            out[j] = j
+        s = states[i]
+        for j in range(last - 1, first, -1):
+            s = s + _STEP
+            z = (s ^ (s >> _S30)) * _M1
+            z = (z ^ (z >> _S27)) * _M2
+            z = z ^ (z >> _S31)
+            k = first + np.int64(z % np.uint64(j - first + 1))
+            out[j], out[k] = out[k], out[j]
+
+
+def sources_of(offsets: np.ndarray, hashes: np.ndarray, seed: int, feature: str) -> np.ndarray:
+    """Return for each candidate another one of its event, int64 (n_candidates,): a permutation.
+
+    hashes: of the events' identities, uint64 (n_events,). The same event gets the same permutation
+    in every file; each feature has its own. Fisher-Yates with SplitMix64.
+    """
+    number = PERMUTED.index(feature)
+    states = event_hash(hashes, np.full_like(hashes, seed), np.full_like(hashes, number))
+    out = np.empty(int(offsets[-1]), dtype=np.int64)
+    _shuffle(np.asarray(offsets, dtype=np.int64), states, out)
+    return out
+
+
+def permuted(made: Features, feature: str, source: np.ndarray) -> Features:
+    """Return features in which each candidate has `feature` of the candidate `source`."""
+    if feature in CATEGORIES:
+        categories = made.categories.copy()
+        column = CATEGORIES.index(feature)
+        categories[:, column] = categories[source, column]
+        return replace(made, categories=categories)
+    continuous = made.continuous.copy()
+    if feature == MOMENTUM:
+        columns = [PT, PX, PY]
+        continuous[:, columns] = continuous[source][:, columns]
+    elif feature == DIRECTION:
+        pt = continuous[source, PT]
+        scale = np.where(pt > 0, continuous[:, PT] / np.where(pt > 0, pt, 1), np.float32(0))
+        for column in (PX, PY):
+            continuous[:, column] = scale * continuous[source, column]
+    else:
+        column = CONTINUOUS.index(feature)
+        continuous[:, column] = continuous[source, column]
+    return replace(made, continuous=continuous)

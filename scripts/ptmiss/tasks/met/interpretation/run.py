@@ -1,0 +1,140 @@
+"""The stage interpret: from skims and a network to tables of weights, importance, and events."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import atomic
+from ptmiss.events.settings.folds import FoldSettings
+from ptmiss.learn.onnx import file as onnx_file
+from ptmiss.learn.onnx.network import NetworkEstimator
+from ptmiss.tasks.met.interpretation import displays, events, importance, weights
+from ptmiss.tasks.met.interpretation.look import Look, Looker
+from ptmiss.tasks.met.interpretation.separate import SeparateNetwork
+from ptmiss.tasks.met.settings.interpret import InterpretSettings
+from ptmiss.tasks.met.settings.performance import PerformanceSettings
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Sections of the configuration that the stage reads."""
+
+    folds: FoldSettings
+    performance: PerformanceSettings
+    interpret: InterpretSettings
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Files to write: two tables in CSV and the events in JSON."""
+
+    weights: str | os.PathLike[str]
+    importance: str | os.PathLike[str]
+    displays: str | os.PathLike[str]
+
+
+def interpret(
+    skims: Iterable[str | os.PathLike[str]],
+    model: onnx_file.OnnxModel,
+    settings: Settings,
+    threads: int,
+    outputs: Outputs,
+) -> None:
+    """Look at each sample of the skims and write the three results.
+
+    A sample without truth has no displays, and without a boson as well no importance; the log says
+    so. Raises `UserError` for files that are not skims or do not belong together, and for a model
+    that was not written by this project.
+    """
+    looker = _looker(model, threads, settings)
+    weight_rows: list[weights.Row] = []
+    importance_rows: list[importance.Row] = []
+    shown: list[dict[str, object]] = []
+    for sample in events.samples(skims):
+        chosen = events.choose(sample, settings.folds.test, settings.interpret.events)
+        if not chosen:
+            folds = list(settings.folds.test)
+            _LOG.warning(
+                "%s: no event in the test folds %s, so nothing is shown", sample.name, folds
+            )
+            continue
+        look = looker.look(sample, chosen)
+        weight_rows += look.means.rows(sample.name, settings.interpret.min_candidates)
+        importance_rows += _importance(look, settings.performance)
+        shown += _displays(look, looker)
+        _report(look)
+    atomic.write_text(outputs.weights, _csv(weights.COLUMNS, weight_rows))
+    atomic.write_text(outputs.importance, _csv(importance.COLUMNS, importance_rows))
+    values = {"displays": shown}
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    atomic.write_text(outputs.displays, text + "\n")
+
+
+def _looker(model: onnx_file.OnnxModel, threads: int, settings: Settings) -> Looker:
+    network = NetworkEstimator(model, threads, with_weights=True)
+    if not network.has_weights:
+        raise UserError(
+            f"{model.path}: gives no weights of candidates; give a model that the stage export"
+            " wrote"
+        )
+    separate = SeparateNetwork(model, threads)
+    return Looker(network, separate, settings.performance, settings.interpret)
+
+
+def _importance(look: Look, settings: PerformanceSettings) -> list[importance.Row]:
+    if look.permuted is None:
+        return []
+    limits = (settings.response_gen_met, settings.min_events)
+    return list(importance.rows(look.sample.name, look.permuted, *limits))
+
+
+def _displays(look: Look, looker: Looker) -> list[dict[str, object]]:
+    errors = np.concatenate(look.errors)
+    known = np.flatnonzero(np.isfinite(errors))
+    hashes = np.array([place.hashes[0] for place in look.places])
+    settings = looker.settings
+    chosen = displays.pick(errors[known], hashes[known], settings.typical, settings.worst)
+    return [
+        displays.entry(
+            looker.show(look.sample, look.places[known[number]]), why, settings.display_candidates
+        )
+        for number, why in chosen
+    ]
+
+
+def _report(look: Look) -> None:
+    name, errors = look.sample.name, np.concatenate(look.errors)
+    _LOG.info("%s: %d events", name, len(errors))
+    if look.bad_candidates:
+        _LOG.warning(
+            "%s: %d candidates with a weight that is not finite are left out",
+            name, look.bad_candidates,
+        )  # fmt: skip
+    if look.bad_events:
+        _LOG.warning(
+            "%s: %d events without a finite pTmiss or boson are left out of the importance",
+            name, look.bad_events,
+        )  # fmt: skip
+    if look.permuted is None:
+        _LOG.info("%s: neither boson nor truth, so no importance of features", name)
+    if not np.isfinite(errors).any():
+        _LOG.info("%s: no true pTmiss, so no event is shown", name)
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()

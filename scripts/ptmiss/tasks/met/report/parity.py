@@ -1,0 +1,30 @@
+"""How well each exported network agrees with the trained one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from ptmiss.core import records
+from ptmiss.core.io.records import read_values
+
+
+def read(paths: Iterable[str | os.PathLike[str]]) -> dict[str, dict[str, object]]:
+    """Return training -> events compared, limit and largest differences in GeV by kind.
+
+    The training is the folder of the model, models/{training}/onnx/parity.json. Raises `UserError`
+    for a file that is not such a file.
+    """
+    found = {}
+    for path in sorted(map(Path, paths)):
+        value = read_values(records.Parity, path, "export")
+        found[path.absolute().parents[1].name] = {
+            "events": value["events"],
+            "limit_gev": float(value["limit_gev"]),
+            "largest_difference_gev": {
+                name: float(worst)
+                for name, worst in sorted(value["largest_difference_gev"].items())
+            },
+        }
+    return found

@@ -1,0 +1,148 @@
+"""Systematic uncertainties: totals as bands on every estimator, and what they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from ptmiss.core.figures.chart import Chart, Figure, Series
+from ptmiss.core.html.text import capital
+from ptmiss.tasks.met.report.plots.resolution import AXES, QUANTITIES
+from ptmiss.tasks.met.report.plots.shared import Context, names_of, narrowest
+from ptmiss.tasks.met.report.style import TRAINED, cycle, looks
+from ptmiss.tasks.met.report.tables import as_csv
+
+TOTAL, SYSTEMATIC = "total", "systematic"
+"""Sums in quadrature: of all sources and the statistics, and of all sources."""
+
+_DRAWN = {
+    True: (("response", "qt"), ("sigma_par", "qt"), ("sigma_perp", "qt")),
+    False: (("response_met", "gen_met"), ("sigma_xy", "gen_met")),
+}
+"""Whether a sample has a boson -> what is drawn; all other numbers are in the table."""
+
+_BY_SOURCE = {("sigma_par", "qt"), ("sigma_xy", "gen_met")}
+"""Of these the sources are drawn too."""
+
+_WORDS = {
+    "jes": "jet scale", "jer": "jet resolution", "unclustered": "unclustered, all",
+    "unclustered_charged": "soft charged", "unclustered_photon": "soft photons",
+    "unclustered_neutral": "soft neutral", "unclustered_forward": "soft forward",
+    "pileup": "pile-up", "lepton_scale": "lepton scale", SYSTEMATIC: "all sources",
+}  # fmt: skip
+
+
+def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
+    """Yield, for each sample, quantity and axis, the totals and the sources of the network's."""
+    for (training, sample), part in frame.groupby(["training", "sample"], sort=False):
+        for quantity, axis in _DRAWN[sample in context.bosons]:
+            mine = part[(part["quantity"] == quantity) & (part["axis"] == axis)]
+            if mine["nominal"].notna().any():
+                mine = narrowest(mine)
+                key = (str(training), str(sample), quantity, axis)
+                yield _totals(mine, key, context)
+                if (quantity, axis) in _BY_SOURCE:
+                    yield from _sources(mine, key, context)
+
+
+def _totals(rows: pd.DataFrame, key: tuple[str, str, str, str], context: Context) -> Figure:
+    about = QUANTITIES[key[2]]
+    total = rows[rows["source"] == TOTAL]
+    series = tuple(
+        Series(look.label, look.colour, *_columns(total, name), look.marker, look.filled)
+        for name, look in looks(total["estimator"]).items()
+    )
+    unit = f" [{about.unit}]" if about.unit else ""
+    names = list(looks(total["estimator"]))
+    with_ratio = "puppi" in names and key[2].startswith("sigma") and len(names) > 1
+    chart = Chart(
+        series, AXES[key[3]].symbol, about.symbol + unit, _what(key[1], context),
+        context.kinds[key[1]].origin, y_range=about.scale, guide=about.guide,
+        ratio=names.index("puppi") if with_ratio else None, ratio_label="/ PUPPI",
+    )  # fmt: skip
+    return _figure(
+        key, "total", chart, total, context,
+        f"{capital(about.words)} with total uncertainty",
+        "Bands: statistical interval and all sources added in quadrature.",
+    )  # fmt: skip
+
+
+def _what(sample: str, context: Context) -> str:
+    return context.kinds[sample].what(context.events.get(sample))
+
+
+def _columns(rows: pd.DataFrame, estimator: str) -> tuple[np.ndarray, ...]:
+    own = rows[rows["estimator"] == estimator].sort_values("bin_low")
+    names = ("bin_low", "bin_high", "nominal", "down", "up")
+    low, high, nominal, down, up = (own[name].to_numpy(np.float64) for name in names)
+    return low, high, nominal, nominal + down, nominal + up
+
+
+def _sources(
+    rows: pd.DataFrame, key: tuple[str, str, str, str], context: Context
+) -> Iterator[Figure]:
+    about = QUANTITIES[key[2]]
+    own = [name for name in looks(rows["estimator"]) if name.split(":")[0] in TRAINED]
+    name = own[-1] if own else "puppi"
+    part = rows[(rows["estimator"] == name) & (rows["nominal"] != 0)]
+    made = []
+    for source, look in cycle(_sources_of(part), _WORDS).items():
+        mine = part[part["source"] == source].sort_values("bin_low")
+        nominal, up, down = (mine[c].to_numpy(np.float64) for c in ("nominal", "up", "down"))
+        size = 100 * np.fmax(np.abs(up), np.abs(down)) / np.abs(nominal)
+        none = np.full(len(size), np.nan)
+        edges = (mine["bin_low"].to_numpy(np.float64), mine["bin_high"].to_numpy(np.float64))
+        colour = "#000000" if source == SYSTEMATIC else look.colour
+        made.append(Series(look.label, colour, *edges, size, none, none, look.marker))
+    if not made:
+        return
+    label = looks([name])[name].label
+    chart = Chart(
+        tuple(made), AXES[key[3]].symbol, f"uncertainty of {about.symbol} [%]",
+        _what(key[1], context), context.kinds[key[1]].origin,
+    )  # fmt: skip
+    yield _figure(
+        key, "sources", chart, part, context,
+        f"Sources of uncertainty, {about.words}, {label}",
+        f"Larger of the two shifts of {label} relative to the nominal value, by source.",
+    )  # fmt: skip
+
+
+def _sources_of(rows: pd.DataFrame) -> list[str]:
+    """Return the sources in the order of the table, their sum last."""
+    found = [name for name in dict.fromkeys(rows["source"]) if name not in (TOTAL, SYSTEMATIC)]
+    return [*found, *({SYSTEMATIC} & set(rows["source"]))]
+
+
+def _figure(
+    key: tuple[str, str, str, str],
+    which: str,
+    chart: Chart,
+    rows: pd.DataFrame,
+    context: Context,
+    heading: str,
+    text: str,
+) -> Figure:
+    training, sample, quantity, axis = key
+    kind, along = context.kinds[sample], AXES[axis]
+    against = along.words
+    if along.side:
+        sign = {"<": "<", ">=": "\u2265"}[along.side]
+        against += f", q_T {sign} {context.qt_split:g} GeV"
+    return Figure(
+        section="uncertainties",
+        group=training,
+        parts=(training, sample, "uncertainty", which, quantity, axis),
+        heading=f"{heading}, against {against}, {kind.label}",
+        caption=f"{kind.label}. Training {training}. {text}",
+        alt=f"{kind.label}, training {training}: {heading} against {against}, for "
+        f"{names_of(chart.series)}. {kind.origin}.",
+        chart=chart,
+        table=as_csv(rows),
+        sample=sample,
+        training=training,
+        quantity=(f"uncertainty_{which}", f"uncertainty, {which}"),
+        axis=(axis, against),
+    )

@@ -1,0 +1,165 @@
+"""summary.json: the headline figures of a run, machine readable; the page shows the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from ptmiss.core.figures.latex import readable
+from ptmiss.core.html.provenance import digest_of
+from ptmiss.core.html.stages import Stage
+from ptmiss.tasks.met.report import headlines as heads
+from ptmiss.tasks.met.report.headlines import Headline, Key
+from ptmiss.tasks.met.report.ledgers import Ledger
+from ptmiss.tasks.met.report.style import TRAINED, Look, looks
+
+FORMAT = 1
+"""Number of the layout of summary.json; it grows when a reader would have to change."""
+
+VERDICTS = ("parity", "closure", "gate", "training")
+"""What summary.json says of each training besides its numbers."""
+
+
+def build(
+    headlines: Mapping[str, list[Headline]],
+    numbers: Mapping[Key, float],
+    ledgers: Iterable[Ledger],
+    stages: Iterable[Stage],
+    provenance: Mapping[str, object],
+    verdicts: Mapping[str, Mapping[str, object]],
+) -> dict[str, object]:
+    """Return the content of summary.json.
+
+    numbers: `headlines.index` of the tables, for the RMS forms; verdicts: one of `VERDICTS` ->
+    training -> what the stages export, closure, gate and train wrote, empty where they did not run.
+    """
+    return {
+        "format": FORMAT,
+        "trainings": {
+            training: [_sample(training, sample, numbers) for sample in samples]
+            for training, samples in headlines.items()
+        },
+        "generalisation": _generalisation(headlines),
+        **{name: dict(verdicts.get(name, {})) for name in VERDICTS},
+        "ledger": {ledger.sample: _ledger(ledger) for ledger in ledgers},
+        "stages": {stage.stage: stage.as_dict() for stage in stages},
+        **provenance,
+    }
+
+
+def further_looks(summary: Mapping[str, object]) -> dict[str, Look]:
+    """Return the estimators besides PF and PUPPI over which gains are quoted, and their looks."""
+    names = {
+        over
+        for samples in summary["trainings"].values()
+        for sample in samples
+        for estimator in sample["estimators"].values()
+        for values in estimator["resolution"].values()
+        for over in values["gain_over"]
+    }
+    return looks(names - {"pf", "puppi"})
+
+
+def _generalisation(headlines: Mapping[str, list[Headline]]) -> dict[str, dict[str, object]]:
+    """Return, for each training with a network, its mean gain over PUPPI, PF and others that gains
+    are quoted over, in all final states, and in how many it is the best."""
+    gains: dict[str, dict[tuple[str, str], dict[str, float]]] = {"puppi": {}, "pf": {}}
+    for samples in headlines.values():
+        gains |= {over: {} for sample in samples for over in heads.over(sample)}
+    for training, samples in headlines.items():
+        for sample in samples:
+            name = next((one for one in TRAINED if one in sample["estimators"]), None)
+            if name is None or sample["variation"] != "nominal":
+                continue
+            for quantity in heads.quantities(sample):
+                for over, found in gains.items():
+                    gain = heads.gain(sample, name, over, quantity)
+                    if gain is not None and gain["value"] is not None:
+                        cell = found.setdefault((sample["sample"], quantity), {})
+                        cell[training] = gain["value"]
+    result: dict[str, dict[str, object]] = {}
+    for over, found in gains.items():
+        for training in sorted({name for cell in found.values() for name in cell}):
+            own = [cell[training] for cell in found.values() if training in cell]
+            entry = result.setdefault(training, {"final_states": len(own)})
+            entry[f"mean_gain_over_{over}"] = math.fsum(own) / len(own)
+            entry[f"best_over_{over}"] = sum(
+                cell.get(training) == max(cell.values()) for cell in found.values()
+            )
+    return result
+
+
+def _sample(training: str, sample: Headline, numbers: Mapping[Key, float]) -> dict[str, object]:
+    where = heads.quantities(sample)
+    estimators = {}
+    for name, values in sorted(sample["estimators"].items()):
+        resolutions = {}
+        for quantity, place in where.items():
+            shown = heads.stands_in(sample, quantity)
+            bounds = values.get(shown)
+            if bounds is None:
+                continue
+            form = f"{quantity}_rms{shown.removeprefix(quantity)}"
+            rms = numbers.get(heads.key_of(training, sample, name, form, place))
+            resolutions[quantity] = {
+                **_bounds(bounds),
+                "rms": rms,
+                "gain_over": {
+                    over: gain
+                    for over in sorted(heads.over(sample))
+                    if (gain := heads.gain(sample, name, over, shown)) is not None
+                },
+                "way_to_oracle": heads.way_to_limit(sample, name, shown),
+                "way_to_oracle_bounds": heads.way_bounds(sample, name, shown),
+            }
+        response = values.get("response")
+        estimators[name] = {
+            "plateau_response": None if response is None else _bounds(response),
+            "non_finite": values.get("non_finite", 0),
+            "resolution": resolutions,
+        }
+    return {
+        "sample": sample["sample"],
+        "label": readable(sample["label"]),
+        "variation": sample["variation"],
+        "n_events": sample["n_events"],
+        "measured_in": where,
+        "estimators": estimators,
+        **_without_plateau(sample, where),
+    }
+
+
+def _without_plateau(sample: Headline, where: Iterable[str]) -> dict[str, object]:
+    """Return for each resolution that no estimator has for lack of events on the plateau: their
+    number, and what stands in its place, None for nothing; nothing where there is no such one."""
+    found = {}
+    for quantity in where:
+        values = [one[quantity] for one in sample["estimators"].values() if one.get(quantity)]
+        if values and all(one["value"] is None for one in values):
+            shown = heads.stands_in(sample, quantity)
+            found[quantity] = {
+                "events_on_plateau": heads.on_plateau(sample, quantity),
+                "instead": None if shown == quantity else shown,
+            }
+    return {"without_plateau": found} if found else {}
+
+
+def _bounds(values: Mapping[str, object]) -> dict[str, object]:
+    return {key: values[key] for key in ("value", "low", "high")}
+
+
+def _ledger(ledger: Ledger) -> dict[str, object]:
+    return {
+        "parts": ledger.parts,
+        "in": ledger.n_in,
+        "kept": ledger.kept,
+        "rejected": dict(sorted(ledger.rejected.items())),
+        "repaired": dict(sorted(ledger.repaired.items())),
+        "dropped": dict(sorted(ledger.dropped.items())),
+        "balanced": ledger.balanced,
+        "weight_in": ledger.weight_in,
+        "weight_kept": ledger.weight_kept,
+        "inputs": dict(sorted(ledger.inputs.items())),
+        "inputs_digest": digest_of(ledger.inputs.values()),
+        **({} if ledger.off_raw_met is None else {"off_raw_met": ledger.off_raw_met}),
+    }

@@ -1,0 +1,85 @@
+"""Verdicts of the stages gate and closure, records and histories of trainings, single events."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from ptmiss.core.errors import UserError
+from ptmiss.core.io import csv, text
+from ptmiss.core.io.records import read, read_values, to_values
+from ptmiss.learn.records import TrainingRecord
+from ptmiss.tasks.met import gate
+from ptmiss.tasks.met.calibration import verdict
+from ptmiss.tasks.met.records import Displays
+from ptmiss.tasks.met.report.tables import LARGEST, training_of
+
+Paths = Iterable[str | os.PathLike[str]]
+
+
+def gates(paths: Paths) -> dict[str, dict[str, object]]:
+    """Return training -> what the gate says: passed, judged and tests.
+
+    Raises `UserError` for a file that is not a verdict.
+    """
+    found = {}
+    for path in sorted(map(Path, paths)):
+        value = to_values(read(gate.Verdict, path, "gate"))
+        found[value["training"]] = {key: value[key] for key in ("passed", "judged", "tests")}
+    return dict(sorted(found.items()))
+
+
+def closures(paths: Paths) -> dict[str, dict[str, object]]:
+    """Return training -> what its closure.json says: passed, tests and undecided ones, and where
+    estimators were masked, how often."""
+    found = {}
+    for path in sorted(map(Path, paths)):
+        value = to_values(read(verdict.Verdict, path, "closure"))
+        found[path.absolute().parent.name] = {
+            "passed": value["passed"],
+            "tests": value["tests"],
+            "undecided": value["undecided"],
+            **{key: value[key] for key in ("masked",) if key in value},
+        }
+    return found
+
+
+def records(paths: Paths) -> dict[str, dict[str, object]]:
+    """Return training -> its record: best epoch, epochs, events, parameters, seed."""
+    found = {}
+    for path in sorted(map(Path, paths)):
+        value = read_values(TrainingRecord, path, "train")
+        keys = ("best_epoch", "epochs", "events", "parameters", "seed")
+        found[path.absolute().parent.name] = {key: value.get(key) for key in keys}
+    return found
+
+
+def histories(paths: Paths) -> dict[str, pd.DataFrame]:
+    """Return training -> its history, one row an epoch, sorted by training."""
+    found = {}
+    for path in sorted(map(Path, paths), key=lambda path: training_of(path, "")):
+        rows = []
+        for line, row in csv.rows(text.read(path, "train"), path, "train", ("epoch",)):
+            epoch = row["epoch"]
+            if not (epoch.isascii() and epoch.isdigit() and len(epoch) < 10):
+                raise UserError(
+                    f"{path}: line {line}: epoch is {epoch[:40]!r}, expected a number; "
+                    f"{text.again('train')}"
+                )
+            rows.append(row)
+        if rows:
+            frame = pd.DataFrame(rows, dtype=str).apply(pd.to_numeric, errors="coerce")
+            found[training_of(path, "")] = frame.where(frame.abs() <= LARGEST)
+    return found
+
+
+def displays(paths: Paths) -> dict[str, list[dict[str, object]]]:
+    """Return training -> the events shown."""
+    found = {}
+    for path in sorted(map(Path, paths)):
+        value = read_values(Displays, path, "interpret")
+        found[training_of(path, ".displays.json")] = value["displays"]
+    return found

@@ -1,0 +1,31 @@
+"""Whether a configuration is one, in one line: `make check CONFIG=own.yaml`.
+
+Snakemake reads a file of `--configfile` before anything of the workflow, and ends in its own words
+where it cannot: a text that is not UTF-8, lists nested without end, a date of month 13.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ptmiss.core.command import run
+from ptmiss.core.settings.files import read
+from ptmiss.tasks.met.settings.config import load
+from ptmiss.tasks.met.settings.merging import joined, merged
+
+DEFAULT = Path(__file__).resolve().parents[5] / "config.yaml"
+
+
+def main(paths: Sequence[str]) -> None:
+    """Check files, each over those before it and all over the default configuration."""
+    own: dict[str, object] = {}
+    for path in paths:
+        own = joined(own, read(path))
+    load(merged(read(DEFAULT), own), own)
+    print("The settings are valid.")
+
+
+if __name__ == "__main__":
+    run(lambda: main(sys.argv[1:]))
