@@ -82,7 +82,7 @@ def _explain(error: ValidationError, where: str) -> str:
     """Say in one line what is wrong with the first offending key, and how many others there are."""
     problems = error.errors(include_url=False)
     first = problems[0]
-    key = ".".join([where, *(_part(part) for part in first["loc"])]).strip(".")
+    key = ".".join(filter(None, [where, *(_part(part) for part in first["loc"])]))
     kind, context = first["type"], first.get("ctx", {})
     if kind == "extra_forbidden":
         text = f"setting {key}: unknown key; remove it or correct its spelling (see config.yaml)"

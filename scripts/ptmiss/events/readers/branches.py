@@ -26,13 +26,20 @@ _SHAPES = {
 }
 
 
+_TO_OWN = {
+    unit: np.float32(factor)
+    for unit, factor in {"mm": 0.1, "m": 100.0, "MeV": 1e-3, "TeV": 1e3}.items()
+}
+"""Units of a branch that is not in GeV or cm, and the factor that makes it so."""
+
+
 @dataclass(frozen=True)
 class Field:
     """What the reader wants: one quantity under one of several names.
 
     names: in which `*` stands for the collection; group: collections that stand for each other,
     such as those of all candidates, are groups of fields of which a file needs one; empty for
-    fields of every file.
+    fields of every file; scale: from the file's unit to GeV or cm.
     """
 
     names: tuple[str, ...]
@@ -40,6 +47,11 @@ class Field:
     kind: str
     required: bool | str
     group: str = ""
+    scale: np.float32 | None = None
+
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        """Return values of the file in GeV or cm."""
+        return values if self.scale is None else values * self.scale
 
     def within(self, *collections: str) -> tuple[str, ...]:
         """Return the names in some collections, in the order of these; each name once."""
@@ -69,6 +81,7 @@ def expected(name: str) -> Expected:
             field["type"],
             field["required"],
             field.get("group", ""),
+            _TO_OWN[field["unit"]] if "unit" in field else None,
         )
         for key, field in values["fields"].items()
     }

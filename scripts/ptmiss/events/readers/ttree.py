@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 from uproot.interpretation.identify import UnknownInterpretation
-from uproot.interpretation.library import _regularize_library
+from uproot.interpretation.library import NumPy
 from uproot.models.TBasket import Model_TBasket
 
 from ptmiss.events.readers.branch import Branch, Piece
 from ptmiss.events.readers.decoding import decoding
 
-_NUMPY = _regularize_library("np")
+_NUMPY = NumPy()
 _KEY = struct.Struct(">ihiIhh")  # bytes on disk, version, bytes unpacked, date, key length, cycle
 _FAR = 1000  # ROOT adds this to the version of a key whose addresses have 64 bits
 _LARGE = 1 << 28  # bytes; a basket that claims more is compared with what its branch holds in all

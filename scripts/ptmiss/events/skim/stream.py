@@ -21,8 +21,8 @@ from ptmiss.events.columns import OTHER_FLAVOUR, PUPPI_KEY, skim_schema
 from ptmiss.events.ledger import COMMON_REASONS, Ledger
 from ptmiss.events.objects.pinned import pinned
 from ptmiss.events.readers.batch import Candidates, EventBatch, Vector
-from ptmiss.events.readers.formats import open_reader
-from ptmiss.events.readers.reader import Reader
+from ptmiss.events.readers.formats import reader_of
+from ptmiss.events.readers.reader import Input, Reader
 from ptmiss.events.readers.remote import Remote
 from ptmiss.events.settings.samples import FileSample, SimulatedSample
 from ptmiss.events.settings.skim import SkimSettings
@@ -36,9 +36,6 @@ LOG = logging.getLogger(__name__)
 
 MOST_OF_SUM = 10.0
 """Share of a sample's sum of weights in one part: above 1 only by negative weights elsewhere."""
-
-_TRUTH = {"simulated": "PFCands_truth", "pfnano": "PFCands_truth", "delphes": "HardEnergyFraction"}
-"""What holds the truth of the candidates in each format."""
 
 
 @dataclass
@@ -64,7 +61,8 @@ class Skim:
         self.remote = Remote(
             self.settings.remote_attempts, self.settings.remote_wait, self.settings.remote_timeout
         )
-        recorded = self.is_data and self.spec.source != "delphes"
+        self.reader = reader_of(self.spec.source)
+        recorded = self.is_data and self.reader.numbers_events
         self.identities = Identities(by_content=not recorded and self.spec.source != "simulated")
         self.ledger = Ledger(
             sample=self.sample,
@@ -117,14 +115,8 @@ class Skim:
         truth_of: dict[bool, str] = {}
         for address in ntuples:
             sha256 = None if is_remote(address) else sha256_of(address)
-            with open_reader(
-                address,
-                self.spec.source,
-                self.is_data,
-                self.settings.puppi_flavour,
-                sha256 or address,
-                self.remote,
-            ) as reader:
+            given = Input(self.is_data, self.settings.puppi_flavour, sha256 or address, self.remote)
+            with self.reader.open(address, given) as reader:
                 self.ledger.add_input(base_name(address), sha256, reader.n_events)
                 LOG.info("%s: %d events", base_name(address), reader.n_events)
                 self._check_energy(reader)
@@ -133,7 +125,7 @@ class Skim:
                 truth_of.setdefault(reader.has_truth, address)
                 if len(truth_of) == 2:
                     raise UserError(
-                        f"{truth_of[False]}: no {_TRUTH[self.spec.source]}, but "
+                        f"{truth_of[False]}: no {reader.truth_name}, but "
                         f"{truth_of[True]} has it; files of one sample must agree, make two "
                         "samples of them"
                     )
