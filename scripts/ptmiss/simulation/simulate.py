@@ -109,7 +109,7 @@ def _columns(
             "mass": candidates["mass"] * weights,
         },
     ).keep_candidates(kept)
-    jets = cluster(**weighted.columns, offsets=weighted.offsets, radius=0.4, min_pt=JET_MIN_PT)
+    jets = cluster(weighted, radius=0.4, min_pt=JET_MIN_PT)
     muons, electrons = leptons(candidates, MUON), leptons(candidates, ELECTRON)
     truth = truth_of(hard)
     rho = median_density(candidates["pt"], candidates["eta"], candidates["phi"], candidates.offsets)

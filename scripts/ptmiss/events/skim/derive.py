@@ -117,6 +117,5 @@ def n_jets(events: EventBatch, columns: Ragged, leptons: Ragged) -> np.ndarray:
     """
     jets = events.jets
     if jets is None:
-        momentum = (columns[name] for name in ("pt", "eta", "phi", "mass"))
-        jets = cluster(*momentum, columns.offsets, radius=0.4, min_pt=20.0)
+        jets = cluster(columns, radius=0.4, min_pt=20.0)
     return count_jets(jets, leptons)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from ptmiss.core.ragged import Ragged, segment_sum, to_arrow
-from ptmiss.events.columns import CANDIDATE_COLUMNS, STORED_METS
+from ptmiss.events.columns import CANDIDATE_COLUMNS, STORED_METS, with_prefix
 from ptmiss.events.folds import fold_of
 from ptmiss.events.readers.batch import EventBatch, Vector
 
@@ -42,10 +42,10 @@ def to_table(
     for name, vector in vectors.items():
         values[f"{name}_px"] = None if vector is None else vector.px
         values[f"{name}_py"] = None if vector is None else vector.py
-    columns = []
+    columns, candidates = [], with_prefix(candidates)
     for field in schema:
         if field.name in CANDIDATE_COLUMNS:
-            flat = candidates[field.name.removeprefix("cand_")]
+            flat = candidates[field.name]
             columns.append(to_arrow(flat, candidates.offsets, field.type.value_type))
         else:
             columns.append(_column(values[field.name], field, events.n_events))
