@@ -59,14 +59,14 @@ def test_the_command_finds_it_through_the_environment(repository, events, tmp_pa
     ]  # fmt: skip
     run = subprocess.run(command, cwd=repository, capture_output=True, text=True)
     assert run.returncode == 1
-    assert "samples.toy.source: found 'csv', allowed 'simulated', 'pfnano', 'delphes'" in run.stderr
+    assert "samples.toy.source: found 'csv'; allowed 'simulated', 'pfnano', 'delphes'" in run.stderr
     environment = {**os.environ, "PYTHONPATH": str(FOLDER)}
     subprocess.run(command, cwd=repository, env=environment, check=True, capture_output=True)
     check(pq.read_table(tmp_path / "out.parquet"))
 
 
 def test_a_name_that_nobody_brings_is_refused_with_the_known_ones():
-    with pytest.raises(UserError, match=r"^setting samples.test.source: found 'csv', allowed 's"):
+    with pytest.raises(UserError, match=r"^setting samples.test.source: found 'csv'; allowed 's"):
         sample_of(source="csv")
     with pytest.raises(UserError, match=r"no reader 'csv' is installed, known: pfnano, delphes;"):
         READERS.load("csv")

@@ -123,4 +123,5 @@ def _content(files: Sequence[str | os.PathLike[str]], rows: np.ndarray) -> np.nd
 
 
 def _float64(table: pa.Table, name: str) -> np.ndarray:
-    return table[name].combine_chunks().cast(pa.float64()).to_numpy(zero_copy_only=False)
+    column = table[name].combine_chunks().cast(pa.float64())
+    return np.asarray(column.to_numpy(zero_copy_only=False))

@@ -97,7 +97,7 @@ def _digest_of(path: str | os.PathLike[str]) -> str:
 
 
 @functools.lru_cache(maxsize=4096)
-def _digest(path: str, inode: int, size: int, time: int) -> str:
+def _digest(path: str, _inode: int, _size: int, _time: int) -> str:
     """Hash a file once, however often it is opened; the rest of the key tells that it changed."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

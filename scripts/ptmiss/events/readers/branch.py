@@ -44,7 +44,7 @@ class Branch(abc.ABC):
         self.dtype = None if dtype is None else dtype.newbyteorder("=")
         self.has_lists = jagged
         self.edges: list[int] = []
-        self._last: tuple[int, Piece | None] = (-1, None)
+        self._last: tuple[int, Piece] | None = None
 
     @abc.abstractmethod
     def _read(self, i: int) -> Piece:
@@ -67,7 +67,7 @@ class Branch(abc.ABC):
         return self
 
     def _piece(self, i: int) -> Piece:
-        if self._last[0] == i:
+        if self._last is not None and self._last[0] == i:
             return self._last[1]
         with decoding(self.address, f"branch {self.name}, {self.unit} {i}"):
             piece = self._read(i)
@@ -102,6 +102,8 @@ class Branch(abc.ABC):
             if wanted is not None and not wanted.any():
                 continue
             content, offsets = self._piece(i)
+            if offsets is None:
+                raise TypeError(f"branch {self.name} has one number an event")
             own = offsets[low - self.edges[i] : high - self.edges[i] + 1]
             n = np.diff(own)
             if wanted is None:

@@ -181,13 +181,13 @@ def friends_of(table: Table) -> str:
 
 
 def _check(branch: Branch, field: Field) -> None:
-    numeric = branch.dtype is not None and branch.dtype.shape == () and branch.dtype.kind in "iufb"
-    if branch.has_lists == (field.shape == "flat") or not numeric:
+    kind = "" if branch.dtype is None or branch.dtype.shape else branch.dtype.kind
+    if branch.has_lists == (field.shape == "flat") or kind not in ("i", "u", "f", "b"):
         raise UserError(
             f"{branch.address}: branch {branch.name} is {branch.typename}, expected "
             f"{_SHAPES[field.shape]}; is this the right format (samples: source)?"
         )
-    if field.kind == "integer" and branch.dtype.kind not in "iu":
+    if field.kind == "integer" and kind not in "iu":
         raise UserError(
             f"{branch.address}: branch {branch.name} is {branch.typename}, expected whole numbers"
         )

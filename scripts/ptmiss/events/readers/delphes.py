@@ -241,4 +241,4 @@ def _merged(parts: list[dict[str, np.ndarray]], counts: list[np.ndarray]) -> Rag
         for name in parts[0]
         if name in names
     }
-    return Ragged(offsets_of(sum(counts)), columns)
+    return Ragged(offsets_of(np.sum(counts, axis=0)), columns)

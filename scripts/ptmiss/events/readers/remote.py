@@ -50,7 +50,7 @@ def source_of(address: str, remote: Remote) -> dict[str, Any]:
     return options
 
 
-class PatientSource(FSSpecSource):
+class PatientSource(FSSpecSource):  # type: ignore[misc]  # the library has no types
     """Bytes of a remote file, asked for again where a request fails."""
 
     def __init__(
@@ -68,7 +68,7 @@ class PatientSource(FSSpecSource):
     def num_bytes(self) -> int:
         """Size of the file."""
         size = FSSpecSource.num_bytes.fget
-        return persevere(lambda: size(self), self._file_path_orig, self._remote)
+        return int(persevere(lambda: size(self), self._file_path_orig, self._remote))
 
 
 class WholeFileError(OSError):

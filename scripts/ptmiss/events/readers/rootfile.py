@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from ptmiss.events.readers.ttree import TreeTable
 
 _LARGE = 1_000_000  # ROOT adds this to the version of a file whose addresses have 64 bits
 
-_TABLES = {
+_TABLES: dict[str, Callable[[Any, str], Table]] = {
     "TTree": TreeTable,
     "TNtuple": TreeTable,
     "TNtupleD": TreeTable,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ class TreeTable:
         if self.n_events < 0:
             raise ValueError(f"{self.n_events} events")
         keys = tree.keys(recursive=True, full_paths=True)
-        self.names = [key for key in keys if key.count("/") <= 1]
+        self.names: Sequence[str] = [key for key in keys if key.count("/") <= 1]
         self.top = frozenset(branch.name for branch in tree.branches)
         self.friends = _friends(tree)
 
@@ -65,7 +66,7 @@ class TreeBranch(Branch):
         self._normal = branch.num_baskets - len(branch.embedded_baskets)
 
     def _limits(self) -> list[int]:
-        return self._branch.entry_offsets
+        return list(self._branch.entry_offsets)
 
     def _read(self, i: int) -> Piece:
         branch = self._branch

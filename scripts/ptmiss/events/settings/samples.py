@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, RootModel, Tag, model_validator
-from pydantic_core import PydanticKnownError
 
 from ptmiss.core.settings.base import Section
 from ptmiss.core.settings.types import FilePath, Name, each_once, one_line
@@ -27,8 +26,9 @@ def _known_source(source: str) -> str:
     if READERS.knows(source):
         return source
     known = ", ".join(repr(name) for name in ("simulated", *READERS.names()))
-    context = {"discriminator": "source", "tag": source, "expected_tags": known}
-    raise PydanticKnownError("union_tag_invalid", context)
+    raise ValueError(
+        f"allowed {known}, or a reader that is installed (entry point {READERS.group})"
+    )
 
 
 def _kind_of(sample: object) -> str:

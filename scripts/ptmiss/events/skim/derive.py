@@ -107,7 +107,7 @@ def puppi(columns: Ragged, n_pv_good: np.ndarray, flavour: str) -> tuple[Ragged,
 
 def density(columns: Ragged) -> np.ndarray:
     """Return the median energy density in GeV, float32, shape (n_events,)."""
-    return median_density(columns["pt"], columns["eta"], columns["phi"], columns.offsets)
+    return median_density(columns)
 
 
 def n_jets(events: EventBatch, columns: Ragged, leptons: Ragged) -> np.ndarray:

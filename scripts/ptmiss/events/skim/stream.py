@@ -30,7 +30,7 @@ from ptmiss.events.skim import derive, repair
 from ptmiss.events.skim.gates import check_units, off_raw_met, refuse_incomplete
 from ptmiss.events.skim.identity import Identities
 from ptmiss.events.skim.select import clean_leptons, select
-from ptmiss.events.skim.table import to_table
+from ptmiss.events.skim.table import Derived, to_table
 
 LOG = logging.getLogger(__name__)
 
@@ -137,20 +137,20 @@ class Skim:
                 schema = self._schema(reader.has_truth)
                 self.identities.open(reader, self.settings.chunk_events)
                 pieces = reader.chunks(self.settings.chunk_events)
-                said = progress(pieces, base_name(address), reader.n_events, _length)
-                for start, stop in said:
+                steps = progress(pieces, base_name(address), reader.n_events, _length)
+                for start, stop in steps:
                     yield self._batch(reader, start, stop, schema)
 
     def _check_energy(self, reader: Reader) -> None:
         """Refuse a file of another centre-of-mass energy than the settings or other files say."""
-        said = self.spec.sqrt_s if isinstance(self.spec, FileSample) else None
-        found = reader.sqrt_s
-        if None not in (found, said) and found != said:
+        wanted = self.spec.sqrt_s if isinstance(self.spec, FileSample) else None
+        energy = reader.sqrt_s
+        if energy is not None and wanted is not None and energy != wanted:
             raise UserError(
-                f"{reader.address}: sqrt(s) {_tev(found)}, but samples.{self.sample}.sqrt_s is "
-                f"{said:g}; correct the setting"
+                f"{reader.address}: sqrt(s) {_tev(energy)}, but samples.{self.sample}.sqrt_s is "
+                f"{wanted:g}; correct the setting"
             )
-        self.energy_of.setdefault(found if said is None else said, reader.address)
+        self.energy_of.setdefault(energy if wanted is None else wanted, reader.address)
         if len(self.energy_of) == 2:
             (first, address), (other, _) = self.energy_of.items()
             raise UserError(
@@ -203,7 +203,7 @@ class Skim:
             bad = int(np.count_nonzero(~(np.isfinite(vector.px) & np.isfinite(vector.py))))
             if bad:
                 self.ledger.not_finite[name] += bad
-        return to_table(schema, events, columns, weight, rho, selected.boson, jets)
+        return to_table(schema, events, columns, Derived(weight, rho, selected.boson, jets))
 
     def _weight(self, events: EventBatch) -> np.ndarray:
         """Generator weight times cross-section over the sum of all weights; 1 for data."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from ptmiss.core.ragged import Ragged, event_index
 from ptmiss.events.columns import without_prefix
-from ptmiss.events.objects.jets import anti_kt
+from ptmiss.events.objects.clustering import anti_kt
 
 
 @dataclass(frozen=True)
