@@ -81,8 +81,8 @@ def _word(line: str, position: int) -> str:
     return match[0] if match else ""
 
 
-def _error(text: str, position: int, found: str) -> UserError:
-    what = repr(found) if found else "the end"
+def _error(text: str, position: int, word: str) -> UserError:
+    what = repr(word) if word else "the end"
     return UserError(
         f"condition {text!r}: position {position + 1}: found {what}, expected {_ALLOWED}"
     )

@@ -48,13 +48,13 @@ def check(path: str | os.PathLike[str]) -> None:
         return
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{record}: cannot be read ({error}); delete it or correct it") from None
-    found = re.match(r"\\?([0-9a-fA-F]{64})\s", text)
-    if found is None:
+    match = re.match(r"\\?([0-9a-fA-F]{64})\s", text)
+    if match is None:
         raise UserError(
             f"{record}: found {text[:20]!r}, expected a SHA-256 sum and a name; delete it or make "
             "it anew with sha256sum"
         )
-    expected, digest = found[1].lower(), _digest_of(path)
+    expected, digest = match[1].lower(), _digest_of(path)
     if digest != expected:
         raise UserError(
             f"{path}: damaged or changed, SHA-256 is {digest[:12]}..., expected {expected[:12]}... "

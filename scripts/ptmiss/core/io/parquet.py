@@ -158,14 +158,14 @@ def _check_column(column: pa.ChunkedArray, field: pa.Field, path: str | os.PathL
         raise UserError(f"{path}: column {field.name} has {nulls} empty values; {_REMEDY}")
 
 
-def _alike(found: pa.DataType, expected: pa.DataType) -> bool:
+def _alike(stored: pa.DataType, expected: pa.DataType) -> bool:
     types = pa.types
     if types.is_list(expected):
-        return bool(types.is_list(found)) and _alike(found.value_type, expected.value_type)
+        return bool(types.is_list(stored)) and _alike(stored.value_type, expected.value_type)
     for kind in (types.is_floating, types.is_integer):
         if kind(expected):
-            return bool(kind(found))
-    return bool(found == expected)
+            return bool(kind(stored))
+    return bool(stored == expected)
 
 
 def _check_lengths(table: pa.Table, path: str | os.PathLike[str]) -> None:

@@ -70,9 +70,9 @@ def _first(error: ValidationError) -> str:
     where = ".".join(map(str, first["loc"])) or "the whole"
     if first["type"] == "missing":
         return f"{where} is missing"
-    found = repr(first["input"])
-    found = found if len(found) <= 40 else found[:37] + "..."
-    return f"{where} is {found}: {first['msg'].removeprefix('Value error, ')}"
+    value = repr(first["input"])
+    value = value if len(value) <= 40 else value[:37] + "..."
+    return f"{where} is {value}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def to_values(record: BaseModel) -> dict[str, Any]:

@@ -89,11 +89,11 @@ def _explain(error: ValidationError, where: str) -> str:
     elif kind == "missing":
         text = f"setting {key}: missing; config.yaml shows it with its default"
     elif kind == "union_tag_invalid":
-        found, allowed = context.get("tag"), context.get("expected_tags")
-        text = f"setting {key}: found {quoted(found)}, allowed {allowed}"
+        tag, allowed = context.get("tag"), context.get("expected_tags")
+        text = f"setting {key}: found {quoted(tag)}, allowed {allowed}"
     elif kind == "string_pattern_mismatch":
-        found = quoted(first["input"])
-        text = f"setting {key}: found {found}, allowed pattern {context['pattern']}"
+        pattern = context["pattern"]
+        text = f"setting {key}: found {quoted(first['input'])}, allowed pattern {pattern}"
     else:
         reason = first["msg"].removeprefix("Value error, ")
         text = f"setting {key}: found {quoted(first['input'])}; {reason}{_hint(first)}"
@@ -109,9 +109,9 @@ def _part(part: object) -> str:
 
 def _hint(problem: Mapping[str, object]) -> str:
     """Say why a number that stands in a YAML file may have arrived as a text."""
-    found = problem["input"]
-    if problem["type"] not in ("float_type", "int_type") or not isinstance(found, str):
+    value = problem["input"]
+    if problem["type"] not in ("float_type", "int_type") or not isinstance(value, str):
         return ""
-    if not _NUMBER.fullmatch(found):
+    if not _NUMBER.fullmatch(value):
         return ""
     return " (YAML takes it for a text: write numbers without quotes, 1.0e-3 instead of 1e-3)"

@@ -81,12 +81,12 @@ def _from_json(text: str, path: str | os.PathLike[str]) -> object:
         return None
 
     def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found: dict[str, object] = {}
+        mapping: dict[str, object] = {}
         for key, value in pairs:
-            if key in found:
+            if key in mapping:
                 raise UserError(f"{path}: the key {quoted(key)} stands there twice; remove one")
-            found[key] = value
-        return found
+            mapping[key] = value
+        return mapping
 
     try:
         return json.loads(text, object_pairs_hook=once)

@@ -134,9 +134,9 @@ class Branch(abc.ABC):
 def _check(piece: Piece, n_events: int) -> None:
     """Raise `ValueError` unless a stretch holds `n_events` events, each of them whole."""
     content, offsets = piece
-    found = len(content) if offsets is None else len(offsets) - 1
-    if found != n_events:
-        raise ValueError(f"it holds {found} events, expected {n_events}")
+    n = len(content) if offsets is None else len(offsets) - 1
+    if n != n_events:
+        raise ValueError(f"it holds {n} events, expected {n_events}")
     if offsets is None or n_events == 0:
         return
     if offsets[0] < 0 or offsets[-1] > len(content) or (np.diff(offsets) < 0).any():

@@ -55,8 +55,8 @@ class Field:
 
     def within(self, *collections: str) -> tuple[str, ...]:
         """Return the names in some collections, in the order of these; each name once."""
-        found = [name.replace("*", one) for one in collections or ("",) for name in self.names]
-        return tuple(dict.fromkeys(found))
+        names = (name.replace("*", place) for place in collections or ("",) for name in self.names)
+        return tuple(dict.fromkeys(names))
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def bind(table: Table, address: str, want: Expected, is_data: bool) -> dict[str,
     """
     present = set(table.names)
     collection, group = collection_of(present, want), _group(want, present)
-    found = {}
+    branches = {}
     for key, field in want.fields.items():
         if field.group not in ("", group):
             continue
@@ -109,7 +109,7 @@ def bind(table: Table, address: str, want: Expected, is_data: bool) -> dict[str,
         if name is not None:
             branch = table.branch(name)
             _check(branch, field)
-            found[key] = branch.prepare(table.n_events)
+            branches[key] = branch.prepare(table.n_events)
         elif field.required is True or (field.required == "simulation" and not is_data):
             others = [
                 other.names[0]
@@ -117,7 +117,7 @@ def bind(table: Table, address: str, want: Expected, is_data: bool) -> dict[str,
                 if other.group not in ("", field.group) and other.required is True and field.group
             ]
             raise UserError(_missing(address, names, table, field.required, others))
-    return found
+    return branches
 
 
 def collection_of(present: Collection[str], want: Expected) -> str | None:

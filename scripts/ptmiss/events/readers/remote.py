@@ -37,7 +37,7 @@ def source_of(address: str, remote: Remote) -> dict[str, Any]:
     options: dict[str, Any] = {"handler": PatientSource, "remote": remote}
     if address.startswith("root://"):
         # The client reads these when it starts. Its own patience is ten minutes for a server that
-        # is not there and half an hour for one that says nothing; who sets them knows better.
+        # is not there and half an hour for one that says nothing. What the user has set stays.
         for name in ("CONNECTIONWINDOW", "REQUESTTIMEOUT", "STREAMTIMEOUT"):
             os.environ.setdefault(f"XRD_{name}", str(remote.timeout))
         os.environ.setdefault("XRD_CONNECTIONRETRY", "1")
@@ -103,7 +103,11 @@ def persevere(request: Callable[[], T], address: str, remote: Remote) -> T:
         pause = remote.wait * 2 ** (number - 1)
         LOG.warning(
             "%s: attempt %d of %d failed (%s); the next one in %g s",
-            *(address, number, remote.attempts, reason, pause),
+            address,
+            number,
+            remote.attempts,
+            reason,
+            pause,
         )
         time.sleep(pause)
     raise AssertionError("no attempt was made")

@@ -83,9 +83,9 @@ def table_of(file: Any, address: str, name: str) -> Table:
         classes = file.classnames(recursive=False)
     kinds = {key.split(";")[0]: kind for key, kind in classes.items()}
     if name not in kinds:
-        found = ", ".join(sorted(kinds)) or "nothing"
+        present = ", ".join(sorted(kinds)) or "nothing"
         raise UserError(
-            f"{address}: no tree {name!r}, found {found[:200]}; is this the right format "
+            f"{address}: no tree {name!r}, found {present[:200]}; is this the right format "
             "(samples: source)?"
         )
     if kinds[name] not in _TABLES:

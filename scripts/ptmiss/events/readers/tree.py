@@ -78,8 +78,8 @@ class Columns:
 
     def stored(self, start: int, stop: int) -> dict[str, Vector]:
         """Return the METs of the input by name."""
-        found = {name: self.vector(f"stored_{name}", start, stop) for name in STORED_METS}
-        return {name: vector for name, vector in found.items() if vector is not None}
+        vectors = {name: self.vector(f"stored_{name}", start, stop) for name in STORED_METS}
+        return {name: vector for name, vector in vectors.items() if vector is not None}
 
     def leptons(self, kind: str, start: int, stop: int) -> Ragged:
         """Return the collection "muon" or "electron", empty where the input has none."""
@@ -95,11 +95,11 @@ class Columns:
                 "produce the file with all three of pt, eta and phi, or with none"
             )
         others = {name: f"{kind}_{name}" for name in ("mass", "charge", "isolation", "loose")}
-        found = self.ragged(momentum | others, start, stop)
-        columns = dict(found.columns)
+        leptons = self.ragged(momentum | others, start, stop)
+        columns = dict(leptons.columns)
         if kind == "muon" and "mass" not in columns:
             columns["mass"] = np.full(len(columns["pt"]), MUON_MASS, dtype=np.float32)
-        return Ragged(found.offsets, columns)
+        return Ragged(leptons.offsets, columns)
 
     def jets(self, start: int, stop: int) -> Ragged | None:
         """Return the reconstructed jets, None where the input has none."""

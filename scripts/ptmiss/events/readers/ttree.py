@@ -109,11 +109,11 @@ class TreeBranch(Branch):
 
 def _texts(data: bytes, n: int) -> list[str]:
     """Return the first n texts of some bytes, each preceded by its length."""
-    found = []
+    texts = []
     for _ in range(n):
         length, first = data[0], 1
         if length == 255:  # a long one: four bytes of length follow
             length, first = int.from_bytes(data[1:5], "big"), 5
-        found.append(data[first : first + length].decode("utf-8", "surrogateescape"))
+        texts.append(data[first : first + length].decode("utf-8", "surrogateescape"))
         data = data[first + length :]
-    return found
+    return texts

@@ -56,7 +56,7 @@ class SimulatedSample(Section):
 class FileSample(Section):
     """Events read from files the user has.
 
-    sqrt_s alone may be left out: not to know it is no default.
+    sqrt_s alone may be left out, which says that it is not known.
     """
 
     source: Annotated[

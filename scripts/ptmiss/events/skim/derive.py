@@ -101,8 +101,8 @@ def puppi(columns: Ragged, n_pv_good: np.ndarray, flavour: str) -> tuple[Ragged,
             key: puppi_weights(columns, n_pv_good, RUN2_V15, no_lepton=key == "no_lepton")
             for key in missing
         }
-    made = {names[key]: values for key, values in weights.items()}
-    return Ragged(columns.offsets, {**columns.columns, **made}), missing
+    computed = {names[key]: values for key, values in weights.items()}
+    return Ragged(columns.offsets, {**columns.columns, **computed}), missing
 
 
 def density(columns: Ragged) -> np.ndarray:

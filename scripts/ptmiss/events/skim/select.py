@@ -82,11 +82,11 @@ def leading_by_pt(muons: Ragged, n: int) -> np.ndarray:
     owner = event_index(muons.offsets)
     order = np.lexsort((-pt, ~usable, owner))
     counts = segment_sum(usable.astype(np.int64), muons.offsets)
-    found = np.full((muons.n_events, n), -1, dtype=np.int64)
+    leading = np.full((muons.n_events, n), -1, dtype=np.int64)
     for k in range(n):
         has = counts > k
-        found[has, k] = order[muons.offsets[:-1][has] + k]
-    return found
+        leading[has, k] = order[muons.offsets[:-1][has] + k]
+    return leading
 
 
 def clean_leptons(events: EventBatch, selected: Selected, pt: float, isolation: float) -> Ragged:
@@ -102,16 +102,16 @@ def clean_leptons(events: EventBatch, selected: Selected, pt: float, isolation: 
             raise ValueError("only events that pass have all their muons")
         columns = {name: events.muons[name][chosen] for name in ("eta", "phi")}
         return Ragged(offsets_of(np.full(n, selected.leading.shape[1])), columns)
-    found = []
+    kept = []
     for leptons in (events.muons, events.electrons):
         good = leptons["pt"] > pt
         if "isolation" in leptons.columns:
             good &= leptons["isolation"] < isolation
-        found.append(leptons.keep_candidates(good))
-    owner = np.concatenate([event_index(part.offsets) for part in found])
+        kept.append(leptons.keep_candidates(good))
+    owner = np.concatenate([event_index(part.offsets) for part in kept])
     order = np.argsort(owner, kind="stable")
     columns = {
-        name: np.concatenate([part[name] for part in found])[order] for name in ("eta", "phi")
+        name: np.concatenate([part[name] for part in kept])[order] for name in ("eta", "phi")
     }
     return Ragged(offsets_of(np.bincount(owner, minlength=n)), columns)
 

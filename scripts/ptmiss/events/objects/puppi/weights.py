@@ -54,8 +54,8 @@ def both_flavours(
     of one.
     """
     located = _located(candidates, n_pv, parameters)
-    no_lepton, found = _weigh(located, True)
-    return _weigh(located, False, found)[0], no_lepton
+    no_lepton, alpha_of = _weigh(located, True)
+    return _weigh(located, False, alpha_of)[0], no_lepton
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _weigh(
     leptons = None if known is None else finite & (at.kinds(True) == LEPTON)
 
     weights = (weighed & ((kinds == PRIMARY) | (kinds == LEPTON))).astype(np.float32)
-    found = []
+    alpha_of = []
     for m, metric in enumerate(parameters.metrics):
         members = finite & (kinds == PRIMARY if metric.primary_only else kinds != LEPTON)
         neutral = (kinds == NEUTRAL) & (metric_of == m)
@@ -123,7 +123,7 @@ def _weigh(
         alpha = alphas(points, members, wanted, offsets, metric.cone)
         if known is not None:
             alpha = np.where(wanted, alpha, known[m])
-        found.append(alpha)
+        alpha_of.append(alpha)
         median, spread = calibrate(alpha, pileup, primary, offsets)
         _weigh_neutrals(
             _Neutrals(alpha, neutral, pt, photon, at.region),
@@ -133,7 +133,7 @@ def _weigh(
             no_lepton,
             weights,
         )
-    return weights, found
+    return weights, alpha_of
 
 
 _OUTSIDE = -1
