@@ -23,16 +23,14 @@ def main(argv: list[str] | None = None) -> None:
     from ptmiss.core.settings.base import parse
     from ptmiss.events.settings.samples import SimulatedSample
     from ptmiss.simulation.settings import SimulateSettings
-    from ptmiss.simulation.simulate import simulate
+    from ptmiss.simulation.simulate import Files, simulate
 
     simulate(
         arguments.sample,
         arguments.part,
         parse(SimulatedSample, arguments.spec, f"samples.{arguments.sample}"),
         parse(SimulateSettings, arguments.settings, "simulate"),
-        arguments.process,
-        arguments.library,
-        arguments.ntuple,
+        Files(arguments.process, arguments.library, arguments.ntuple),
     )
 
 
