@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from ptmiss.core.command import Parser, parser, run
+from ptmiss.core.resources import RESOURCES
 
-TEMPLATES = Path(__file__).resolve().parents[1] / "resources" / "report"
-
+TEMPLATES = RESOURCES / "report"
 
 OPTIONAL = {
     "parity": "parity of exported networks, JSON",

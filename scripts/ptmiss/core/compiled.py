@@ -14,9 +14,9 @@ from pathlib import Path
 import numba
 from numba import njit
 
-__all__ = ["njit"]
+from ptmiss.core.resources import PACKAGE
 
-PACKAGE = Path(__file__).resolve().parents[1]
+__all__ = ["njit"]
 
 
 def kernels_hash(package: Path) -> str:
