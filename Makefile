@@ -107,7 +107,7 @@ schema: $(RUN_READY)  ## write workflow/schemas/config.schema.json from the sett
 	PYTHONPATH=scripts $(BIN)/python -m ptmiss.tasks.met.settings.schema workflow/schemas/config.schema.json
 
 envs: $(RUN_READY)  ## write envs/*.yaml from what each stage imports and requirements/run.txt
-	PYTHONPATH=scripts $(BIN)/python -m ptmiss.core.workflow.environments envs
+	PYTHONPATH=scripts $(BIN)/python -m ptmiss.environments envs
 
 docs: $(TEST_READY)  ## the documentation site, to .cache/site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
