@@ -10,9 +10,9 @@ FOLDER = "reference/api"
 
 INTRODUCTION = """# Functions
 
-Public functions, classes and constants of the package, room by room. They take arrays or paths and a
-settings object, and know nothing of Snakemake. [Use the package from Python](../how-to/from-python.md)
-says how to install it.
+Public functions, classes and constants of the package, room by room. They take arrays or paths
+and a settings object, and know nothing of Snakemake. How to install the package:
+[Use the package from Python](../how-to/from-python.md).
 
 | room | what it is for |
 |---|---|

@@ -1,4 +1,4 @@
-"""Docstrings are texts for the editor, no Markdown: `<u_par>` is a mean there and no tag of HTML."""
+"""Docstrings are written for an editor: `<u_par>` is a mean in them, and no tag of HTML."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ _SIGNS = str.maketrans({"<": "&lt;", "*": "&#42;", "[": "&#91;"})
 def plain(text: str) -> str:
     """Return a docstring in which Markdown finds nothing but paragraphs, lists and code."""
     parts = _CODE.split(text)
-    return "".join(
-        part if i % 2 else part.translate(_SIGNS) for i, part in enumerate(parts)
-    )
+    return "".join(part if i % 2 else part.translate(_SIGNS) for i, part in enumerate(parts))
 
 
 class PlainDocstrings(griffe.Extension):
