@@ -6,7 +6,6 @@ import gzip
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -19,34 +18,17 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+sys.path.insert(0, str(Path(__file__).parent))
+from fresh import copied
+
 from alone import modules, run_alone
 from models import pf_model
 
 ROOT = Path(__file__).parents[2]
-SOURCES = (
-    "scripts",
-    "resources",
-    "config.yaml",
-    "pyproject.toml",
-    "setup.py",
-    "README.md",
-    "LICENSE",
-)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CORE = {Requirement(line).name for line in PROJECT["dependencies"]}
 EXTRAS = PROJECT["optional-dependencies"]
 STAGES = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))
-
-
-def copied(folder: Path) -> Path:
-    """A copy of what a wheel is built from: setuptools leaves its own folders beside it."""
-    for name in SOURCES:
-        if (ROOT / name).is_dir():
-            ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
-            shutil.copytree(ROOT / name, folder / name, ignore=ignore)
-        else:
-            shutil.copy(ROOT / name, folder / name)
-    return folder
 
 
 @pytest.fixture(scope="session")
