@@ -20,7 +20,7 @@ TEST_READY := .venv/.test-$(shell cksum < requirements/test.txt | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
 .PHONY: benchmark check clean coverage docs docs-closure docs-results docs-seeds env envs help lint lock
-.PHONY: run schema test test-conda test-faults test-fuzz test-package test-readme test-remote
+.PHONY: run schema stages test test-conda test-faults test-fuzz test-package test-readme test-remote
 .PHONY: test-runtimes test-scale test-slurm test-toy test-unit
 
 help:  ## list the targets
@@ -127,6 +127,9 @@ schema: $(RUN_READY)  ## write workflow/schemas/config.schema.json from the sett
 
 envs: $(RUN_READY)  ## write envs/*.yaml from what each stage imports and requirements/run.txt
 	$(MODULE) -m ptmiss.environments envs
+
+stages: $(RUN_READY)  ## write the table of commands in ARCHITECTURE.md from the declared stages
+	$(MODULE) docs/tools/commands_page.py ARCHITECTURE.md
 
 docs: $(TEST_READY)  ## the documentation site, to .cache/site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -102,11 +102,17 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> None:
     the function raises.
     """
     given = vars(Parser(stage).parse_args(argv))
-    if stage.prepare:
-        named(stage.prepare)(given["threads"])
-    values = {flag.name: _value(flag, given) for flag in stage.flags}
-    function = named(stage.entry)
-    function(**arguments(function, values))
+    try:
+        if stage.prepare:
+            named(stage.prepare)(given["threads"])
+        values = {flag.name: _value(flag, given) for flag in stage.flags}
+        function = named(stage.entry)
+        function(**arguments(function, values))
+    except ModuleNotFoundError as error:  # an installation of the core alone
+        extra = stage.environment or stage.name
+        raise UserError(
+            f"{stage.name}: {error.name or error} is not installed; pip install 'ptmiss[{extra}]'"
+        ) from error
 
 
 def _value(flag: Flag, given: Mapping[str, Any]) -> object:
@@ -115,8 +121,7 @@ def _value(flag: Flag, given: Mapping[str, Any]) -> object:
     from ptmiss.core.settings.base import parse  # pydantic: `--help` needs none
 
     kind: Any = named(flag.settings)
-    where = flag.where.format_map(given)
-    settings = parse(kind, given[flag.name], "" if where == "*" else where)
+    settings = parse(kind, given[flag.name], flag.where.format_map(given))
     return getattr(settings, "root", settings)  # a choice of classes comes as the one it is
 
 
