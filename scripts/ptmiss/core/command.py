@@ -108,10 +108,13 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> None:
         values = {flag.name: _value(flag, given) for flag in stage.flags}
         function = named(stage.entry)
         function(**arguments(function, values))
-    except ModuleNotFoundError as error:  # an installation of the core alone
-        extra = stage.environment or stage.name
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "ptmiss"):
+            raise
+        extra = stage.environment or stage.name  # of an installation of the core alone
         raise UserError(
-            f"{stage.name}: {error.name or error} is not installed; pip install 'ptmiss[{extra}]'"
+            f"{stage.name}: {package} is not installed; pip install 'ptmiss[{extra}]'"
         ) from error
 
 
