@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,30 @@ def test_the_citation_has_the_version_of_the_package():
     assert citation["version"] == project["version"]
     assert citation["license"] == project["license"]
     assert citation["authors"] == project["authors"]
+
+
+LOADED = {
+    "fsspec-xrootd": "uproot, for root://",
+    "xrootd": "fsspec-xrootd",
+    "pygments": "snakemake --report",
+    "snakemake-executor-plugin-slurm": "snakemake --profile slurm",
+    "snakemake-executor-plugin-cluster-generic": "snakemake --profile profiles/htcondor",
+}
+"""Packages that nothing here imports -> who loads them."""
+
+
+def test_every_package_of_a_run_is_used():
+    lines = (ROOT / "requirements/run.in").read_text(encoding="utf-8").splitlines()
+    names = {re.split(r"[=\s]", line)[0] for line in lines if line and line[0] != "#"}
+    modules: dict[str, set[str]] = {}
+    for module, owners in metadata.packages_distributions().items():
+        for owner in owners:
+            modules.setdefault(owner.lower().replace("_", "-"), set()).add(module)
+    files = [ROOT / "Snakefile", *(ROOT / "workflow").rglob("*.smk"), *ROOT.glob("scripts/**/*.py")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    imported = set(re.findall(r"^\s*(?:import|from) (\w+)", text, re.MULTILINE))
+    unused = {name for name in names if not modules.get(name.replace("_", "-"), set()) & imported}
+    assert unused == set(LOADED)
 
 
 def test_every_target_of_make_is_phony_and_is_listed():
