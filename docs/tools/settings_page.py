@@ -89,6 +89,8 @@ def _constants(node: Mapping) -> Iterator[str]:
             yield str(child["const"])
         elif "enum" in child:
             yield " or ".join(child["enum"])
+        elif "examples" in child:
+            yield " or ".join(child["examples"])
 
 
 def _of_names(node: Mapping) -> Mapping | None:

@@ -95,7 +95,7 @@ def default(repository):
             "samples.zmumu.selection is 'zmumuu', allowed: ",
         ),
         (("samples", "zmumu", "setting"), "x", "samples.zmumu.setting is 'x', allowed: "),
-        (("samples", "zmumu", "source"), "miniaod", "found 'miniaod', allowed 'simulated'"),
+        (("samples", "zmumu", "source"), "miniaod", "found 'miniaod'; allowed 'simulated'"),
         (("folds", "test"), [5, 6], "each of 0..9 must stand in exactly one"),
         (("samples", "a b"), {}, "allowed pattern"),
         (("samples", "$(x)"), {}, "allowed pattern"),

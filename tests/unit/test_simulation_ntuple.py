@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ptmiss.core.ragged import Ragged, segment_sum
 from ptmiss.events.readers.formats import open_reader
+from ptmiss.events.readers.reader import Input
 from ptmiss.simulation import constants, ntuple
 from ptmiss.simulation.generator import Generated
 from ptmiss.simulation.incoming import prepare
@@ -85,7 +86,7 @@ def test_it_is_a_tree_with_all_branches_and_zlib(file):
 
 
 def test_the_energy_is_read_back(file):
-    with open_reader(str(file), "simulated", False, "no_lepton", "x") as reader:
+    with open_reader(str(file), "simulated", Input(False, "no_lepton", "x")) as reader:
         assert reader.sqrt_s == 13.0
 
 

@@ -109,10 +109,10 @@ def _columns(
             "mass": candidates["mass"] * weights,
         },
     ).keep_candidates(kept)
-    jets = cluster(**weighted.columns, offsets=weighted.offsets, radius=0.4, min_pt=JET_MIN_PT)
+    jets = cluster(weighted, radius=0.4, min_pt=JET_MIN_PT)
     muons, electrons = leptons(candidates, MUON), leptons(candidates, ELECTRON)
     truth = truth_of(hard)
-    rho = median_density(candidates["pt"], candidates["eta"], candidates["phi"], candidates.offsets)
+    rho = median_density(candidates)
     scalars = {
         "PV_npvs": np.maximum(event["n_pv"], 1),  # the beam spot stands in where none is found
         "PV_npvsGood": n_pv,
