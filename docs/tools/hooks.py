@@ -15,8 +15,8 @@ from mkdocs.structure.pages import Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 sys.path.insert(0, str(Path(__file__).parent))
+import api_pages
 import commands_page
-import functions_page
 import settings_page
 import skim_page
 
@@ -27,21 +27,33 @@ ROOT = Path(__file__).resolve().parents[2]
 GENERATED = {
     "reference/settings.md": lambda: settings_page.text(ROOT / "config.yaml"),
     "reference/commands.md": lambda: commands_page.text(stages_of()),
-    "reference/functions.md": lambda: functions_page.text(ROOT / "scripts" / "ptmiss"),
     "reference/architecture.md": lambda: _own("ARCHITECTURE.md"),
     "reference/contributing.md": lambda: _own("CONTRIBUTING.md"),
     "reference/changelog.md": lambda: _own("CHANGELOG.md"),
 }
 """Address of a page -> what gives its text."""
 
+API = api_pages.pages(ROOT / "scripts" / "ptmiss")
+"""The same for the pages of functions, the list of rooms first."""
+
 SKIM_TABLES = "<!-- tables of the skim -->"
 """Line of data-model.md that is replaced by the tables of all columns."""
 
 
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the pages of functions where the navigation says `Functions`."""
+    (reference,) = (entry["Reference"] for entry in config.nav if "Reference" in entry)
+    (functions,) = (entry for entry in reference if "Functions" in entry)
+    first, *rooms = API
+    functions["Functions"] = [{"Rooms": first}, *({Path(room).stem: room} for room in rooms)]
+    return config
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made from the code."""
-    for address, make in GENERATED.items():
-        files.append(File.generated(config, address, content=make()))
+    texts = {address: make() for address, make in GENERATED.items()}
+    for address, text in (texts | API).items():
+        files.append(File.generated(config, address, content=text))
     return files
 
 

@@ -15,9 +15,9 @@ from typing import TypeVar, cast
 
 import numba
 
-F = TypeVar("F", bound=Callable[..., object])
+from ptmiss.core.resources import PACKAGE
 
-PACKAGE = Path(__file__).resolve().parents[1]
+F = TypeVar("F", bound=Callable[..., object])
 
 
 def njit(**options: object) -> Callable[[F], F]:

@@ -8,14 +8,17 @@ import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import correctionlib
 import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import json, text
-from ptmiss.tasks.met.calibration.events import Events
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
+
+if TYPE_CHECKING:  # who applies corrections to own events needs none of what reads ours
+    from ptmiss.tasks.met.calibration.events import Events
 
 COMPONENTS = ("u_par", "u_perp")
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from ptmiss.core.command import run
+from ptmiss.core.resources import DEFAULT_CONFIGURATION
 from ptmiss.core.settings.files import read
 from ptmiss.tasks.met.settings.config import load
 from ptmiss.tasks.met.settings.merging import joined, merged
-
-DEFAULT = Path(__file__).resolve().parents[5] / "config.yaml"
 
 
 def main(paths: Sequence[str]) -> None:
@@ -23,7 +21,7 @@ def main(paths: Sequence[str]) -> None:
     own: dict[str, object] = {}
     for path in paths:
         own = joined(own, read(path))
-    load(merged(read(DEFAULT), own), own)
+    load(merged(read(DEFAULT_CONFIGURATION), own), own)
     print("The settings are valid.")
 
 
