@@ -7,16 +7,13 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from ptmiss.core.errors import UserError
-from ptmiss.events.parts import events_of_part, file_parts, n_simulated_parts, part_name
+from ptmiss.events.parts import events_of_part, part_name
 from ptmiss.core.workflow import closing
 from ptmiss.core.settings import files
-from ptmiss.tasks.met.settings import merging
 from ptmiss.core.settings.base import to_json
-from ptmiss.tasks.met.settings.config import load
-from ptmiss.tasks.met.settings.crosscheck import CLASSICAL
-from ptmiss.events.settings.samples import SimulatedSample
-from ptmiss.simulation.cards import load_card, parts_of_slices
+from ptmiss.core.settings.configuration import CLASSICAL
 from ptmiss.core.workflow.sources import fingerprints
+from ptmiss.tasks.choice import choose
 
 # Jobs use the Python that runs Snakemake, activated or not; an environment of a rule, where one is
 # asked for, is activated later and comes first.
@@ -39,7 +36,7 @@ if (
     )
 
 try:
-    VALUES = merging.merged(
+    CHOSEN = choose(
         (
             {}
             if workflow.config_settings.replace_workflow_config
@@ -47,49 +44,19 @@ try:
         ),
         OWN,
     )
-    CONFIG = load(VALUES, OWN)
-    FILES = {
-        name: file_parts(sample)
-        for name, sample in CONFIG.samples.items()
-        if not isinstance(sample, SimulatedSample)
-    }
+    TASK, CONFIG = CHOSEN.task, CHOSEN.config
+    ADDRESSES = CONFIG.parts(Path(REPOSITORY))
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
 if not AS_MODULE:
     config.clear()
-    config.update(VALUES)  # for the report of Snakemake
+    config.update(CHOSEN.values)  # for the report of Snakemake
 
-PARTS = {
-    name: (
-        list(FILES[name])
-        if name in FILES
-        else [
-            part_name(i)
-            for i in range(n_simulated_parts(sample, CONFIG.simulate.events_per_part))
-        ]
-    )
-    for name, sample in CONFIG.samples.items()
-}
-
-
-def check_cards():
-    """Refuse a sample whose process card is missing, wrong or in need of more parts."""
-    size = CONFIG.simulate.events_per_part
-    for sample in CONFIG.samples.values():
-        if isinstance(sample, SimulatedSample):
-            card = load_card(
-                Path(REPOSITORY, "resources/processes", f"{sample.process}.yaml")
-            )
-            parts_of_slices(card, n_simulated_parts(sample, size), size)
-
-
-try:
-    check_cards()
-except UserError as error:
-    raise WorkflowError(str(error)) from None
-
-TRAININGS = list(CONFIG.trainings) or [CLASSICAL]
+PARTS = {name: list(parts) for name, parts in ADDRESSES.items()}
+# The samples that are read from files; the others are generated.
+FILES = {name: parts for name, parts in ADDRESSES.items() if all(parts.values())}
+TRAININGS = CONFIG.runs
 
 
 wildcard_constraints:

@@ -4,9 +4,7 @@ import re
 
 from ptmiss.tasks.met.settings.performance import memory_mb
 
-MEASURED_SAMPLES = [
-    name for name in CONFIG.samples if name not in CONFIG.performance.leave_out
-]
+MEASURED_SAMPLES = CONFIG.measured_samples
 if not MEASURED_SAMPLES:
     raise WorkflowError(
         "performance.leave_out names every sample, so there is nothing to measure; take one out"

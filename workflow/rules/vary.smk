@@ -6,7 +6,7 @@ from ptmiss.tasks.met.variations.names import VARIATIONS
 NOT_DATA = [
     name
     for name, sample in CONFIG.samples.items()
-    if isinstance(sample, SimulatedSample) or not sample.is_data
+    if name not in FILES or not sample.is_data
 ]
 VARIED_SAMPLES = chosen(CONFIG.vary.samples, NOT_DATA)
 VARIED_TRAININGS = chosen(CONFIG.vary.trainings, TRAININGS) if VARIED_SAMPLES else []

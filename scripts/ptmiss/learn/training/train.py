@@ -15,10 +15,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ptmiss.core import records
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic, parquet
 from ptmiss.core.io.records import read_values
+from ptmiss.learn import records
 from ptmiss.learn.backbones.deepmet import NetworkSpec, new_model
 from ptmiss.learn.data.batches import BatchShape, Store, ahead, in_order, pack, shuffled, turns
 from ptmiss.learn.data.dataset import SCHEMA

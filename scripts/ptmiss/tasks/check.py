@@ -11,19 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ptmiss.core.command import run
-from ptmiss.core.settings.files import read
-from ptmiss.tasks.met.settings.config import load
-from ptmiss.tasks.met.settings.merging import joined, merged
+from ptmiss.tasks.choice import read
 
-DEFAULT = Path(__file__).resolve().parents[5] / "config.yaml"
+DEFAULT = Path(__file__).resolve().parents[3] / "config.yaml"
 
 
 def main(paths: Sequence[str]) -> None:
     """Check files, each over those before it and all over the default configuration."""
-    own: dict[str, object] = {}
-    for path in paths:
-        own = joined(own, read(path))
-    load(merged(read(DEFAULT), own), own)
+    read(DEFAULT, paths)
     print("The settings are valid.")
 
 

@@ -1,0 +1,99 @@
+"""What a task is: one estimator's room in the house.
+
+A task says, in one instance of `Task`, everything in which it differs from the others; what is not
+in that list is shared. It declares
+
+- what a row of its data is (an event, a jet, a muon) and which constituents hang on it;
+- what is learned: features with unit, scale and code table, targets, weights and the heads that
+  make sense (`learning`);
+- the classical estimators that a network is compared with;
+- what is measured: quantities with their units, and the axes they are measured along;
+- its stages: which function does the work of each, with its inputs and outputs, and with the
+  sections of the settings it reads. Measuring, judging (the gate) and drawing are stages too;
+- its configuration: the class of all sections, and the file that holds every default.
+
+Names of things that need heavy imports are `Reference`s, which are imported when they are called:
+a plan of the workflow reads every declaration in a few milliseconds and needs no numpy.
+
+A task of its own package registers as an entry point of the group `ptmiss.tasks` (see `registry`).
+A task with several networks or several targets has one training for each: a training names its
+network, its head and what else the task's class of trainings asks for. What is made of several
+trainings together, such as estimates out of fold, is the business of a stage.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar, cast
+
+from ptmiss.core.errors import UserError
+from ptmiss.core.settings.configuration import Configuration
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Reference(Generic[T]):
+    """Something of a module, imported on use. place: "package.module:attribute"."""
+
+    place: str
+
+    def __call__(self) -> T:
+        """Import and return it; raises `UserError` where it does not exist."""
+        module, _, attribute = self.place.partition(":")
+        try:
+            return cast(T, getattr(importlib.import_module(module), attribute))
+        except (ImportError, AttributeError, ValueError) as error:
+            raise UserError(
+                f"{self.place}: cannot be imported ({error}); a task names what its package holds"
+            ) from None
+
+
+class Described(Protocol):
+    """What tables, figures and page call a quantity or an axis."""
+
+    @property
+    def symbol(self) -> str:
+        """The sign of figures, mathtext allowed."""
+
+    @property
+    def words(self) -> str:
+        """The words of the page."""
+
+    @property
+    def unit(self) -> str:
+        """The unit; empty for pure numbers."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A `Described` with nothing else: something that is measured, or an axis of it."""
+
+    symbol: str
+    words: str
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A declared estimator; see the module for what each part is.
+
+    name: in `task:` of a configuration. title: what is estimated, in words. row: what a row is.
+    constituents: the collection that hangs on a row; empty for rows with a fixed number of
+    features. defaults: the file with every default of the configuration; None for a task whose
+    configurations are complete.
+    """
+
+    name: str
+    title: str
+    row: str
+    constituents: str
+    configuration: Reference[type[Configuration]]
+    learning: Reference[object]
+    baselines: Reference[Iterable[str]]
+    quantities: Reference[Mapping[str, Described]]
+    axes: Reference[Mapping[str, Described]]
+    defaults: Path | None = None
