@@ -109,7 +109,7 @@ schema: $(RUN_READY)  ## write the JSON schema of a task's settings (TASK, SCHEM
 	PYTHONPATH=scripts $(BIN)/python -m ptmiss.tasks.schema $(TASK) $(SCHEMA)
 
 envs: $(RUN_READY)  ## write envs/*.yaml from what each stage imports and requirements/run.txt
-	PYTHONPATH=scripts $(BIN)/python -m ptmiss.core.workflow.environments envs
+	PYTHONPATH=scripts $(BIN)/python -m ptmiss.environments envs
 
 docs: $(TEST_READY)  ## the documentation site, to .cache/site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

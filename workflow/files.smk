@@ -18,7 +18,7 @@ if not os.path.isdir(os.path.join(REPOSITORY, "scripts", "ptmiss")):
 sys.path.insert(0, os.path.join(REPOSITORY, "scripts"))
 
 from ptmiss.core.errors import UserError
-from ptmiss.core.workflow.inputs import path_problem
+from ptmiss.core.paths import path_problem
 from ptmiss.core.settings import files
 
 if path_problem(os.path.relpath(REPOSITORY)):

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-
-from ptmiss.core.errors import UserError
 from ptmiss.core.workflow.stage import Stage, number, reads, section, text, threads, writes
+from ptmiss.tasks import registry
 
 DEFAULT_TASK = "met"
-TASKS = {"met": "ptmiss.tasks.met.stages"}
-"""Task -> the module that has its stages as `STAGES`."""
 
 _SIMULATE = section("settings", "simulate", "ptmiss.simulation.settings:SimulateSettings")
 _FOLDS = section("folds", "folds", "ptmiss.events.settings.folds:FoldSettings")
@@ -60,7 +56,7 @@ SKIM = Stage(
 PREPROCESS = Stage(
     "preprocess",
     "Mix, split and shuffle skims into the training and validation datasets of one network",
-    "ptmiss.learn.data.preprocess:preprocess",
+    "ptmiss.learn.data.preprocess:preprocess_skims",
     (
         reads("skims", "all parts of all samples of the training", many=True),
         text("training", "name of the training"),
@@ -75,7 +71,7 @@ PREPROCESS = Stage(
 TRAIN = Stage(
     "train",
     "Train one network; a stopped run goes on after its last epoch",
-    "ptmiss.learn.training.train:train",
+    "ptmiss.learn.training.train:train_network",
     (
         reads("train", "training dataset, Parquet"),
         reads("validation", "validation dataset, Parquet"),
@@ -132,12 +128,9 @@ SHARED = {
 
 
 def stages_of(task: str = DEFAULT_TASK) -> dict[str, Stage]:
-    """Return name -> stage of a task, in the order of the page.
+    """Return name -> stage of a task: the shared ones that it has, then its own.
 
-    A task adds stages to the shared ones, or replaces them under their names. Raises `UserError`
-    for a task that is not there.
+    Raises `UserError` for a task that is not there.
     """
-    if task not in TASKS:
-        raise UserError(f"task {task!r}: not known; allowed: {', '.join(sorted(TASKS))}")
-    own: dict[str, Stage] = importlib.import_module(TASKS[task]).STAGES
-    return SHARED | own
+    declared = registry.task(task)
+    return {name: SHARED[name] for name in declared.shared_stages} | dict(declared.stages())

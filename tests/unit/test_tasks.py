@@ -99,7 +99,6 @@ def test_another_task_has_its_own_defaults_and_nothing_of_ours(default, install)
     assert chosen.values == {
         "task": "shower", "samples": {}, "trainings": {}, "folds": {}, "layers": 5,
     }  # fmt: skip
-    assert chosen.config.runs == ["classical"]
     assert chosen.config.layers == 5
 
 

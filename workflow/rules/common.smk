@@ -1,4 +1,4 @@
-"""What all rules share: the checked configuration, the parts of the samples, settings and sources of a stage."""
+"""What all rules share: the checked configuration, the plan of the run, and what the stages declare."""
 
 import os
 import sys
@@ -7,12 +7,12 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from ptmiss.core.errors import UserError
-from ptmiss.events.parts import events_of_part, part_name
-from ptmiss.core.workflow import closing
 from ptmiss.core.settings import files
 from ptmiss.core.settings.base import to_json
-from ptmiss.core.settings.configuration import CLASSICAL
-from ptmiss.core.workflow.sources import fingerprints
+from ptmiss.core.workflow import closing
+from ptmiss.core.workflow.plan import ESTIMATES, SKIM
+from ptmiss.core.workflow.rules import Rules
+from ptmiss.stages import stages_of
 from ptmiss.tasks.choice import choose
 
 # Jobs use the Python that runs Snakemake, activated or not; an environment of a rule, where one is
@@ -35,6 +35,13 @@ if (
         " the outer workflow in another folder"
     )
 
+# What a profile or the command line gives the rule of a stage: "8000", "attempt * 8000".
+MEMORY = {
+    stage: str(getattr(given["mem_mb"], "raw", ""))
+    for stage, given in workflow.resource_settings.overwrite_resources.items()
+    if "mem_mb" in given
+}
+
 try:
     CHOSEN = choose(
         (
@@ -45,7 +52,10 @@ try:
         OWN,
     )
     TASK, CONFIG = CHOSEN.task, CHOSEN.config
-    ADDRESSES = CONFIG.parts(Path(REPOSITORY))
+    PLAN = TASK.plan()(CONFIG, REPOSITORY)
+    STAGES = stages_of(TASK.name)
+    if workflow.is_main_process:
+        PLAN.require_memory(MEMORY)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -53,77 +63,35 @@ if not AS_MODULE:
     config.clear()
     config.update(CHOSEN.values)  # for the report of Snakemake
 
-PARTS = {name: list(parts) for name, parts in ADDRESSES.items()}
-# The samples that are read from files; the others are generated.
-FILES = {name: parts for name, parts in ADDRESSES.items() if all(parts.values())}
-TRAININGS = CONFIG.runs
+RULES = Rules(STAGES, CONFIG, REPOSITORY, TASK.name)
+RESULTS = PLAN.results
 
 
 wildcard_constraints:
     sample="|".join(CONFIG.samples),
-    training="|".join(TRAININGS),
+    training="|".join(PLAN.trainings),
     variation="[a-z][a-z0-9_]*",
     part="[0-9]+",
 
 
-def here(path):
-    """A file of the repository, relative to the working directory when that is the repository."""
-    return os.path.relpath(os.path.join(REPOSITORY, path))
+def resources_of_repository(pattern):
+    """Files below resources, sorted."""
+    paths = sorted(Path(REPOSITORY, "resources").glob(pattern))
+    return [RULES.here(path) for path in paths]
 
 
-def script_of(stage):
-    return Path(REPOSITORY, "scripts", f"{stage}.py")
+def refused(function):
+    """An input function whose mistakes of the user are those of Snakemake: one line."""
+
+    def asked(wildcards):
+        try:
+            return function(wildcards)
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+
+    return asked
 
 
-def code(stage):
-    """The command of a stage."""
-    return {"script": here(script_of(stage))}
-
-
-def modules(stage):
-    """The modules that a command imports: editing one of them runs the stage again."""
-    return {
-        f"module_{i}": text for i, text in enumerate(fingerprints(script_of(stage)))
-    }
-
-
-def as_it_is(text):
-    """A parameter in which braces are no wildcards: Snakemake expands those of a string, and users
-    write LaTeX."""
-    return lambda wildcards: text
-
-
-def settings(section):
-    """A section of the configuration as sorted JSON."""
-    return as_it_is(to_json(getattr(CONFIG, section)))
-
-
-def measured_folds(wildcards):
-    """The folds for a stage that measures: all of them where nothing was trained."""
-    return to_json(CONFIG.measured_folds)
-
-
-def spec(wildcards):
-    """The configuration of one sample as sorted JSON."""
-    return to_json(CONFIG.samples[wildcards.sample])
-
-
-def per_part(pattern, samples=None):
-    """A path pattern filled in for every part of the samples (all of them by default)."""
-    return [
-        pattern.format(sample=sample, part=part)
-        for sample in (CONFIG.samples if samples is None else samples)
-        for part in PARTS[sample]
-    ]
-
-
-def ntuple_addresses(wildcards):
-    """The input files of a part of a sample as the reader opens them."""
-    if wildcards.sample in FILES:
-        return FILES[wildcards.sample][wildcards.part]
-    return [f"results/ntuples/{wildcards.sample}/{wildcards.part}.root"]
-
-
-def local_ntuples(wildcards):
-    """Those input files that Snakemake can watch: not the remote ones."""
-    return [path for path in ntuple_addresses(wildcards) if "://" not in path]
+def external_options(wildcards):
+    """Models of others as NAME=FILE."""
+    return [f"{name}={path}" for name, path in PLAN.external_models.items()]

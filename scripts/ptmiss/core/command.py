@@ -45,9 +45,10 @@ class Parser(argparse.ArgumentParser):
     def _paths(self, kind: str, values: argparse.Namespace) -> Iterator[Named]:
         for flag in self._flags:
             if flag.kind == kind:
-                given = getattr(values, flag.name) or []
-                for value in given if flag.many else [given]:
-                    yield f"--{flag.name}", value.partition("=")[2] if _has_names(flag) else value
+                given = getattr(values, flag.name)
+                paths: list[str] = given if flag.many else [given] if given else []
+                for path in paths:
+                    yield f"--{flag.name}", path.partition("=")[2] if _has_names(flag) else path
 
 
 class _Defaults(argparse.ArgumentDefaultsHelpFormatter):
@@ -113,7 +114,7 @@ def _value(flag: Flag, given: Mapping[str, Any]) -> object:
         return given[flag.name]
     from ptmiss.core.settings.base import parse  # pydantic: `--help` needs none
 
-    kind = named(flag.settings)
+    kind: Any = named(flag.settings)
     where = flag.where.format_map(given)
     settings = parse(kind, given[flag.name], "" if where == "*" else where)
     return getattr(settings, "root", settings)  # a choice of classes comes as the one it is

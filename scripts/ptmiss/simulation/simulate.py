@@ -200,26 +200,29 @@ def chunks(
         yield _columns(detected, hard, known)
 
 
+@dataclass(frozen=True)
+class Files:
+    """Card of a process and library of pile-up to read, ntuple to write."""
+
+    process: str | os.PathLike[str]
+    library: Sequence[str | os.PathLike[str]]
+    ntuple: str | os.PathLike[str]
+
+
 def simulate(
-    sample: str,
-    part: int,
-    spec: SimulatedSample,
-    settings: SimulateSettings,
-    card_path: str | os.PathLike[str],
-    library_paths: Sequence[str | os.PathLike[str]],
-    ntuple_path: str | os.PathLike[str],
+    sample: str, part: int, spec: SimulatedSample, settings: SimulateSettings, files: Files
 ) -> None:
     """Simulate a part of a sample and write its ntuple.
 
     part: index from 0. Equal arguments give equal bytes. Raises `UserError` for a card or library
     that cannot be used.
     """
-    card = load_card(card_path)
+    card = load_card(files.process)
     n_parts = n_simulated_parts(spec, settings.events_per_part)
     cut, parts_of_slice = slice_of_part(card, part, n_parts, settings.events_per_part)
     n_events = events_of_part(spec, part, settings.events_per_part)
     preset = settings.settings[spec.setting]
-    pileup = load_pileup(library_paths, profile_of(preset))
+    pileup = load_pileup(files.library, profile_of(preset))
     generated = generate(
         card, cut, n_events, pythia_seed(settings.seed, sample, part), parts_of_slice
     )
@@ -227,7 +230,7 @@ def simulate(
     lumi, numbers, folds = number_events(part, n_events, spec.folds)
     seed = pythia_seed(settings.seed, sample, part, "detector")
     pieces = chunks(generated, pileup, detector(preset.detector), seed, lumi, numbers, folds)
-    with ntuple.writing(ntuple_path, f"{sample}/{part:04d}", generated.sqrt_s) as writer:
+    with ntuple.writing(files.ntuple, f"{sample}/{part:04d}", generated.sqrt_s) as writer:
         for scalars, collections in progress(
             pieces, f"{sample}/{part}", n_events, lambda piece: len(piece[0]["event"])
         ):

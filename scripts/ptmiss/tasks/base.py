@@ -24,13 +24,15 @@ trainings together, such as estimates out of fold, is the business of a stage.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.settings.configuration import Configuration
+from ptmiss.core.workflow.plan import BasePlan
+from ptmiss.core.workflow.stage import Stage
 
 T = TypeVar("T")
 
@@ -96,4 +98,7 @@ class Task:
     baselines: Reference[Iterable[str]]
     quantities: Reference[Mapping[str, Described]]
     axes: Reference[Mapping[str, Described]]
+    shared_stages: tuple[str, ...]
+    stages: Reference[Mapping[str, Stage]]
+    plan: Reference[Callable[[Configuration, str], BasePlan[Any]]]
     defaults: Path | None = None

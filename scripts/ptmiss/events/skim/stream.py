@@ -14,9 +14,9 @@ import pyarrow as pa
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import parquet
 from ptmiss.core.io.manifest import base_name, sha256_of
+from ptmiss.core.paths import is_remote
 from ptmiss.core.progress import progress
 from ptmiss.core.ragged import Ragged
-from ptmiss.core.workflow.inputs import is_remote
 from ptmiss.events.columns import OTHER_FLAVOUR, PUPPI_KEY, skim_schema
 from ptmiss.events.ledger import COMMON_REASONS, Ledger
 from ptmiss.events.objects.pinned import pinned
@@ -39,6 +39,16 @@ MOST_OF_SUM = 10.0
 
 _TRUTH = {"simulated": "PFCands_truth", "pfnano": "PFCands_truth", "delphes": "HardEnergyFraction"}
 """What holds the truth of the candidates in each format."""
+
+
+def skim(
+    job: Skim,
+    ntuples: Sequence[str],
+    events: str | os.PathLike[str],
+    ledger: str | os.PathLike[str],
+) -> Ledger:
+    """Skim the files of one part of a sample; the stage skim."""
+    return job.run(ntuples, events, ledger)
 
 
 @dataclass

@@ -90,7 +90,7 @@ UNCERTAINTY = Stage(
 INTERPRET = Stage(
     "interpret",
     "Show a network's weights, the importance of its features, and single events",
-    "ptmiss.tasks.met.interpretation.run:interpret",
+    "ptmiss.tasks.met.interpretation.run:interpret_skims",
     (
         reads("skims", "skims of the samples to look at, Parquet", many=True),
         reads("model", "the training's network, ONNX"),

@@ -13,5 +13,16 @@ TASK = Task(
     learning=Reference("ptmiss.learn.features:features"),
     baselines=Reference("ptmiss.tasks.met.settings.evaluate:CLASSICAL"),
     quantities=Reference("ptmiss.tasks.met.report.plots.resolution:QUANTITIES"),
+    shared_stages=(
+        "minbias",
+        "simulate",
+        "skim",
+        "preprocess",
+        "train",
+        "export",
+        "import_graph",
+    ),
+    stages=Reference("ptmiss.tasks.met.stages:STAGES"),
+    plan=Reference("ptmiss.tasks.met.workflow.results:Run"),
     axes=Reference("ptmiss.tasks.met.report.plots.resolution:AXES"),
 )

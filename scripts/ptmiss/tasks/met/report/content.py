@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ptmiss.core.figures.chart import Figure, Picture
-from ptmiss.core.html.sections import entry, identifier
+from ptmiss.core.report.sections import entry, identifier
 from ptmiss.tasks.met.report.plots.gains import ALL
 from ptmiss.tasks.met.report.plots.resolution import FORMS
 from ptmiss.tasks.met.report.samples import Kind

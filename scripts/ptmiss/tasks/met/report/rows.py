@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ptmiss.core.html.sections import identifier
 from ptmiss.core.html.text import DASH, count, number
+from ptmiss.core.report.sections import identifier
 from ptmiss.events.ledger import OFF_RAW_MET
 from ptmiss.tasks.met.report.ledgers import Ledger
 from ptmiss.tasks.met.report.samples import Kind

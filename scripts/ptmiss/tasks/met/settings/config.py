@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -20,7 +19,6 @@ from ptmiss.learn.settings.export import ExportSettings
 from ptmiss.learn.settings.preprocess import PreprocessSettings
 from ptmiss.learn.settings.train import TrainSettings
 from ptmiss.learn.settings.trainings import Training
-from ptmiss.simulation.parts import parts_of
 from ptmiss.simulation.settings import SimulateSettings
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 from ptmiss.tasks.met.settings.evaluate import CLASSICAL as ESTIMATORS
@@ -84,15 +82,6 @@ class Config(Configuration):
         if self.trainings or self.evaluate.external:
             return self.folds
         return FoldSettings(train=(), validation=(), test=tuple(range(N_FOLDS)))
-
-    @property
-    def measured_samples(self) -> list[str]:
-        """The samples that performance measures."""
-        return [name for name in self.samples if name not in self.performance.leave_out]
-
-    def parts(self, repository: Path) -> dict[str, dict[str, Sequence[str]]]:
-        """Return sample -> part -> input files; see `Configuration.parts`."""
-        return parts_of(self.samples, self.simulate.events_per_part, repository)
 
     def cross_checked(self, own: Mapping[str, object]) -> Self:
         """Return the configuration with a calibration that names nothing that does not exist.
