@@ -133,4 +133,8 @@ def stages_of(task: str = DEFAULT_TASK) -> dict[str, Stage]:
     Raises `UserError` for a task that is not there.
     """
     declared = registry.task(task)
-    return {name: SHARED[name] for name in declared.shared_stages} | dict(declared.stages())
+    shared = {
+        name: SHARED[name].of_task(declared.learning.place, declared.sections)
+        for name in declared.shared_stages
+    }
+    return shared | dict(declared.stages())

@@ -27,7 +27,9 @@ def nothing():
 
 HERE = Reference(f"{__name__}:nothing")
 CLASS = Reference(f"{__name__}:Settings")
-TASK = Task("shower", "energy", "shower", "", CLASS, HERE, HERE, HERE, HERE,
+TASK = Task(name="shower", title="energy", row="shower", constituents="", configuration=CLASS,
+            learning=HERE, baselines=HERE, quantities=HERE, axes=HERE, shared_stages=(),
+            sections={}, stages=HERE, plan=HERE,
             defaults=Path(__file__).with_name("defaults.yaml"))
 """
 DEFAULTS = "task: shower\nsamples: {}\ntrainings: {}\nfolds: {}\nlayers: 4\n"

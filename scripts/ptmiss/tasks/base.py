@@ -79,14 +79,40 @@ class Quantity:
     unit: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Task:
-    """A declared estimator; see the module for what each part is.
+    """A declared estimator.
 
-    name: in `task:` of a configuration. title: what is estimated, in words. row: what a row is.
-    constituents: the collection that hangs on a row; empty for rows with a fixed number of
-    features. defaults: the file with every default of the configuration; None for a task whose
-    configurations are complete.
+    Attributes
+    ----------
+    name : str
+        In `task:` of a configuration.
+    title : str
+        What is estimated, in words.
+    row : str
+        What a row is.
+    constituents : str
+        The collection that hangs on a row; empty for rows with a fixed number of features.
+    configuration : Reference
+        The class of all sections.
+    defaults : Path, optional
+        The file with every default; None where each configuration is complete, and for the task of
+        the repository's own config.yaml.
+    learning : Reference
+        Features, targets, weights and heads: a `ptmiss.learn.task.LearningTask`.
+    baselines : Reference
+        Names of the classical estimators.
+    quantities, axes : Reference
+        What is measured, along what: name -> what it is called, with its unit.
+    shared_stages : tuple of str
+        Those of `ptmiss.stages.SHARED` that it has.
+    sections : mapping of str to str
+        Section of the configuration -> "module:Class", for shared stages that read a class of the
+        task's own.
+    stages : Reference
+        Name -> declaration of its own stages; one with the name of a shared one replaces that.
+    plan : Reference
+        Which files each stage of a run has, made of configuration and folder of the repository.
     """
 
     name: str
@@ -99,6 +125,7 @@ class Task:
     quantities: Reference[Mapping[str, Described]]
     axes: Reference[Mapping[str, Described]]
     shared_stages: tuple[str, ...]
+    sections: Mapping[str, str]
     stages: Reference[Mapping[str, Stage]]
     plan: Reference[Callable[[Configuration, str], BasePlan[Any]]]
     defaults: Path | None = None

@@ -22,6 +22,7 @@ TASK = Task(
         "export",
         "import_graph",
     ),
+    sections={},
     stages=Reference("ptmiss.tasks.met.stages:STAGES"),
     plan=Reference("ptmiss.tasks.met.workflow.results:Run"),
     axes=Reference("ptmiss.tasks.met.report.plots.resolution:AXES"),
