@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from ptmiss.core.command import run
+from ptmiss.core.resources import DEFAULT_CONFIGURATION
 from ptmiss.tasks.choice import read
-
-DEFAULT = Path(__file__).resolve().parents[3] / "config.yaml"
 
 
 def main(paths: Sequence[str]) -> None:
     """Check files, each over those before it and all over the default configuration."""
-    read(DEFAULT, paths)
+    read(DEFAULT_CONFIGURATION, paths)
     print("The settings are valid.")
 
 
