@@ -10,6 +10,7 @@ import pytest
 from ptmiss.core.errors import UserError
 from ptmiss.core.settings import files
 from ptmiss.core.settings.configuration import Configuration
+from ptmiss.core.workflow.sources import fingerprints, third_party
 from ptmiss.tasks import registry
 from ptmiss.tasks.choice import choose
 from ptmiss.tasks.met.settings.config import Config
@@ -140,6 +141,19 @@ def test_a_broken_package_is_one_line_and_hinders_no_other_task(default, install
         choose(default, {"task": "other"})
     with pytest.raises(UserError, match=r"setting nonsense: unknown key"):
         choose(default, {"nonsense": 1})
+
+
+def test_a_stage_follows_the_imports_of_the_package_that_its_task_is_of(repository, install):
+    install("plug_code", {"shower": "plug_code.task:TASK"})
+    scripts = repository / "scripts"
+    names = [text.split()[0] for text in fingerprints(["plug_code.task"], scripts)]
+    assert "plug_code/task" in names
+    assert "tasks/base" in names
+    assert "plug_code" not in third_party(["plug_code.task"], scripts)
+    with pytest.raises(ValueError, match=r"plug_none: no package of that name"):
+        fingerprints(["plug_none.task"], scripts)
+    with pytest.raises(ValueError, match=r"plug_code\.other: no such module"):
+        fingerprints(["plug_code.other"], scripts)
 
 
 def test_planning_reads_declarations_without_numpy(repository):
