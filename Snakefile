@@ -21,7 +21,7 @@ configfile: os.path.join(REPOSITORY, "config.yaml")
 include: "workflow/rules/common.smk"
 
 
-for rule_file in RULES.files("workflow/rules"):
+for rule_file in RULES.files(os.path.join(REPOSITORY, "workflow/rules"), *TASK.rules):
 
     include: rule_file
 

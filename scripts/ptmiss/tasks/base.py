@@ -111,6 +111,8 @@ class Task:
         task's own.
     stages : Reference
         Name -> declaration of its own stages; one with the name of a shared one replaces that.
+    rules : tuple of Path
+        Folders with `STAGE.smk` of stages that the workflow has no rule for.
     plan : Reference
         Which files each stage of a run has, made of configuration and folder of the repository.
     """
@@ -129,3 +131,4 @@ class Task:
     stages: Reference[Mapping[str, Stage]]
     plan: Reference[Callable[[Configuration, str], BasePlan[Any]]]
     defaults: Path | None = None
+    rules: tuple[Path, ...] = ()

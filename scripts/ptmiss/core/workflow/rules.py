@@ -54,10 +54,14 @@ class Rules:
         self._repository = repository
         self._task = f" --task {task}"
 
-    def files(self, folder: str) -> list[str]:
-        """Return the files of rules below a folder of the repository that the stages have."""
-        files = [Path(self._repository, folder, f"{name}.smk") for name in self._stages]
-        return [str(path) for path in files if path.is_file()]
+    def files(self, *folders: str | os.PathLike[str]) -> list[str]:
+        """Return the files of rules that the stages have: each the first `STAGE.smk` of folders."""
+        found: dict[str, Path] = {}
+        for folder in folders:
+            for name in self._stages:
+                if (path := Path(folder, f"{name}.smk")).is_file():
+                    found.setdefault(name, path)
+        return [str(found[name]) for name in self._stages if name in found]
 
     def here(self, path: str) -> str:
         """Return a file of the repository, relative to the working directory."""
@@ -67,10 +71,11 @@ class Rules:
         """Return the inputs of every rule: the command."""
         return {"script": self.here(f"scripts/{name}.py")}
 
-    def outputs(self, name: str, **paths: T) -> dict[str, T]:
-        """Return those of the paths, by flag, that a stage writes: tasks have their own tables."""
-        flags = {flag.name for flag in self._stages[name].flags}
-        return {flag: path for flag, path in paths.items() if flag in flags}
+    def outputs(self, name: str, **paths: T) -> dict[str, T | str]:
+        """Return those of the paths, by flag, that a stage writes, and those it declares itself."""
+        flags = self._stages[name].flags
+        own = {flag.name: flag.path for flag in flags if flag.path}
+        return {flag.name: paths[flag.name] for flag in flags if flag.name in paths} | own
 
     def environment(self, name: str) -> str:
         """Return the file of a stage's conda environment."""

@@ -47,6 +47,9 @@ class Flag:
     place : str, optional
         Where a rule has the value, "input.skim"; empty for a flag that no rule gives. By default
         what the kind and the name say.
+    path : str
+        Where the rule writes a file that only this task has, with its wildcards; empty for files
+        whose places the rule knows.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Flag:
     section: str = ""
     settings: str = ""
     place: str | None = None
+    path: str = ""
 
     @property
     def placeholder(self) -> str:
