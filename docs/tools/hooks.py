@@ -19,6 +19,7 @@ import commands_page
 import functions_page
 import settings_page
 import skim_page
+import tables_page
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,8 +33,11 @@ GENERATED = {
 }
 """Address of a page -> what gives its text."""
 
-SKIM_TABLES = "<!-- tables of the skim -->"
-"""Line of data-model.md that is replaced by the tables of all columns."""
+COLUMNS = {
+    "<!-- tables of the skim -->": skim_page.text,
+    "<!-- tables of a run -->": tables_page.text,
+}
+"""Lines of data-model.md, and what they are replaced by: tables of all columns."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -44,9 +48,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Fill in figures and the tables of the skim's columns."""
-    if SKIM_TABLES in markdown:
-        markdown = markdown.replace(SKIM_TABLES, skim_page.text())
+    """Fill in figures and the tables of columns."""
+    for mark, make in COLUMNS.items():
+        if mark in markdown:
+            markdown = markdown.replace(mark, make())
     words = json.loads(_own("docs/figures/figures.json"))
     folder = posixpath.relpath("figures", posixpath.dirname(page.file.src_uri) or ".")
     return _FIGURE.sub(lambda found: _figure(found[1], words, folder), markdown)

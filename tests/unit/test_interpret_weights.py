@@ -161,7 +161,7 @@ def test_the_interval_draws_events_with_the_copies_of_the_other_tables() -> None
     row = next(iter(means.rows("s", 2)))
     counts = np.diff(offsets) @ drawn.astype(float)
     expected = segment_sum(weight, offsets) @ drawn / np.where(counts > 0, counts, np.nan)
-    assert [float(text) for text in row[6:9]] == [expected[0], *interval(expected)]
+    assert list(row[6:9]) == [expected[0], *interval(expected)]
     assert N_GROUPS == 8
 
 

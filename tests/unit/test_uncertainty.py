@@ -18,9 +18,10 @@ from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.tasks.met.performance.run import Outputs, performance
 from ptmiss.tasks.met.settings.uncertainty import UncertaintySettings
 from ptmiss.tasks.met.uncertainty.combine import envelope, in_quadrature, shifts_of
+from ptmiss.tasks.met.uncertainty.layouts import UNCERTAINTIES
 from ptmiss.tasks.met.uncertainty.numbers import numbers
 from ptmiss.tasks.met.uncertainty.pileup import profile, tilted
-from ptmiss.tasks.met.uncertainty.run import COLUMNS, uncertainty
+from ptmiss.tasks.met.uncertainty.run import uncertainty
 from ptmiss.tasks.met.variations.names import VARIATIONS
 
 FOLDS = FoldSettings(train=(0, 1, 2, 3, 4), validation=(5,), test=(6, 7, 8, 9))
@@ -148,7 +149,7 @@ def made(files, folder: Path, **changes) -> list[dict[str, str]]:
 
 def test_shifts_are_those_that_were_put_in(files, tmp_path: Path) -> None:
     rows = made(files, tmp_path)
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == UNCERTAINTIES.names
     found = {
         row["source"]: row for row in rows if (row["axis"], row["quantity"]) == ("all", "mean_met")
     }

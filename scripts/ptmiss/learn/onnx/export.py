@@ -15,11 +15,11 @@ import onnx
 import onnxruntime
 import tensorflow as tf
 
-from ptmiss.core import records
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
 from ptmiss.core.io.records import read_values
 from ptmiss.learn import features as ft
+from ptmiss.learn import records
 from ptmiss.learn.backbones.deepmet import DeepMET, weights_of
 from ptmiss.learn.backbones.layers import EPSILON
 from ptmiss.learn.data import dataset

@@ -10,11 +10,12 @@ import numpy as np
 from uproot.writing.identify import to_TAxis, to_TH1x, to_TH2x
 
 from ptmiss.core.io.root import recreated
+from ptmiss.core.tables import Row
 from ptmiss.tasks.met.calibration.bins import Bins
+from ptmiss.tasks.met.calibration.layouts import CALIBRATION
 from ptmiss.tasks.met.calibration.submission import NOTICE
-from ptmiss.tasks.met.calibration.tables import COLUMNS, Row
 
-_AT = {name: i for i, name in enumerate(COLUMNS)}
+_AT = {name: i for i, name in enumerate(CALIBRATION.names)}
 _TITLES = {
     "n_pv": "reconstructed vertices", "phi": "#phi of p_{T}^{miss}", "qt": "q_{T} [GeV]",
     "u_par": "u_{#parallel} - q_{T} [GeV]", "u_perp": "u_{#perp} [GeV]",
@@ -57,7 +58,7 @@ def _edges(ranges: Sequence[tuple[float, float]]) -> np.ndarray:
 
 
 def _numbers(rows: Sequence[Row], *names: str) -> list[np.ndarray]:
-    return [np.array([float(row[_AT[name]] or "nan") for row in rows]) for name in names]
+    return [np.array([float(row[_AT[name]]) for row in rows]) for name in names]
 
 
 def _contents(rows: Sequence[Row]) -> list[np.ndarray]:

@@ -12,6 +12,7 @@ from ptmiss.tasks.met.calibration import document, inputs, store, submission, ta
 from ptmiss.tasks.met.calibration.apply import Applied, prefix, read
 from ptmiss.tasks.met.calibration.derive import check_finite, derive, make_bins, sample
 from ptmiss.tasks.met.calibration.events import DERIVE
+from ptmiss.tasks.met.calibration.layouts import CALIBRATION
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
 Path = str | os.PathLike[str]
@@ -54,7 +55,7 @@ def calibrate(
     opened = read(corrections)
     tools = [Applied(opened, name, e, before) for e, name in enumerate(found.estimators)]
     rows = tables.rows(made, samples, tools, found, bins, settings)
-    atomic.write_text(table, tables.to_csv(rows))
+    atomic.write_text(table, CALIBRATION.csv(rows))
     submission.write(hepdata, rows, found.training, found.simulated)
     if root is not None:
         from ptmiss.tasks.met.calibration import histograms

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import math
 import os
 import tarfile
 import tempfile
@@ -15,7 +16,8 @@ from pathlib import Path
 import yaml
 
 from ptmiss.core.io.atomic import replacing
-from ptmiss.tasks.met.calibration.tables import COLUMNS, Row
+from ptmiss.core.tables import Row
+from ptmiss.tasks.met.calibration.layouts import CALIBRATION
 
 with warnings.catch_warnings():  # it imports what its own dependency will remove
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -37,6 +39,10 @@ _DIGITS = 17
 
 _MISSING = "-"
 """HEPData's own sign for a bin without a value."""
+
+_DATASET = CALIBRATION.place("dataset")
+_BIN = slice(CALIBRATION.place("bin_low"), CALIBRATION.place("bin_high") + 1)
+_VALUE = slice(CALIBRATION.place("value"), CALIBRATION.place("err_high") + 1)
 
 NOTICE = "Parametric simulation and pseudo-data: no number here is a result of an experiment."
 
@@ -63,15 +69,15 @@ def write(
 
 def _groups(rows: Sequence[Row]) -> Iterator[tuple[tuple[str, ...], list[Row]]]:
     """Yield key and rows of each table; data sets with bins of their own have a table each."""
-    at = [COLUMNS.index(name) for name in ("table", "estimator", "axis", "quantity")]
+    at = [CALIBRATION.place(name) for name in ("table", "estimator", "axis", "quantity")]
     found: dict[tuple[str, ...], dict[str, list[Row]]] = {}
     for row in rows:
         datasets = found.setdefault(tuple(row[i] for i in at), {})
-        datasets.setdefault(row[COLUMNS.index("dataset")], []).append(row)
+        datasets.setdefault(row[_DATASET], []).append(row)
     for key, datasets in sorted(found.items()):
-        by_bins: dict[tuple[tuple[str, str], ...], list[str]] = {}
+        by_bins: dict[tuple[Row, ...], list[str]] = {}
         for dataset, members in datasets.items():
-            by_bins.setdefault(tuple(row[4:6] for row in members), []).append(dataset)
+            by_bins.setdefault(tuple(row[_BIN] for row in members), []).append(dataset)
         for names in by_bins.values():
             alone = names[0] if len(by_bins) > 1 else ""
             yield (*key, alone), [row for name in names for row in datasets[name]]
@@ -87,14 +93,14 @@ def _table(key: tuple[str, ...], rows: list[Row], simulated: bool) -> Table:
     table.location = "Report of the workflow"
     datasets: dict[str, list[Row]] = {}
     for row in rows:
-        datasets.setdefault(row[2], []).append(row)
+        datasets.setdefault(row[_DATASET], []).append(row)
     bins = Variable(
         _TITLES.get(axis, axis), is_independent=True, is_binned=True, units=_UNITS[axis]
     )
-    bins.values = [(float(row[4]), float(row[5])) for row in next(iter(datasets.values()))]
+    bins.values = [row[_BIN] for row in next(iter(datasets.values()))]
     table.add_variable(bins)
     for dataset, members in datasets.items():
-        numbers = [[float(text) if text else None for text in row[7:10]] for row in members]
+        numbers = [[_number(value) for value in row[_VALUE]] for row in members]
         values = Variable(f"{words} {dataset}", is_independent=False, is_binned=False)
         values.digits = _DIGITS
         values.values = [_MISSING if one[0] is None else one[0] for one in numbers]
@@ -109,6 +115,10 @@ def _table(key: tuple[str, ...], rows: list[Row], simulated: bool) -> Table:
             values.add_uncertainty(bounds)
         table.add_variable(values)
     return table
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
 
 
 def _short(name: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -12,6 +10,7 @@ import numpy as np
 
 from ptmiss.core.stats.bootstrap import interval
 from ptmiss.core.stats.merging import effective, merge
+from ptmiss.core.tables import Row
 from ptmiss.tasks.met.calibration.apply import COMPONENTS, Applied, Recoil
 from ptmiss.tasks.met.calibration.bins import DATASETS, Bins
 from ptmiss.tasks.met.calibration.derive import Corrections, Sample, corrected
@@ -22,22 +21,11 @@ from ptmiss.tasks.met.calibration.quantile import QuantileMap
 from ptmiss.tasks.met.calibration.response import ratios
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
-COLUMNS = (
-    "table", "estimator", "dataset", "axis", "bin_low", "bin_high",
-    "quantity", "value", "err_low", "err_high", "n_events",
-)  # fmt: skip
-"""Columns: one number a row, with the bounds of its 68 % interval. n_events: effective events of
-the bin, after the subtraction of background; of a map those of the side that has fewer. Empty where
-a row is no measurement of a bin but a curve through several.
-"""
-
 SOURCES = ("background", "form", "jets")
 """Systematic sources of a map beside its statistics; each has a variation up and down."""
 
 _N_BINS = 40
 _N_PHI = 12
-
-Row = tuple[str, ...]
 
 
 def rows(
@@ -73,15 +61,6 @@ def rows(
     return out
 
 
-def to_csv(table: Sequence[Row]) -> str:
-    """Return the table as CSV text with a header."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(table)
-    return text.getvalue()
-
-
 def _rows(
     head: tuple[str, str, str, str],
     edges: np.ndarray,
@@ -93,15 +72,11 @@ def _rows(
 ) -> list[Row]:
     columns = (value, low, high, np.full(np.size(value), np.nan) if n is None else n)
     return [
-        (*head, _text(a), _text(b), quantity, *map(_text, numbers))
+        (*head, a, b, quantity, *numbers)
         for (a, b), numbers in zip(
             itertools.pairwise(edges), zip(*columns, strict=True), strict=True
         )
     ]
-
-
-def _text(number: float) -> str:
-    return "" if np.isnan(number) else repr(float(number))
 
 
 def _xy(

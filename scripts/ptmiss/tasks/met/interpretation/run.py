@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
+from ptmiss.core.tables import Row
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.learn.onnx.network import NetworkEstimator
-from ptmiss.tasks.met.interpretation import displays, events, importance, weights
+from ptmiss.tasks.met.interpretation import displays, events, importance
+from ptmiss.tasks.met.interpretation.layouts import IMPORTANCE, WEIGHTS
 from ptmiss.tasks.met.interpretation.look import Look, Looker
 from ptmiss.tasks.met.interpretation.separate import SeparateNetwork
 from ptmiss.tasks.met.settings.interpret import InterpretSettings
@@ -58,8 +58,8 @@ def interpret(
     that was not written by this project.
     """
     looker = _looker(model, threads, settings)
-    weight_rows: list[weights.Row] = []
-    importance_rows: list[importance.Row] = []
+    weight_rows: list[Row] = []
+    importance_rows: list[Row] = []
     shown: list[dict[str, object]] = []
     for sample in events.samples(skims):
         chosen = events.choose(sample, settings.folds.test, settings.interpret.events)
@@ -74,8 +74,8 @@ def interpret(
         importance_rows += _importance(look, settings.performance)
         shown += _displays(look, looker)
         _report(look)
-    atomic.write_text(outputs.weights, _csv(weights.COLUMNS, weight_rows))
-    atomic.write_text(outputs.importance, _csv(importance.COLUMNS, importance_rows))
+    atomic.write_text(outputs.weights, WEIGHTS.csv(weight_rows))
+    atomic.write_text(outputs.importance, IMPORTANCE.csv(importance_rows))
     values = {"displays": shown}
     text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
     atomic.write_text(outputs.displays, text + "\n")
@@ -92,7 +92,7 @@ def _looker(model: onnx_file.OnnxModel, threads: int, settings: Settings) -> Loo
     return Looker(network, separate, settings.performance, settings.interpret)
 
 
-def _importance(look: Look, settings: PerformanceSettings) -> list[importance.Row]:
+def _importance(look: Look, settings: PerformanceSettings) -> list[Row]:
     if look.permuted is None:
         return []
     limits = (settings.response_gen_met, settings.min_events)
@@ -130,11 +130,3 @@ def _report(look: Look) -> None:
         _LOG.info("%s: neither boson nor truth, so no importance of features", name)
     if not np.isfinite(errors).any():
         _LOG.info("%s: no true pTmiss, so no event is shown", name)
-
-
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue()

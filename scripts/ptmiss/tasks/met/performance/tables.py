@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from ptmiss.core.stats.bootstrap import intervals
+from ptmiss.core.tables import Row
 from ptmiss.tasks.met.performance.bins import AXES
 from ptmiss.tasks.met.performance.gains import LIMIT, QUANTITIES, gains
 from ptmiss.tasks.met.performance.measure import Distributions
@@ -18,20 +17,8 @@ from ptmiss.tasks.met.performance.spectra import TRUTH, Spectra, right_edge
 from ptmiss.tasks.met.performance.stream import Source
 from ptmiss.tasks.met.settings.performance import PerformanceSettings
 
-_BIN = ("axis", "bin_low", "bin_high", "quantity")
-_NUMBERS = ("value", "err_low", "err_high", "n_events")
-COLUMNS = ("sample", "variation", "estimator", *_BIN, *_NUMBERS)
-"""Columns of the table: one number a row, with the bounds of its 68 % interval."""
-
-GAIN_COLUMNS = ("sample", "variation", "estimator", "over", *_BIN, *_NUMBERS)
-SLICE_COLUMNS = ("slice", *COLUMNS)
-SPECTRUM_COLUMNS = (
-    "sample", "variation", "estimator", "spectrum", "bin_low", "bin_high", *_NUMBERS,
-)  # fmt: skip
-
 _BATCH = 2048
 
-Row = tuple[str, ...]
 Item = tuple[Row, Value]
 """The first columns of a row, and what its numbers are made of."""
 
@@ -60,7 +47,7 @@ def spectrum_items(source: Source, shapes: Spectra) -> Iterator[Item]:
     for (name, estimator), spectrum in shapes.items():
         head = (source.sample, source.variation, estimator, name)
         for low, high, value in spectrum.values():
-            yield (*head, text(low), text(high)), value
+            yield (*head, low, high), value
 
 
 def edge_items(source: Source, shapes: Spectra, settings: PerformanceSettings) -> Iterator[Item]:
@@ -72,14 +59,14 @@ def edge_items(source: Source, shapes: Spectra, settings: PerformanceSettings) -
         enough = effective >= settings.min_events
         found = right_edge(spectrum) if enough else (None, None)
         for quantity, values in zip(("mt_width", "mt_edge"), found, strict=True):
-            place = (source.sample, source.variation, estimator, "all", text(-math.inf))
-            yield (*place, text(math.inf), quantity), Value(values, n_events)
+            place = (source.sample, source.variation, estimator, "all", -math.inf, math.inf)
+            yield (*place, quantity), Value(values, n_events)
 
 
 def _bins(parts: Distributions) -> list[tuple[int, Row]]:
     bins = [(number, item) for number, item in enumerate(parts.grid.bins) if not item.hidden]
     bins.sort(key=lambda pair: (AXES.index(pair[1].axis), pair[1].low, pair[1].high))
-    return [(number, (item.axis, text(item.low), text(item.high))) for number, item in bins]
+    return [(number, (item.axis, item.low, item.high)) for number, item in bins]
 
 
 def rows(found: Iterable[Item]) -> Iterator[Row]:
@@ -96,7 +83,7 @@ def rows(found: Iterable[Item]) -> Iterator[Row]:
 def _rows(found: Sequence[Item]) -> Iterator[Row]:
     values = bounds([value for _, value in found]).tolist()
     for (head, value), numbers in zip(found, values, strict=True):
-        yield (*head, *map(text, numbers), str(value.n_events))
+        yield (*head, *numbers, value.n_events)
 
 
 def bounds(values: Sequence[Value], coverage: float = 0.68) -> np.ndarray:
@@ -108,15 +95,6 @@ def bounds(values: Sequence[Value], coverage: float = 0.68) -> np.ndarray:
         out[full, 0] = stack[:, 0]
         out[full, 1:] = intervals(stack, coverage)
     return out
-
-
-def to_csv(table: Iterable[Row], header: Sequence[str] = COLUMNS) -> str:
-    """Return rows as CSV text with a header; without one if it is empty."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerows([header] if header else [])
-    writer.writerows(table)
-    return out.getvalue()
 
 
 def headline(
@@ -231,8 +209,3 @@ def quoted(value: Value) -> dict[str, object]:
 
 def _finite(number: float) -> float | None:
     return float(number) if math.isfinite(number) else None
-
-
-def text(number: float) -> str:
-    """Return a number so that reading it gives the same float64; nothing for one that is not."""
-    return "" if math.isnan(number) else repr(float(number))

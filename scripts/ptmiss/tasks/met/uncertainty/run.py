@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import math
 import os
@@ -14,31 +12,22 @@ import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
-from ptmiss.core.io import csv as csv_file
+from ptmiss.core.tables import Row
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.tasks.met.estimators.table import NOMINAL
 from ptmiss.tasks.met.performance.bins import AXES
+from ptmiss.tasks.met.performance.layouts import PERFORMANCE
 from ptmiss.tasks.met.performance.stream import Chunk, Replay, Source, sources
-from ptmiss.tasks.met.performance.tables import COLUMNS as PERFORMANCE
 from ptmiss.tasks.met.settings.performance import PerformanceSettings
 from ptmiss.tasks.met.settings.uncertainty import UncertaintySettings
 from ptmiss.tasks.met.uncertainty.combine import in_quadrature, shifts_of
+from ptmiss.tasks.met.uncertainty.layouts import UNCERTAINTIES
 from ptmiss.tasks.met.uncertainty.numbers import Key, numbers
 from ptmiss.tasks.met.uncertainty.pileup import profile, tilted
 from ptmiss.tasks.met.variations.names import SIGNS, VARIATIONS
 
-COLUMNS = (
-    "sample", "estimator", "axis", "bin_low", "bin_high", "quantity",
-    "nominal", "stat_low", "stat_high", "source", "up", "down",
-)  # fmt: skip
-"""Columns of the table: stat_low and stat_high bound the 68 % interval, up and down are shifts."""
-
 SYSTEMATIC, TOTAL = "systematic", "total"
 """Rows with sums in quadrature: of all sources, and of these with the statistics."""
-
-_TABLE = csv_file.Layout(
-    "performance", PERFORMANCE, ("sample", "variation", "estimator", "axis", "quantity")
-)
 
 _LOG = logging.getLogger(__name__)
 _Bounds = Mapping[tuple[str, Key], tuple[float, float]]
@@ -60,7 +49,7 @@ def uncertainty(
     nominal estimates or without one of the variations, for recorded events, and for variations of
     other events than the nominal ones.
     """
-    rows: list[tuple[str, ...]] = []
+    rows: list[Row] = []
     samples: dict[str, dict[str, Source]] = {}
     for source in sources(estimates, ()):
         samples.setdefault(source.sample, {})[source.variation] = source
@@ -69,11 +58,7 @@ def uncertainty(
     bounds = _intervals(performance)
     for sample, found in samples.items():
         rows.extend(_of_sample(sample, found, folds, measured_with, settings, bounds))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(rows)
-    atomic.write_text(table, text.getvalue())
+    atomic.write_text(table, UNCERTAINTIES.csv(rows))
 
 
 def _check(sample: str, found: Mapping[str, Source]) -> None:
@@ -104,7 +89,7 @@ def _of_sample(
     measured_with: PerformanceSettings,
     settings: UncertaintySettings,
     bounds: _Bounds,
-) -> Iterator[tuple[str, ...]]:
+) -> Iterator[Row]:
     source = found[NOMINAL]
 
     def events_of(name: str):
@@ -137,10 +122,9 @@ def _of_sample(
         shifts[SYSTEMATIC] = both
         shifts[TOTAL] = math.hypot(both[0], high - value), 0.0 - math.hypot(both[1], value - low)
         estimator, axis, left, right, quantity = key
-        head = (sample, estimator, axis, _text(left), _text(right), quantity)
-        head += (_text(value), _text(low), _text(high))
+        head = (sample, estimator, axis, left, right, quantity, value, low, high)
         for name, (up, down) in shifts.items():
-            yield (*head, name, _text(up), _text(down))
+            yield (*head, name, up, down)
 
 
 def _pileup(sample: str, events, shift: float):
@@ -175,15 +159,10 @@ def _place(key: Key, estimators: Sequence[str], quantities: Sequence[str]):
 def _intervals(path: str | os.PathLike[str]) -> _Bounds:
     """Return (sample, key) -> bounds of the nominal numbers of a performance table."""
     found = {}
-    for _, row in csv_file.read(path, _TABLE):
-        if row["variation"] != NOMINAL or not row["err_low"] or not row["err_high"]:
-            continue
-        edges = float(row["bin_low"]), float(row["bin_high"])
-        key = (row["estimator"], row["axis"], *edges, row["quantity"])
-        found[row["sample"], key] = float(row["err_low"]), float(row["err_high"])
+    for _, row in PERFORMANCE.read(path):
+        low, high = row["err_low"], row["err_high"]
+        if row["variation"] == NOMINAL and not (math.isnan(low) or math.isnan(high)):
+            edges = row["bin_low"], row["bin_high"]
+            key = (row["estimator"], row["axis"], *edges, row["quantity"])
+            found[row["sample"], key] = low, high
     return found
-
-
-def _text(number: float) -> str:
-    """Return a number so that reading it gives the same float64; nothing for one that is not."""
-    return "" if math.isnan(number) else repr(float(number))
