@@ -61,7 +61,7 @@ def test_quoted_words_are_words(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(f"{HEAD}\n" + ROW.replace("z,", '"z, or w",', 1) + "\n")
     assert tables.read([path])["sample"].tolist() == ["z, or w"]
-    assert [line for line, _ in tables.PERFORMANCE.read(path)] == [2]
+    assert [entry.line for entry in tables.PERFORMANCE.read(path)] == [2]
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_numbers_come_back_to_the_last_bit(tmp_path_factory, values):
     for place, name in enumerate(TOY.names[1:], 1):
         stored = found[name].to_numpy()
         np.testing.assert_array_equal(stored, np.array([row[place] for row in rows], dtype=float))
-    lines = [line for line, _ in TOY.read(path)]
+    lines = [entry.line for entry in TOY.read(path)]
     assert lines == list(range(2, 2 + len(rows)))
 
 

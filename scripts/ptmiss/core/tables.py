@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +24,15 @@ from ptmiss.core.io import csv, text
 Cell = str | float | int
 Row = tuple[Cell, ...]
 """The values of a row, in the order of the columns; NaN where there is no number."""
+
+
+class Entry(NamedTuple):
+    """A row that was read: its line, and its values by column; NaN where there is no number."""
+
+    line: int
+    words: dict[str, str]
+    numbers: dict[str, float]
+
 
 TRAINING = "{training}"
 """Stands for the name of a training in the path of a table."""
@@ -146,8 +156,8 @@ class Layout:
         """Return a table as text."""
         return self.header() + self.lines(rows)
 
-    def read(self, path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, Cell]]]:
-        """Yield line and values of each row of a table; further columns are allowed.
+    def read(self, path: str | os.PathLike[str]) -> Iterator[Entry]:
+        """Yield the rows of a table; further columns are allowed, as words.
 
         Raises
         ------
@@ -156,14 +166,16 @@ class Layout:
             place of a number.
         """
         content = text.read(path, self.stage)
-        for line, found in csv.rows(content, path, self.stage, self.names):
-            row: dict[str, Cell] = dict(found)
-            for column in self.columns:
-                if column.type != _WORD:
-                    row[column.name] = self._number(found[column.name], column, path, line)
-            if BIN[0].name in row and not row[BIN[0].name] <= row[BIN[1].name]:
-                raise csv.wrong(path, self.stage, line, ": bin_low is above bin_high")
-            yield line, row
+        low, high = (column.name for column in BIN)
+        for line, words in csv.rows(content, path, self.stage, self.names):
+            numbers = {
+                column.name: self._number(words.pop(column.name), column, path, line)
+                for column in self.columns
+                if column.type != _WORD
+            }
+            if low in numbers and not numbers[low] <= numbers[high]:
+                raise csv.wrong(path, self.stage, line, f": {low} is above {high}")
+            yield Entry(line, words, numbers)
 
     def table(self, path: str | os.PathLike[str]) -> pa.Table:
         """Return a whole table: words as text, numbers as float64, null where there is none.
@@ -176,13 +188,15 @@ class Layout:
         content = text.read(path, self.stage)
         found = self._at_once(content)
         if found is None:  # row by row, which is slow and says where the fault is
-            rows = [row for _, row in self.read(path)]
+            entries = list(self.read(path))
             found = pa.table({
-                column.name: pa.array(
-                    [row[column.name] for row in rows], _read_as(column), from_pandas=True
+                column.name: [entry.words[column.name] for entry in entries]
+                if column.type == _WORD
+                else pa.array(
+                    [entry.numbers[column.name] for entry in entries], _NUMBER, from_pandas=True
                 )
                 for column in self.columns
-            })  # fmt: skip
+            }, pa.schema([(column.name, _read_as(column)) for column in self.columns]))  # fmt: skip
         if self.once:
             self._require_once(found, path)
         return found
@@ -255,6 +269,6 @@ def _read_as(column: Column) -> pa.DataType:
 
 def _text(cell: Cell, kind: pa.DataType) -> str:
     """Return a value as text; a number so that reading it gives the same float64."""
-    if kind != _NUMBER:
+    if kind != _NUMBER or isinstance(cell, str):
         return str(cell)
     return "" if math.isnan(cell) else repr(float(cell))

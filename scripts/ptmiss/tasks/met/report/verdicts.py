@@ -60,7 +60,7 @@ def histories(paths: Paths) -> dict[str, pd.DataFrame]:
     """Return training -> its history, one row an epoch, sorted by training."""
     found = {}
     for path in sorted(map(Path, paths), key=HISTORY.training_of):
-        frame = pd.DataFrame([row for _, row in HISTORY.read(path)])
+        frame = pd.DataFrame([numbers | words for _, words, numbers in HISTORY.read(path)])
         if len(frame):
             frame = frame.apply(pd.to_numeric, errors="coerce")
             found[HISTORY.training_of(path)] = frame.where(frame.abs() <= LARGEST)

@@ -22,7 +22,8 @@ from ptmiss.tasks.met.settings.performance import PerformanceSettings
 from ptmiss.tasks.met.settings.uncertainty import UncertaintySettings
 from ptmiss.tasks.met.uncertainty.combine import in_quadrature, shifts_of
 from ptmiss.tasks.met.uncertainty.layouts import UNCERTAINTIES
-from ptmiss.tasks.met.uncertainty.numbers import Key, numbers
+from ptmiss.tasks.met.uncertainty.numbers import Key
+from ptmiss.tasks.met.uncertainty.numbers import numbers as numbers_of
 from ptmiss.tasks.met.uncertainty.pileup import profile, tilted
 from ptmiss.tasks.met.variations.names import SIGNS, VARIATIONS
 
@@ -97,7 +98,7 @@ def _of_sample(
 
     def measured(events):
         wanted = (settings.axes, settings.quantities)
-        return numbers(events, source.estimators, measured_with, *wanted)
+        return numbers_of(events, source.estimators, measured_with, *wanted)
 
     unchanged = events_of(NOMINAL)
     nominal, of_mean, n_events = measured(unchanged)
@@ -159,10 +160,10 @@ def _place(key: Key, estimators: Sequence[str], quantities: Sequence[str]):
 def _intervals(path: str | os.PathLike[str]) -> _Bounds:
     """Return (sample, key) -> bounds of the nominal numbers of a performance table."""
     found = {}
-    for _, row in PERFORMANCE.read(path):
-        low, high = row["err_low"], row["err_high"]
-        if row["variation"] == NOMINAL and not (math.isnan(low) or math.isnan(high)):
-            edges = row["bin_low"], row["bin_high"]
-            key = (row["estimator"], row["axis"], *edges, row["quantity"])
-            found[row["sample"], key] = low, high
+    for _, words, numbers in PERFORMANCE.read(path):
+        low, high = numbers["err_low"], numbers["err_high"]
+        if words["variation"] == NOMINAL and not (math.isnan(low) or math.isnan(high)):
+            edges = numbers["bin_low"], numbers["bin_high"]
+            key = (words["estimator"], words["axis"], *edges, words["quantity"])
+            found[words["sample"], key] = low, high
     return found
