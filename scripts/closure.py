@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
     from ptmiss.core.settings.base import parse
     from ptmiss.events.settings.folds import FoldSettings
-    from ptmiss.tasks.met.calibration.judge import closure
+    from ptmiss.tasks.met.closure.run import closure
     from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
     closure(

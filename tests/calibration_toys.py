@@ -10,8 +10,10 @@ import yaml
 from ptmiss.core.settings.base import from_mapping
 from ptmiss.core.stats.bootstrap import streams
 from ptmiss.events.folds import fold_of
-from ptmiss.tasks.met.calibration.derive import Sample, derive, make_bins, sample
+from ptmiss.tasks.met.calibration.bins import make_bins
+from ptmiss.tasks.met.calibration.derive import Corrections, derive
 from ptmiss.tasks.met.calibration.events import Events, coins, seed_of
+from ptmiss.tasks.met.calibration.samples import Sample, Samples, sample
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
 SIGMA = 20.0
@@ -70,7 +72,7 @@ def events(c: dict[str, np.ndarray], seed: int = 1) -> Events:
     )
     return Events(
         streams(*identity, seed_of(seed, "toy")), half, other, c["weight"],
-        c["n_pv"].astype(np.float64), c["n_jets"].astype(np.float64), boson, unseen, met[None],
+        c["n_pv"].astype(np.float64), c["n_jets"].astype(np.float64), boson, unseen, {"pf": met},
     )  # fmt: skip
 
 
@@ -78,6 +80,6 @@ def toy(n: int, seed: int, replicas: int = 40, **how: object) -> Sample:
     return sample(events(columns(n, seed, **how), seed), None, replicas)
 
 
-def derived(data: Sample, simulation: Sample, chosen: CalibrationSettings):
-    bins = make_bins(data, simulation, chosen)
-    return derive("pf", 0, data, simulation, bins, chosen)
+def derived(data: Sample, simulation: Sample, chosen: CalibrationSettings) -> Corrections:
+    samples: Samples = {"data": data, "simulation": simulation}
+    return derive("pf", samples, make_bins(samples, chosen), chosen)

@@ -124,12 +124,12 @@ def test_the_example_gives_the_numbers_of_the_package(written, tmp_path, w):
     events.boson[:, :3] = events.unseen[:, :3] = 0.0  # without a direction
     events.n_pv[3:6] = 0.0, 200.0, np.nan
     np.savez(
-        tmp_path / "events.npz", met=events.met[0], n_pv=events.n_pv, boson=events.boson,
+        tmp_path / "events.npz", met=events.met["pf"], n_pv=events.n_pv, boson=events.boson,
         unseen=events.unseen, n_jets=events.n_jets.astype(np.int64),
     )  # fmt: skip
     alone(NUMBERS, EXAMPLE, written, tmp_path / "events.npz", tmp_path / "out.npz", *SYSTEMATICS)
     found = np.load(tmp_path / "out.npz")
-    tool = Applied(read(written), "pf", 0)
+    tool = Applied(read(written), "pf")
     for systematic in SYSTEMATICS:
         for dataset in ("data", "simulation"):
             met = tool.met(events, dataset, systematic)

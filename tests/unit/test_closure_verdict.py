@@ -13,8 +13,8 @@ from command_modules import module_of
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import records
 from ptmiss.core.settings.base import to_json
-from ptmiss.tasks.met.calibration.modulation import sigmas
 from ptmiss.tasks.met.calibration.verdict import Verdict, confirm, problems
+from ptmiss.tasks.met.closure.modulation import sigmas
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 

@@ -16,6 +16,7 @@ import math
 import numpy as np
 
 from ptmiss.core.compiled import njit
+from ptmiss.core.stats.search import first_above
 
 LEVELS = (0.16, 0.84)
 """Levels of the quantiles whose half difference is the resolution."""
@@ -197,13 +198,7 @@ def fill(
             keys[i] = -1
             continue
         row = edges[b]
-        low, high = 0, n_cells - 1
-        while low < high:
-            middle = (low + high) // 2
-            if x >= row[middle]:
-                low = middle + 1
-            else:
-                high = middle
+        low = first_above(row, 0, n_cells - 1, x)
         keys[i] = (b - offset) * n_cells + low
         starts[keys[i] + 1] += 1
         w = np.rint(weights[i] * scale[b])

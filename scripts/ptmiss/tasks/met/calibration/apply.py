@@ -14,10 +14,9 @@ import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import json, text
+from ptmiss.tasks.met.calibration.bins import COMPONENTS
 from ptmiss.tasks.met.calibration.events import Events
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
-
-COMPONENTS = ("u_par", "u_perp")
 
 _STAGE = "calibrate"
 _LARGEST = 1e12
@@ -101,32 +100,32 @@ class Recoil:
 
     def component(self, name: str) -> np.ndarray:
         """Return u_par - q_t for the name u_par, u_perp for its own."""
-        return getattr(self, name)
+        return {"u_par": self.u_par, "u_perp": self.u_perp}[name]
 
 
 @dataclass(frozen=True)
 class Applied:
-    """The corrections of one estimator, number `e` of the events, from a document.
+    """The corrections of one estimator from a document.
 
     before: what the names in the document have before that of the estimator (see `prefix`).
     """
 
     corrections: Document
     estimator: str
-    e: int
     before: str = ""
 
     def met(self, events: Events, dataset: str | None, systematic: str = "nominal") -> np.ndarray:
         """Return pTmiss less its mean offset in a data set, (2, n); as it is for None."""
-        met = events.met[self.e]
+        met = events.met[self.estimator]
         if dataset is None:
             return met
-        return met - np.stack([
+        offset: np.ndarray = np.stack([
             self.corrections[f"{self.before}{self.estimator}_xy_{axis}"].evaluate(
                 dataset, systematic, events.n_pv
             )
             for axis in "xy"
         ])  # fmt: skip
+        return met - offset
 
     def recoil(self, events: Events, dataset: str | None) -> Recoil:
         """Return the recoil after the xy correction."""

@@ -30,10 +30,10 @@ _NUMBERS = (
 
 @dataclass(frozen=True)
 class Events:
-    """Events with a boson. Shapes (n,); boson and unseen (2, n), met (estimators, 2, n); GeV.
+    """Events with a boson. Shapes (n,); boson and unseen (2, n), met of each estimator (2, n); GeV.
 
-    states: of the bootstrap; half: DERIVE or JUDGE; other: a second, independent coin; unseen:
-    what of the boson is invisible (the neutrino of W -> l nu, nothing of Z -> ll). met may
+    states: of the bootstrap; half: DERIVE or JUDGE; other: a second half, independent of the first;
+    unseen: what of the boson is invisible (the neutrino of W -> l nu, nothing of Z -> ll). met may
     hold numbers that are not finite: `finite` says where an estimator can be used.
     """
 
@@ -45,20 +45,22 @@ class Events:
     n_jets: np.ndarray
     boson: np.ndarray
     unseen: np.ndarray
-    met: np.ndarray
+    met: dict[str, np.ndarray]
 
     @property
     def size(self) -> int:
         """Return the number of events."""
         return int(self.weight.size)
 
-    def finite(self, e: int) -> np.ndarray:
-        """Return in which events estimator number `e` is a finite vector, bool, (n,)."""
-        return np.isfinite(self.met[e]).all(axis=0)
+    def finite(self, estimator: str) -> np.ndarray:
+        """Return in which events an estimator is a finite vector, bool, (n,)."""
+        finite: np.ndarray = np.isfinite(self.met[estimator]).all(axis=0)
+        return finite
 
     def take(self, which: np.ndarray) -> Events:
         """Return the events that a mask or index array selects."""
-        return Events(**{f: getattr(self, f)[..., which] for f in _FIELDS})
+        met = {name: values[:, which] for name, values in self.met.items()}
+        return Events(**{f: getattr(self, f)[..., which] for f in _FIELDS}, met=met)
 
     def scaled(self, factor: float) -> Events:
         """Return the events with their weights times a factor."""
@@ -74,16 +76,21 @@ class Events:
         none = size == 0.0
         axis = np.where(none, np.array([[1.0], [0.0]]), -self.boson / np.where(none, 1.0, size))
         ux, uy = u_par * axis[0] - u_perp * axis[1], u_par * axis[1] + u_perp * axis[0]
-        return -(self.boson - self.unseen + np.stack([ux, uy]))
+        met: np.ndarray = -(self.boson - self.unseen + np.stack([ux, uy]))
+        return met
 
 
-_FIELDS = tuple(field.name for field in dataclasses.fields(Events))
+_FIELDS = tuple(field.name for field in dataclasses.fields(Events) if field.name != "met")
 
 
 def join(parts: Sequence[Events]) -> Events:
     """Return the events of several samples as one."""
+    met = {
+        name: np.concatenate([part.met[name] for part in parts], axis=-1) for name in parts[0].met
+    }
     return Events(
-        **{f: np.concatenate([getattr(part, f) for part in parts], axis=-1) for f in _FIELDS}
+        **{f: np.concatenate([getattr(part, f) for part in parts], axis=-1) for f in _FIELDS},
+        met=met,
     )
 
 
@@ -119,15 +126,15 @@ def load(
     that is not finite in an event keeps the event: the others may be.
     """
     names = [f"{name}_p{axis}" for name in estimators for axis in "xy"]
-    parts, weights = [_nothing(len(estimators))], [np.zeros(0)]
+    parts, weights = [_nothing(estimators)], [np.zeros(0)]
     not_finite = dict.fromkeys(("weight", "n_pv", "n_jets"), 0)
     row = 0
     for batch in _batches(source.files, [*IDENTITY, "fold", *_NUMBERS, *names]):
         table, identity = source.repeats.rows(batch, row)
         row += batch.num_rows
-        events = _events(table, identity, source, names, seed)
+        events = _events(table, identity, source, estimators, seed)
         for name in not_finite:
-            not_finite[name] += np.count_nonzero(~np.isfinite(getattr(events, name)))
+            not_finite[name] += int(np.count_nonzero(~np.isfinite(getattr(events, name))))
         usable = np.isfinite(events.boson).all(axis=0) & np.isfinite(events.unseen).all(axis=0)
         weights.append(events.weight[usable])
         if folds is not None:
@@ -139,12 +146,12 @@ def load(
     return found, (float(total / used) if used > 0.0 else 1.0)
 
 
-def _nothing(n_estimators: int) -> Events:
+def _nothing(estimators: Sequence[str]) -> Events:
     """Return no events: what is found in files without any."""
     none = np.zeros(0)
     coin = none.astype(np.int8)
     vector = np.zeros((2, 0))
-    met = np.zeros((n_estimators, 2, 0))
+    met = dict.fromkeys(estimators, vector)
     return Events(none.astype(np.uint64), coin, coin, none, none, none, vector, vector, met)
 
 
@@ -164,12 +171,10 @@ def _batches(files: Sequence[str], columns: list[str]) -> Iterator[pa.Table]:
 
 
 def _events(
-    table: pa.Table, identity: np.ndarray, source: Source, names: Sequence[str], seed: int
+    table: pa.Table, identity: np.ndarray, source: Source, estimators: Sequence[str], seed: int
 ) -> Events:
-    """Return all events of a table. identity: a hash of each; names: columns of pTmiss, x and y of
-    each estimator.
-    """
-    number = {name: _float64(table, name) for name in (*_NUMBERS, *names)}
+    """Return all events of a table. identity: a hash of each."""
+    number = {name: _float64(table, name) for name in _NUMBERS}
     half, other = coins_of(identity)
     truth = np.stack([number["gen_met_px"], number["gen_met_py"]])
     return Events(
@@ -181,7 +186,10 @@ def _events(
         n_jets=number["n_jets"],
         boson=np.stack([number["boson_px"], number["boson_py"]]),
         unseen=truth if source.boson_has_neutrino else np.zeros_like(truth),
-        met=np.array([number[name] for name in names]).reshape(len(names) // 2, 2, table.num_rows),
+        met={
+            name: np.stack([_float64(table, f"{name}_p{axis}") for axis in "xy"])
+            for name in estimators
+        },
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,21 +34,25 @@ class Side:
     simulation: Events
     background: Events | None
 
+    @property
+    def less_background(self) -> Events:
+        """The events of data with those of the background subtracted."""
+        if self.background is None:
+            return self.data
+        return join([self.data, self.background.scaled(-1.0)])
+
     def half(self, number: int) -> Side:
         """Return one half of the events."""
-        parts = (self.data, self.simulation, self.background)
-        taken = [None if part is None else part.take(part.half == number) for part in parts]
-        return Side(self.data_name, self.name, *taken)
+        return self._each(lambda events: events.take(events.half == number))
 
-    def finite(self, e: int) -> Side:
-        """Return the events in which estimator number `e` is finite."""
-        parts = (self.data, self.simulation, self.background)
-        masks = [None if part is None else part.finite(e) for part in parts]
-        if all(mask is None or mask.all() for mask in masks):
-            return self
-        pairs = zip(parts, masks, strict=True)
-        taken = [None if part is None else part.take(mask) for part, mask in pairs]
-        return Side(self.data_name, self.name, *taken)
+    def finite(self, estimator: str) -> Side:
+        """Return the events in which an estimator is finite."""
+
+        def usable(events: Events) -> Events:
+            mask = events.finite(estimator)
+            return events if mask.all() else events.take(mask)
+
+        return self._each(usable)
 
     def thinned(self, most: int) -> Side:
         """Return a random part of the events, the same share of each, at most about `most` of one.
@@ -59,8 +64,16 @@ class Side:
         if largest <= most:
             return self
         last = np.uint64(most / largest * 2.0**64)
-        taken = [None if part is None else part.take(part.states < last) for part in parts]
-        return Side(self.data_name, self.name, *taken)
+        return self._each(lambda events: events.take(events.states < last))
+
+    def _each(self, change: Callable[[Events], Events]) -> Side:
+        background = None if self.background is None else change(self.background)
+        return dataclasses.replace(
+            self,
+            data=change(self.data),
+            simulation=change(self.simulation),
+            background=background,
+        )
 
 
 @dataclass(frozen=True)
@@ -145,8 +158,8 @@ class _Reader:
     def _load(self, source: Source, folds: Sequence[int] | None) -> tuple[Events, float]:
         """Read a sample, and count where an estimator is not finite."""
         events, factor = load(source, self.estimators, folds, self.settings.seed)
-        for e, name in enumerate(self.estimators):
-            bad = events.size - int(np.count_nonzero(events.finite(e)))
+        for name in self.estimators:
+            bad = events.size - int(np.count_nonzero(events.finite(name)))
             if bad:
                 _LOG.warning(
                     "%s: %s is not finite in %d of %d events, which are left out of its"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ptmiss.core.tables import BIN, VALUE, Layout, number, word
 
 CALIBRATION = Layout(
@@ -24,3 +26,19 @@ CALIBRATION = Layout(
     ),
     once=False,
 )
+
+
+class Number(NamedTuple):
+    """A row of the table."""
+
+    table: str
+    estimator: str
+    dataset: str
+    axis: str
+    bin_low: float
+    bin_high: float
+    quantity: str
+    value: float
+    err_low: float
+    err_high: float
+    n_events: float

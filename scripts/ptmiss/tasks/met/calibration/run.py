@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ptmiss.core.io import atomic
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.tasks.met.calibration import document, inputs, store, submission, tables
-from ptmiss.tasks.met.calibration.apply import Applied, prefix, read
-from ptmiss.tasks.met.calibration.derive import check_finite, derive, make_bins, sample
-from ptmiss.tasks.met.calibration.events import DERIVE
-from ptmiss.tasks.met.calibration.layouts import CALIBRATION
+from ptmiss.tasks.met.calibration.apply import Applied, Document, prefix, read
+from ptmiss.tasks.met.calibration.bins import check_finite, make_bins
+from ptmiss.tasks.met.calibration.derive import Corrections, derive
+from ptmiss.tasks.met.calibration.distributions import ALL, rows_of_phi, rows_of_recoil
+from ptmiss.tasks.met.calibration.events import DERIVE, JUDGE
+from ptmiss.tasks.met.calibration.layouts import CALIBRATION, Number
+from ptmiss.tasks.met.calibration.samples import sample
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
 Path = str | os.PathLike[str]
@@ -42,19 +45,14 @@ def calibrate(
         "data": sample(half.data, half.background, settings.replicas),
         "simulation": sample(half.simulation, None, settings.replicas),
     }
-    check_finite(found.estimators, *samples.values(), settings)
-    bins = make_bins(*samples.values(), settings)
+    check_finite(found.estimators, samples, settings)
+    bins = make_bins(samples, settings)
     _LOG.info("bins of q_t for jets from %s: %s", list(bins.jet_edges), bins.ranges)
-    made = [
-        derive(name, e, *samples.values(), bins, settings)
-        for e, name in enumerate(found.estimators)
-    ]
-    store.write(fits, made, bins)
+    derived = [derive(name, samples, bins, settings) for name in found.estimators]
+    store.write(fits, {one.estimator: one.stored() for one in derived}, bins)
     before = prefix(found.training, settings)
-    document.write(corrections, document.document(made, _about(found, before), before))
-    opened = read(corrections)
-    tools = [Applied(opened, name, e, before) for e, name in enumerate(found.estimators)]
-    rows = tables.rows(made, samples, tools, found, bins, settings)
+    document.write(corrections, document.document(derived, document.about(found, before), before))
+    rows = list(_numbers(derived, read(corrections), found, settings))
     atomic.write_text(table, CALIBRATION.csv(rows))
     submission.write(hepdata, rows, found.training, found.simulated)
     if root is not None:
@@ -63,18 +61,26 @@ def calibrate(
         histograms.write(root, rows, bins, found.training, found.simulated)
 
 
-def _about(found: inputs.Inputs, before: str) -> str:
-    """Return the description of a document: how its corrections are applied, and to what."""
-    name = f"{before}NAME"
-    kind = "pseudo-data (parametric simulation)" if found.simulated else "data"
-    return (
-        f"Calibration of pTmiss, training {found.training}, derived from"
-        f" {found.dilepton.data_name} ({kind}) and {found.dilepton.name}. In order: subtract"
-        f" {name}_xy_x and {name}_xy_y from pTmiss, in data and simulation; in simulation replace"
-        f" u_par - q_t and u_perp by {name}_u_par and {name}_u_perp; divide u_par by"
-        f" {name}_response of data where a response of 1 is wanted, pTmiss by {name}_plateau where"
-        " q_t is not known."
-        " u = -(visible boson + pTmiss), u_par along minus the boson. Systematics: stat,"
-        " background, form of the distribution functions, jets (inclusive); down mirrors up for"
-        " the last two."
-    )
+def _numbers(
+    derived: Sequence[Corrections],
+    corrections: Document,
+    found: inputs.Inputs,
+    settings: CalibrationSettings,
+) -> Iterator[Number]:
+    """Yield the table of a training.
+
+    Distributions before and after are of the half that the corrections were not derived from, which
+    are applied as a user does it.
+    """
+    judged = found.dilepton.half(JUDGE)
+    for one in derived:
+        tool = Applied(corrections, one.estimator, prefix(found.training, settings))
+        yield from tables.rows(one, settings)
+        yield from rows_of_phi(judged.finite(one.estimator), tool)
+        counts = one.estimator in settings.closure.estimators
+        ranges = [ALL, *(settings.closure.qt_ranges if counts else ())]
+        usable = judged.finite(one.estimator)
+        yield from rows_of_recoil(one.maps, tool, usable, ranges, "")
+        for side in found.control:
+            usable = side.finite(one.estimator)
+            yield from rows_of_recoil(one.maps, tool, usable, [ALL], side.name)
