@@ -67,10 +67,10 @@ def prepare(folder: Path) -> State:
 def _derive(folder: Path, folds, settings) -> None:
     from ptmiss.tasks.met.calibration import document, store
     from ptmiss.tasks.met.calibration.bins import make_bins
+    from ptmiss.tasks.met.calibration.bosons import DERIVE
     from ptmiss.tasks.met.calibration.derive import derive
-    from ptmiss.tasks.met.calibration.events import DERIVE
     from ptmiss.tasks.met.calibration.inputs import load_inputs
-    from ptmiss.tasks.met.calibration.samples import sample
+    from ptmiss.tasks.met.calibration.replicas import sample
 
     found = load_inputs([folder / "data.parquet", folder / "z.parquet"], folds, settings)
     half = found.dilepton.half(DERIVE)

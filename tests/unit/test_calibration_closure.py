@@ -15,10 +15,10 @@ from ptmiss.core.stats.lines import Line
 from ptmiss.tasks.met.calibration import document, store
 from ptmiss.tasks.met.calibration.apply import read
 from ptmiss.tasks.met.calibration.bins import make_bins
+from ptmiss.tasks.met.calibration.bosons import DERIVE, splits
 from ptmiss.tasks.met.calibration.derive import derive
-from ptmiss.tasks.met.calibration.events import DERIVE, coins
 from ptmiss.tasks.met.calibration.inputs import Inputs, Side
-from ptmiss.tasks.met.calibration.samples import sample
+from ptmiss.tasks.met.calibration.replicas import sample
 from ptmiss.tasks.met.calibration.verdict import confirm
 from ptmiss.tasks.met.closure import modulation
 from ptmiss.tasks.met.closure.outcomes import holm
@@ -29,7 +29,7 @@ OTHER = {"response": 0.97, "sigma": 30.0, "offset": (1.0, -2.0), "slope": (0.7, 
 
 def test_the_halves_do_not_depend_on_the_fold():
     c = toys.columns(20_000, 3)
-    half, other = coins(c["run"], c["lumi"], c["event"])
+    half, other = splits(c["run"], c["lumi"], c["event"])
     for fold in range(10):
         here = c["fold"] == fold
         assert half[here].mean() == pytest.approx(0.5, abs=0.05)

@@ -9,8 +9,8 @@ import calibration_toys as toys
 from ptmiss.core.stats.bootstrap import copies
 from ptmiss.core.stats.lines import fit, profile
 from ptmiss.tasks.met.calibration.cdf import kernel
+from ptmiss.tasks.met.calibration.replicas import sample
 from ptmiss.tasks.met.calibration.response import derive_response
-from ptmiss.tasks.met.calibration.samples import sample
 from ptmiss.tasks.met.calibration.shifts import shift_between
 from ptmiss.tasks.met.closure.modulation import Offsets, phi_p_value, slope
 

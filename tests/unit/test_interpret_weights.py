@@ -15,7 +15,7 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.ragged import Ragged, segment_sum
 from ptmiss.core.stats.bootstrap import copies, interval, streams
 from ptmiss.learn.onnx import file as onnx_file
-from ptmiss.tasks.met.interpretation.bins import N_GROUPS, Cells
+from ptmiss.tasks.met.interpretation.cells import N_GROUPS, Cells
 from ptmiss.tasks.met.interpretation.groups import GROUPS, group_of
 from ptmiss.tasks.met.interpretation.run import Outputs, interpret
 from ptmiss.tasks.met.interpretation.weights import MeanWeights

@@ -75,12 +75,12 @@ def test_missing_values_become_nan(tmp_path):
     (chunk,) = _all(source)
     assert np.isnan(chunk.boson).all()
     assert np.isnan(chunk.met[-1]).all()  # stored_puppi, which this input does not have
-    assert not source.boson_has_neutrino
+    assert not source.info.boson_has_neutrino
 
 
 def test_w_has_a_neutrino_in_its_boson(tmp_path):
     path = toys.write(tmp_path / "a.parquet", toys.toy(9), selection="wmunu")
-    assert sources([path], ())[0].boson_has_neutrino
+    assert sources([path], ())[0].info.boson_has_neutrino
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from ptmiss.tasks.met.performance import tables
 from ptmiss.tasks.met.performance.layouts import GAINS, PERFORMANCE
 from ptmiss.tasks.met.performance.measure import measure
 from ptmiss.tasks.met.performance.resolution import Measured, Value
-from ptmiss.tasks.met.performance.stream import Source
 
 SETTINGS = toys.settings(replicas=60)
 
@@ -24,7 +23,7 @@ def sample(request):
     chunk = toys.chunk(toys.toy(4000, kind=kind), kind=kind)
     names = tuple(toys.ESTIMATORS)
     parts = measure(lambda: [chunk], names, SETTINGS)
-    source = Source("classical", kind, "nominal", kind, False, kind == "w", names, ("x",))
+    source = toys.source(kind, "wmunu" if kind == "w" else "none", names)
     return kind, source, parts, [Measured(parts, e, SETTINGS) for e in range(len(names))]
 
 
@@ -110,7 +109,7 @@ def test_headline_of_a_sample_without_events():
         toys.select(toys.toy(10, estimators={"pf": (1.0, 9.0)}), np.zeros(10, dtype=bool))
     )
     parts = measure(lambda: [chunk], ("pf",), SETTINGS)
-    source = Source("classical", "zmumu", "nominal", "Z", False, False, ("pf",), ("x",))
+    source = toys.source("zmumu", "zmumu", ("pf",))
     found = tables.headline(source, parts, [Measured(parts, 0, SETTINGS)], SETTINGS)
     assert found["n_events"] == 0
     assert found["gains"] == []

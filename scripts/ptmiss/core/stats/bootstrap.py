@@ -45,7 +45,7 @@ def states_of(identity: np.ndarray, seed: int) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _copies(state, table, out):
+def _copies(state: np.ndarray, table: np.ndarray, out: np.ndarray) -> None:
     width = out.shape[1]
     for i in range(state.size):
         s = state[i]

@@ -10,8 +10,8 @@ import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.stats.merging import effective, merge
-from ptmiss.tasks.met.calibration.events import Events
-from ptmiss.tasks.met.calibration.samples import Sample, Samples
+from ptmiss.tasks.met.calibration.bosons import BosonEvents
+from ptmiss.tasks.met.calibration.replicas import Replicated, Sides
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
 DATASETS = ("data", "simulation")
@@ -49,7 +49,7 @@ class Bins:
                 count += 1
         return out
 
-    def which(self, events: Events, category: int, number: int) -> np.ndarray:
+    def which(self, events: BosonEvents, category: int, number: int) -> np.ndarray:
         """Return the events of a bin, as indices."""
         low, high = self.ranges[category][number]
         first, last = self.jet_edges[category : category + 2]
@@ -58,7 +58,7 @@ class Bins:
         return np.flatnonzero((q_t >= low) & (q_t < high) & (jets >= first) & (jets < last))
 
 
-def make_bins(samples: Samples, settings: CalibrationSettings) -> Bins:
+def make_bins(samples: Sides, settings: CalibrationSettings) -> Bins:
     """Return bins that hold enough effective events in both samples.
 
     Categories of jets are joined first, then bins of q_t in each. Where an estimator is not finite
@@ -93,7 +93,7 @@ def make_bins(samples: Samples, settings: CalibrationSettings) -> Bins:
     return Bins(edges, tuple(ranges))
 
 
-def _usable(events: Events, top: float) -> list[np.ndarray]:
+def _usable(events: BosonEvents, top: float) -> list[np.ndarray]:
     """Return which events below a q_t can be used: all, and by each estimator that lacks some."""
     below = np.hypot(*events.boson) < top
     each = [events.finite(estimator) for estimator in events.met]
@@ -101,7 +101,9 @@ def _usable(events: Events, top: float) -> list[np.ndarray]:
 
 
 def _pairs(
-    samples: Sequence[Sample], numbers: Sequence[np.ndarray], usable: Sequence[Sequence[np.ndarray]]
+    samples: Sequence[Replicated],
+    numbers: Sequence[np.ndarray],
+    usable: Sequence[Sequence[np.ndarray]],
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return number of the bin (-1: none) and weight of each event, for each of `usable`."""
     return [
@@ -111,9 +113,7 @@ def _pairs(
     ]
 
 
-def check_finite(
-    estimators: Sequence[str], samples: Samples, settings: CalibrationSettings
-) -> None:
+def check_finite(estimators: Sequence[str], samples: Sides, settings: CalibrationSettings) -> None:
     """Raise `UserError` for an estimator that is finite in too few events to be calibrated."""
     for estimator in estimators:
         for name, one in samples.items():

@@ -10,8 +10,8 @@ from ptmiss.core.stats.lines import Line, Profile, choose, profile
 from ptmiss.core.stats.merging import effective_in
 from ptmiss.tasks.met.calibration.bins import COMPONENTS, DATASETS, Bins
 from ptmiss.tasks.met.calibration.maps import Maps, derive_maps
+from ptmiss.tasks.met.calibration.replicas import Replicated, Sides
 from ptmiss.tasks.met.calibration.response import Response, derive_response
-from ptmiss.tasks.met.calibration.samples import Sample, Samples
 from ptmiss.tasks.met.calibration.store import Stored
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
@@ -49,7 +49,7 @@ class Corrections:
 
 
 def derive(
-    estimator: str, samples: Samples, bins: Bins, settings: CalibrationSettings
+    estimator: str, samples: Sides, bins: Bins, settings: CalibrationSettings
 ) -> Corrections:
     """Return the corrections of an estimator, from the events in which it is finite.
 
@@ -71,7 +71,7 @@ def derive(
     return Corrections(estimator, xy, response, maps)
 
 
-def _offset(one: Sample, values: np.ndarray, settings: CalibrationSettings) -> Offset:
+def _offset(one: Replicated, values: np.ndarray, settings: CalibrationSettings) -> Offset:
     n_pv, weight = one.events.n_pv, one.events.weight
     found = profile(n_pv, values, weight, settings.min_events)
     line = choose(found, settings.xy_order, settings.second_order_p)

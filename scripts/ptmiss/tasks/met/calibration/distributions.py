@@ -12,11 +12,13 @@ import numpy as np
 from ptmiss.core.stats.merging import effective_in, sums_in
 from ptmiss.tasks.met.calibration.apply import Applied, Recoil
 from ptmiss.tasks.met.calibration.bins import COMPONENTS
-from ptmiss.tasks.met.calibration.events import Events
+from ptmiss.tasks.met.calibration.bosons import BosonEvents
+from ptmiss.tasks.met.calibration.derive import Corrections
 from ptmiss.tasks.met.calibration.inputs import Side
 from ptmiss.tasks.met.calibration.layouts import Number
 from ptmiss.tasks.met.calibration.maps import Maps
 from ptmiss.tasks.met.calibration.tables import Head
+from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
 SOURCES = ("background", "form", "jets")
 """Systematic sources of a map beside its statistics; each has a variation up and down."""
@@ -59,7 +61,28 @@ def density(values: np.ndarray, weight: np.ndarray, edges: np.ndarray) -> Densit
     return Density(sums * per_unit, np.sqrt(squares) * per_unit, n)
 
 
-def rows_of_phi(side: Side, tool: Applied) -> Iterator[Number]:
+def rows(
+    one: Corrections,
+    tool: Applied,
+    judged: Side,
+    control: Sequence[Side],
+    settings: CalibrationSettings,
+) -> Iterator[Number]:
+    """Yield the distributions of an estimator before and after its corrections.
+
+    tool: these, as a user applies them; judged: events that they were not derived from; control:
+    further samples.
+    """
+    usable = judged.finite(one.estimator)
+    yield from _phi(usable, tool)
+    counts = one.estimator in settings.closure.estimators
+    regions = [ALL, *(settings.closure.qt_ranges if counts else ())]
+    yield from _recoil(one.maps, tool, usable, regions, "")
+    for side in control:
+        yield from _recoil(one.maps, tool, side.finite(one.estimator), [ALL], side.name)
+
+
+def _phi(side: Side, tool: Applied) -> Iterator[Number]:
     """Yield the distributions of phi of pTmiss in data and simulation, before and after."""
     edges = np.linspace(-np.pi, np.pi, _N_PHI + 1)
     for dataset, events in (("data", side.less_background), ("simulation", side.simulation)):
@@ -70,7 +93,7 @@ def rows_of_phi(side: Side, tool: Applied) -> Iterator[Number]:
             yield from head.numbers(edges, found.bounds, found.n_events)
 
 
-def rows_of_recoil(
+def _recoil(
     maps: dict[str, Maps], tool: Applied, side: Side, regions: Sequence[Region], sample: str
 ) -> Iterator[Number]:
     """Yield the distributions of the recoil in each region, before and after the maps.
@@ -125,7 +148,7 @@ def _bounds(
     return value, value - np.sqrt(down), value + np.sqrt(up)
 
 
-def _replicas(maps: Maps, component: str, events: Events, found: Recoil) -> list[np.ndarray]:
+def _replicas(maps: Maps, component: str, events: BosonEvents, found: Recoil) -> list[np.ndarray]:
     """Return the recoil after each replica of the map, (n,) each."""
     return [
         maps.replica(number)(found.component(component), found.q_t, events.n_jets)

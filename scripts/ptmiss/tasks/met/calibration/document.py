@@ -44,7 +44,7 @@ _INPUTS = {
 def document(found: Sequence[Corrections], text: str, before: str = "") -> schema.CorrectionSet:
     """Return all corrections of all estimators.
 
-    text: description of the whole; before: what every name begins with (see `apply.prefix`).
+    text: description of the whole; before: what every name begins with (see `Inputs.prefix`).
     """
     corrections = []
     for one in found:
@@ -67,9 +67,9 @@ def document(found: Sequence[Corrections], text: str, before: str = "") -> schem
     )
 
 
-def about(inputs: Inputs, before: str) -> str:
+def about(inputs: Inputs) -> str:
     """Return the description of a document: how its corrections are applied, and to what."""
-    name = f"{before}NAME"
+    name = f"{inputs.prefix}NAME"
     kind = "pseudo-data (parametric simulation)" if inputs.simulated else "data"
     return (
         f"Calibration of pTmiss, training {inputs.training}, derived from"

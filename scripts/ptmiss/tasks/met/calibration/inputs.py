@@ -13,7 +13,7 @@ import numpy as np
 from ptmiss.core.errors import UserError
 from ptmiss.core.settings.names import unknown
 from ptmiss.events.settings.folds import FoldSettings
-from ptmiss.tasks.met.calibration.events import Events, join, load
+from ptmiss.tasks.met.calibration.bosons import BosonEvents, join, load
 from ptmiss.tasks.met.calibration.verdict import Masked
 from ptmiss.tasks.met.performance.stream import Source, sources
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
@@ -30,12 +30,12 @@ class Side:
 
     data_name: str
     name: str
-    data: Events
-    simulation: Events
-    background: Events | None
+    data: BosonEvents
+    simulation: BosonEvents
+    background: BosonEvents | None
 
     @property
-    def less_background(self) -> Events:
+    def less_background(self) -> BosonEvents:
         """The events of data with those of the background subtracted."""
         if self.background is None:
             return self.data
@@ -48,7 +48,7 @@ class Side:
     def finite(self, estimator: str) -> Side:
         """Return the events in which an estimator is finite."""
 
-        def usable(events: Events) -> Events:
+        def usable(events: BosonEvents) -> BosonEvents:
             mask = events.finite(estimator)
             return events if mask.all() else events.take(mask)
 
@@ -66,7 +66,7 @@ class Side:
         last = np.uint64(most / largest * 2.0**64)
         return self._each(lambda events: events.take(events.states < last))
 
-    def _each(self, change: Callable[[Events], Events]) -> Side:
+    def _each(self, change: Callable[[BosonEvents], BosonEvents]) -> Side:
         background = None if self.background is None else change(self.background)
         return dataclasses.replace(
             self,
@@ -81,7 +81,9 @@ class Inputs:
     """Everything a calibration reads.
 
     simulated: what plays the part of data is simulated; control: where maps are only applied;
-    masked: what was read with an estimator that is not finite.
+    masked: what was read with an estimator that is not finite; prefix: what names of corrections
+    begin with: nothing, or the training and a dot. No name of a training or an estimator has a dot,
+    so that two of them never give the same name.
     """
 
     training: str
@@ -90,6 +92,7 @@ class Inputs:
     dilepton: Side
     control: tuple[Side, ...]
     masked: tuple[Masked, ...] = ()
+    prefix: str = ""
 
 
 def load_inputs(
@@ -100,7 +103,7 @@ def load_inputs(
     Simulated events are those of the test folds, which no network has learnt from. Raises
     `UserError` where a sample is missing or not fit for its part.
     """
-    found = {source.sample: source for source in sources(estimates, ())}
+    found = {source.name: source for source in sources(estimates, ())}
     _same_energy(found.values())
     for role in ("data", "simulation"):
         name = getattr(settings, role)
@@ -113,7 +116,7 @@ def load_inputs(
     estimators = tuple(name for name in simulation.estimators if name in data.estimators)
     if not estimators:
         raise UserError(
-            f"samples {data.sample} and {simulation.sample} have no estimator in common;"
+            f"samples {data.name} and {simulation.name} have no estimator in common;"
             " evaluate both with the same evaluate.estimators"
         )
     for name in settings.backgrounds:
@@ -128,7 +131,7 @@ def load_inputs(
         # one half is mixed in and the other subtracted, so that they fluctuate independently
         mixed, background = (background.take(background.other == i).scaled(2.0) for i in (0, 1))
         events = join([events, mixed])
-    dilepton = Side(data.sample, simulation.sample, events, read.simulation(simulation), background)
+    dilepton = Side(data.name, simulation.name, events, read.simulation(simulation), background)
     control = []
     for name, counterpart in sorted(settings.apply.items()):
         for one in (name, counterpart):
@@ -138,9 +141,16 @@ def load_inputs(
                 )
         pair = read.data(found[counterpart]), read.simulation(found[name])
         control.append(Side(counterpart, name, *pair, None))
-    simulated = not data.is_data
-    masked = tuple(read.masked)
-    return Inputs(simulation.training, simulated, estimators, dilepton, tuple(control), masked)
+    training = simulation.info.training
+    return Inputs(
+        training=training,
+        simulated=not data.is_data,
+        estimators=estimators,
+        dilepton=dilepton,
+        control=tuple(control),
+        masked=tuple(read.masked),
+        prefix=f"{training}." if settings.names == "training" else "",
+    )
 
 
 @dataclass(frozen=True)
@@ -150,12 +160,12 @@ class _Reader:
     settings: CalibrationSettings
     masked: list[Masked] = field(default_factory=list)
 
-    def data(self, source: Source) -> Events:
+    def data(self, source: Source) -> BosonEvents:
         """Return the events of data or pseudo-data: all folds, no network learns from them."""
         events, _ = self._load(source, None)
         return _usable(events, source)
 
-    def _load(self, source: Source, folds: Sequence[int] | None) -> tuple[Events, float]:
+    def _load(self, source: Source, folds: Sequence[int] | None) -> tuple[BosonEvents, float]:
         """Read a sample, and count where an estimator is not finite."""
         events, factor = load(source, self.estimators, folds, self.settings.seed)
         for name in self.estimators:
@@ -164,27 +174,27 @@ class _Reader:
                 _LOG.warning(
                     "%s: %s is not finite in %d of %d events, which are left out of its"
                     " calibration",
-                    source.sample,
+                    source.name,
                     name,
                     bad,
                     events.size,
                 )
                 self.masked.append(
-                    Masked(estimator=name, sample=source.sample, events=bad, of=events.size)
+                    Masked(estimator=name, sample=source.name, events=bad, of=events.size)
                 )
         return events, factor
 
-    def simulation(self, source: Source) -> Events:
+    def simulation(self, source: Source) -> BosonEvents:
         events, _ = self._load(source, self.folds.test)
         return _usable(events, source)
 
-    def backgrounds(self, found: Sequence[Source]) -> Events | None:
+    def backgrounds(self, found: Sequence[Source]) -> BosonEvents | None:
         parts = []
         for source in found:
             missing = set(self.estimators) - set(source.estimators)
             if missing:
                 raise UserError(
-                    f"{source.files[0]}: background {source.sample} has no {min(missing)}, which"
+                    f"{source.files[0]}: background {source.name} has no {min(missing)}, which"
                     " data and simulation have; evaluate all with the same estimators"
                 )
             events, factor = self._load(source, self.folds.test)
@@ -192,7 +202,7 @@ class _Reader:
                 _LOG.warning(
                     "background %s: no event with a boson, nothing to subtract; give it"
                     " the selection of the data sample",
-                    source.sample,
+                    source.name,
                 )
                 continue
             _positive(events, source)
@@ -202,7 +212,7 @@ class _Reader:
 
 def _same_energy(found: Iterable[Source]) -> None:
     """Refuse samples of different centre-of-mass energies, where their files say one."""
-    said = {source.sample: source.sqrt_s for source in found if source.sqrt_s}
+    said = {source.name: source.info.sqrt_s for source in found if source.info.sqrt_s}
     if len(set(said.values())) > 1:
         first, *others = sorted(said)
         other = next(name for name in others if said[name] != said[first])
@@ -212,20 +222,20 @@ def _same_energy(found: Iterable[Source]) -> None:
         )
 
 
-def _usable(events: Events, source: Source) -> Events:
+def _usable(events: BosonEvents, source: Source) -> BosonEvents:
     if events.size == 0:
         raise UserError(
-            f"{source.files[0]}: sample {source.sample} has no event with a boson, so nothing can"
+            f"{source.files[0]}: sample {source.name} has no event with a boson, so nothing can"
             " be calibrated in it; give it a selection of kind zmumu (or wmunu)"
         )
     _positive(events, source)
     return events
 
 
-def _positive(events: Events, source: Source) -> None:
+def _positive(events: BosonEvents, source: Source) -> None:
     if events.weight.sum() <= 0.0:
         raise UserError(
-            f"{source.files[0]}: the weights of sample {source.sample} add up to"
+            f"{source.files[0]}: the weights of sample {source.name} add up to"
             f" {events.weight.sum():g}, expected a positive sum; check its weights"
         )
 

@@ -10,7 +10,7 @@ import numpy as np
 from ptmiss.core.stats.merging import effective
 from ptmiss.core.stats.quantile_map import QuantileMap, monotone
 from ptmiss.tasks.met.calibration.bins import SYSTEMATICS, Bins, background_changes, make_bins
-from ptmiss.tasks.met.calibration.samples import Samples
+from ptmiss.tasks.met.calibration.replicas import Sides
 from ptmiss.tasks.met.calibration.shifts import shifts_of_bin
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
@@ -44,7 +44,7 @@ class Maps:
 
 
 def derive_maps(
-    sides: Samples,
+    sides: Sides,
     values: dict[str, np.ndarray],
     odd: bool,
     bins: Bins,
@@ -128,7 +128,7 @@ class _Task:
     a bin's few events would otherwise be taken for a shift.
     """
 
-    sides: Samples
+    sides: Sides
     values: dict[str, np.ndarray]
     odd: bool
     settings: CalibrationSettings

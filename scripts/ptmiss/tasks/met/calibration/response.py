@@ -12,7 +12,7 @@ from ptmiss.core.stats.bootstrap import interval
 from ptmiss.core.stats.merging import effective, effective_in, merge
 from ptmiss.core.stats.quantile_map import FAR
 from ptmiss.tasks.met.calibration.bins import SYSTEMATICS, background_changes
-from ptmiss.tasks.met.calibration.samples import Sample
+from ptmiss.tasks.met.calibration.replicas import Replicated
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
 
@@ -77,7 +77,7 @@ class Response:
 
 
 def derive_response(
-    one: Sample, u_par: np.ndarray, q_t: np.ndarray, settings: CalibrationSettings
+    one: Replicated, u_par: np.ndarray, q_t: np.ndarray, settings: CalibrationSettings
 ) -> Response:
     """Return the response of a sample, curves and plateau.
 
@@ -118,7 +118,7 @@ def derive_response(
 
 
 def _plateau(
-    one: Sample, u_par: np.ndarray, q_t: np.ndarray, settings: CalibrationSettings
+    one: Replicated, u_par: np.ndarray, q_t: np.ndarray, settings: CalibrationSettings
 ) -> dict[str, float] | None:
     which = np.flatnonzero((q_t >= settings.plateau_low) & (q_t < settings.plateau_high))
     if effective(one.events.weight[which]) < settings.min_events:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ptmiss.core.io import atomic
 from ptmiss.events.settings.folds import FoldSettings
-from ptmiss.tasks.met.calibration import document, inputs, store, submission, tables
-from ptmiss.tasks.met.calibration.apply import Applied, Document, prefix, read
+from ptmiss.tasks.met.calibration import distributions, document, inputs, store, submission, tables
+from ptmiss.tasks.met.calibration.apply import Applied, read
 from ptmiss.tasks.met.calibration.bins import check_finite, make_bins
-from ptmiss.tasks.met.calibration.derive import Corrections, derive
-from ptmiss.tasks.met.calibration.distributions import ALL, rows_of_phi, rows_of_recoil
-from ptmiss.tasks.met.calibration.events import DERIVE, JUDGE
+from ptmiss.tasks.met.calibration.bosons import DERIVE, JUDGE
+from ptmiss.tasks.met.calibration.derive import derive
 from ptmiss.tasks.met.calibration.layouts import CALIBRATION, Number
-from ptmiss.tasks.met.calibration.samples import sample
+from ptmiss.tasks.met.calibration.replicas import sample
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
 Path = str | os.PathLike[str]
@@ -50,37 +49,17 @@ def calibrate(
     _LOG.info("bins of q_t for jets from %s: %s", list(bins.jet_edges), bins.ranges)
     derived = [derive(name, samples, bins, settings) for name in found.estimators]
     store.write(fits, {one.estimator: one.stored() for one in derived}, bins)
-    before = prefix(found.training, settings)
-    document.write(corrections, document.document(derived, document.about(found, before), before))
-    rows = list(_numbers(derived, read(corrections), found, settings))
+    text = document.about(found)
+    document.write(corrections, document.document(derived, text, found.prefix))
+    opened, judged = read(corrections), found.dilepton.half(JUDGE)
+    rows: list[Number] = []
+    for one in derived:
+        tool = Applied(opened, one.estimator, found.prefix)
+        rows += tables.rows(one, settings)
+        rows += distributions.rows(one, tool, judged, found.control, settings)
     atomic.write_text(table, CALIBRATION.csv(rows))
     submission.write(hepdata, rows, found.training, found.simulated)
     if root is not None:
-        from ptmiss.tasks.met.calibration import histograms
+        from ptmiss.tasks.met.calibration import roothistograms
 
-        histograms.write(root, rows, bins, found.training, found.simulated)
-
-
-def _numbers(
-    derived: Sequence[Corrections],
-    corrections: Document,
-    found: inputs.Inputs,
-    settings: CalibrationSettings,
-) -> Iterator[Number]:
-    """Yield the table of a training.
-
-    Distributions before and after are of the half that the corrections were not derived from, which
-    are applied as a user does it.
-    """
-    judged = found.dilepton.half(JUDGE)
-    for one in derived:
-        tool = Applied(corrections, one.estimator, prefix(found.training, settings))
-        yield from tables.rows(one, settings)
-        yield from rows_of_phi(judged.finite(one.estimator), tool)
-        counts = one.estimator in settings.closure.estimators
-        ranges = [ALL, *(settings.closure.qt_ranges if counts else ())]
-        usable = judged.finite(one.estimator)
-        yield from rows_of_recoil(one.maps, tool, usable, ranges, "")
-        for side in found.control:
-            usable = side.finite(one.estimator)
-            yield from rows_of_recoil(one.maps, tool, usable, [ALL], side.name)
+        roothistograms.write(root, rows, bins, found.training, found.simulated)

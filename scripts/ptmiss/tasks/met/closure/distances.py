@@ -39,7 +39,7 @@ class Distances:
     def tests(self, component: str, regions: Sequence[Region]) -> list[Measured]:
         """Return p-value and reduction in each region of q_t."""
         first, second, after = self._recoils()
-        displaced = self._displaced(component, first, second, after)
+        displaced = self._displaced(component, first, second)
         tests: list[Measured] = []
         for number, region in enumerate(regions):
             seed = self.settings.seed + 7919 * number
@@ -70,9 +70,7 @@ class Distances:
             _joined([mapped, *rest]),
         )
 
-    def _displaced(
-        self, component: str, first: Recoil, second: Recoil, after: Recoil
-    ) -> np.ndarray:
+    def _displaced(self, component: str, first: Recoil, second: Recoil) -> np.ndarray:
         """Return how replicas of the map differ from it, (replicas, n), n events of both samples.
 
         For data, where the map is not applied: at the recoil that the map would take to its own.

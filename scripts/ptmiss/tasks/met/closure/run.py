@@ -12,9 +12,9 @@ from ptmiss.core.settings.names import unknown
 from ptmiss.core.stats.merging import effective
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.tasks.met.calibration import store
-from ptmiss.tasks.met.calibration.apply import Applied, Document, prefix, read
+from ptmiss.tasks.met.calibration.apply import Applied, Document, read
 from ptmiss.tasks.met.calibration.bins import COMPONENTS, Bins
-from ptmiss.tasks.met.calibration.events import JUDGE
+from ptmiss.tasks.met.calibration.bosons import JUDGE
 from ptmiss.tasks.met.calibration.inputs import Inputs, Side, load_inputs
 from ptmiss.tasks.met.calibration.store import Stored
 from ptmiss.tasks.met.calibration.verdict import Comparison, Verdict, problems, verdict_of
@@ -73,7 +73,7 @@ def judge_all(
     measured: list[Measured] = []
     judged = inputs.dilepton.half(JUDGE)
     for name in inputs.estimators:
-        tool = Applied(corrections, name, prefix(inputs.training, settings))
+        tool = Applied(corrections, name, inputs.prefix)
         few = _few(judged.finite(name), name)
         if few and name in counting:
             raise UserError(few)

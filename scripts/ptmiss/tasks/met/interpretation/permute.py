@@ -32,7 +32,7 @@ _S30, _S27, _S31 = (np.uint64(s) for s in (30, 27, 31))
 
 
 @njit(cache=True, nogil=True)
-def _shuffle(offsets, states, out):
+def _shuffle(offsets: np.ndarray, states: np.ndarray, out: np.ndarray) -> None:
     for i in range(states.size):
         first, last = offsets[i], offsets[i + 1]
         for j in range(first, last):

@@ -16,7 +16,7 @@ from ptmiss.core.tables import Row
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.learn.onnx.network import NetworkEstimator
-from ptmiss.tasks.met.interpretation import displays, events, importance
+from ptmiss.tasks.met.interpretation import chosen, displays, importance
 from ptmiss.tasks.met.interpretation.layouts import IMPORTANCE, WEIGHTS
 from ptmiss.tasks.met.interpretation.look import Look, Looker
 from ptmiss.tasks.met.interpretation.separate import SeparateNetwork
@@ -61,15 +61,15 @@ def interpret(
     weight_rows: list[Row] = []
     importance_rows: list[Row] = []
     shown: list[dict[str, object]] = []
-    for sample in events.samples(skims):
-        chosen = events.choose(sample, settings.folds.test, settings.interpret.events)
-        if not chosen:
+    for sample in chosen.samples(skims):
+        places = chosen.choose(sample, settings.folds.test, settings.interpret.events)
+        if not places:
             folds = list(settings.folds.test)
             _LOG.warning(
                 "%s: no event in the test folds %s, so nothing is shown", sample.name, folds
             )
             continue
-        look = looker.look(sample, chosen)
+        look = looker.look(sample, places)
         weight_rows += look.means.rows(sample.name, settings.interpret.min_candidates)
         importance_rows += _importance(look, settings.performance)
         shown += _displays(look, looker)
@@ -104,12 +104,12 @@ def _displays(look: Look, looker: Looker) -> list[dict[str, object]]:
     known = np.flatnonzero(np.isfinite(errors))
     hashes = np.array([place.hashes[0] for place in look.places])
     settings = looker.settings
-    chosen = displays.pick(errors[known], hashes[known], settings.typical, settings.worst)
+    picked = displays.pick(errors[known], hashes[known], settings.typical, settings.worst)
     return [
         displays.entry(
             looker.show(look.sample, look.places[known[number]]), why, settings.display_candidates
         )
-        for number, why in chosen
+        for number, why in picked
     ]
 
 

@@ -16,14 +16,20 @@ import numpy as np
 from ptmiss.core.compiled import njit
 from ptmiss.core.stats.bootstrap import interval
 from ptmiss.core.tables import Row
-from ptmiss.tasks.met.interpretation.bins import ALL, N_GROUPS, Cells
+from ptmiss.tasks.met.interpretation.cells import ALL, N_GROUPS, Cells
 from ptmiss.tasks.met.interpretation.groups import GROUPS
 
 UNIT = 2.0**20
 
 
 @njit(cache=True, nogil=True)
-def _fill(offsets, groups, numbers, weights, out):
+def _fill(
+    offsets: np.ndarray,
+    groups: np.ndarray,
+    numbers: np.ndarray,
+    weights: np.ndarray,
+    out: np.ndarray,
+) -> None:
     every = out.shape[1] - 1
     for i in range(offsets.size - 1):
         for j in range(offsets[i], offsets[i + 1]):

@@ -65,13 +65,13 @@ def performance(
     for source in found:
         headline, tail = _nominal(source, folds, settings, texts)
         headlines.append(headline)
-        if source.variation == "nominal":
+        if source.info.variation == "nominal":
             tails.append(tail)
         for name, where in slices.items():
             _slice(name, where, source, folds, settings, texts)
     for headline in headlines:
         headline["roc"] = _areas(str(headline["sample"]), str(headline["variation"]), tails)
-    result = {"training": found[0].training, "samples": headlines}
+    result = {"training": found[0].info.training, "samples": headlines}
     atomic.write_text(outputs.table, "".join(texts.table))
     atomic.write_text(outputs.gains, "".join(texts.gains))
     atomic.write_text(outputs.spectra, "".join(texts.spectra))
@@ -115,7 +115,7 @@ def _require_weights(events: Replay, source: Source) -> None:
             return
     if some:
         raise UserError(
-            f"{source.files[0]}: all weights of sample {source.sample} are 0, so nothing can be"
+            f"{source.files[0]}: all weights of sample {source.name} are 0, so nothing can be"
             " measured; check the generator weights of its input, or take it out of the samples"
         )
 
@@ -134,7 +134,7 @@ def _slice(
     if parts.n_events == 0:
         _LOG.warning(
             "%s, %s: no event in the slice %s (%s)",
-            source.sample, source.variation, name, where.text,
+            source.name, source.info.variation, name, where.text,
         )  # fmt: skip
     measured = [Measured(parts, e, settings) for e in range(len(parts.estimators))]
     rows = tables.rows(tables.items(source, parts, measured))
@@ -153,8 +153,8 @@ def _tail(
     if true is not None and parts.n_events:
         share = float(np.interp(settings.response_gen_met, true.edges, true.above()[:, 0]))
     return roc.Tail(
-        source.sample,
-        source.variation,
+        source.name,
+        source.info.variation,
         {name: one for (shape, name), one in shapes.items() if shape == "met"},
         signal=share >= settings.roc_share,
         background=parts.has_boson and not parts.boson_has_neutrino,
@@ -180,7 +180,7 @@ def _say(
     settings: PerformanceSettings,
 ) -> None:
     """Log what a sample lacks."""
-    name = f"{source.sample}, {source.variation}"
+    name = f"{source.name}, {source.info.variation}"
     _LOG.info("%s: %d events", name, parts.n_events)
     if len(source.repeats.dropped):
         _LOG.warning(

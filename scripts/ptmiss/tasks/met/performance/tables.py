@@ -28,7 +28,7 @@ def items(source: Source, parts: Distributions, measured: Sequence[Measured]) ->
     for name, one in zip(parts.estimators, measured, strict=True):
         for number, place in _bins(parts):
             for quantity, value in one.quantities(number).items():
-                yield (source.sample, source.variation, name, *place, quantity), value
+                yield (source.name, source.info.variation, name, *place, quantity), value
 
 
 def gain_items(
@@ -39,13 +39,13 @@ def gain_items(
         for name, base, quantity, value in gains(
             parts.estimators, measured, number, QUANTITIES, over
         ):
-            yield (source.sample, source.variation, name, base, *place, quantity), value
+            yield (source.name, source.info.variation, name, base, *place, quantity), value
 
 
 def spectrum_items(source: Source, shapes: Spectra) -> Iterator[Item]:
     """Yield the rows of the table of spectra: density per GeV, of unit area within the edges."""
     for (name, estimator), spectrum in shapes.items():
-        head = (source.sample, source.variation, estimator, name)
+        head = (source.name, source.info.variation, estimator, name)
         for low, high, value in spectrum.values():
             yield (*head, low, high), value
 
@@ -59,7 +59,7 @@ def edge_items(source: Source, shapes: Spectra, settings: PerformanceSettings) -
         enough = effective >= settings.min_events
         found = right_edge(spectrum) if enough else (None, None)
         for quantity, values in zip(("mt_width", "mt_edge"), found, strict=True):
-            place = (source.sample, source.variation, estimator, "all", -math.inf, math.inf)
+            place = (source.name, source.info.variation, estimator, "all", -math.inf, math.inf)
             yield (*place, quantity), Value(values, n_events)
 
 
@@ -89,9 +89,9 @@ def _rows(found: Sequence[Item]) -> Iterator[Row]:
 def bounds(values: Sequence[Value], coverage: float = 0.68) -> np.ndarray:
     """Return value, lower and upper bound of each, shape (n, 3); NaN where there is none."""
     out = np.full((len(values), 3), np.nan)
-    full = [number for number, value in enumerate(values) if value.values is not None]
-    if full:
-        stack = np.stack([values[number].values for number in full])
+    known = {i: one.values for i, one in enumerate(values) if one.values is not None}
+    if known:
+        full, stack = list(known), np.stack(list(known.values()))
         out[full, 0] = stack[:, 0]
         out[full, 1:] = intervals(stack, coverage)
     return out
@@ -139,9 +139,9 @@ def headline(
     stated = _gains(parts, measured, chosen, settings.over)
     per_bin = _gains(parts, measured, further, settings.over)
     return {
-        "sample": source.sample,
-        "variation": source.variation,
-        "label": source.label,
+        "sample": source.name,
+        "variation": source.info.variation,
+        "label": source.info.label,
         "n_events": parts.n_events,
         "effective_events": _finite(_effective(parts, measured)),
         "estimators": estimators,
@@ -175,7 +175,7 @@ def empty_bins(
     parts: Distributions, measured: Sequence[Measured], settings: PerformanceSettings
 ) -> list[dict[str, object]]:
     """Return the bins with fewer than `min_events` effective events, and of which estimators."""
-    found = []
+    found: list[dict[str, object]] = []
     for number, (axis, _, _) in _bins(parts):
         effective = {
             name: one.effective(number)

@@ -8,28 +8,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from ptmiss.core.stats.bootstrap import copies
-from ptmiss.tasks.met.calibration.events import Events, join
+from ptmiss.tasks.met.calibration.bosons import BosonEvents, join
 
 
 @dataclass(frozen=True)
-class Sample:
+class Replicated:
     """Events of one side with their bootstrap.
 
     copies: uint8 (n, 1 + replicas), column 0 is one; shares: of the background uncertainty that an
     event's weight carries: 1 for subtracted background, 0 for all else.
     """
 
-    events: Events
+    events: BosonEvents
     copies: np.ndarray
     shares: np.ndarray
 
-    def only(self, estimator: str) -> Sample:
+    def only(self, estimator: str) -> Replicated:
         """Return the events in which an estimator is finite, with this estimator alone."""
         finite = self.events.finite(estimator)
         alone = dataclasses.replace(self.events, met={estimator: self.events.met[estimator]})
         if finite.all():
-            return Sample(alone, self.copies, self.shares)
-        return Sample(alone.take(finite), self.copies[finite], self.shares[finite])
+            return Replicated(alone, self.copies, self.shares)
+        return Replicated(alone.take(finite), self.copies[finite], self.shares[finite])
 
     def weights(self, which: np.ndarray, replicas: bool, background: float = 0.0) -> np.ndarray:
         """Return weights (rows, n) of the events `which`: nominal, then replicas if asked for.
@@ -43,13 +43,13 @@ class Sample:
         return drawn
 
 
-Samples = dict[str, Sample]
+Sides = dict[str, Replicated]
 """The two sides by data set."""
 
 
-def sample(events: Events, background: Events | None, replicas: int) -> Sample:
+def sample(events: BosonEvents, background: BosonEvents | None, replicas: int) -> Replicated:
     """Return events less background, with their bootstrap copies."""
     parts = [events] if background is None else [events, background.scaled(-1.0)]
     shares = np.repeat([0.0, 1.0][: len(parts)], [part.size for part in parts])
     whole = join(parts)
-    return Sample(whole, copies(whole.states, replicas), shares)
+    return Replicated(whole, copies(whole.states, replicas), shares)

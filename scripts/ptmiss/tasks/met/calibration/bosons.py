@@ -12,9 +12,11 @@ import pyarrow as pa
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.hashing import event_hash
-from ptmiss.core.io import parquet
+from ptmiss.core.io.parquet import float64
 from ptmiss.core.stats.bootstrap import states_of
-from ptmiss.events.columns import IDENTITY, layout_of
+from ptmiss.events.columns import IDENTITY
+from ptmiss.events.folds import in_folds
+from ptmiss.events.samples import Part
 from ptmiss.tasks.met.performance.recoil import along_and_across, recoil
 from ptmiss.tasks.met.performance.stream import Source
 
@@ -29,7 +31,7 @@ _NUMBERS = (
 
 
 @dataclass(frozen=True)
-class Events:
+class BosonEvents:
     """Events with a boson. Shapes (n,); boson and unseen (2, n), met of each estimator (2, n); GeV.
 
     states: of the bootstrap; half: DERIVE or JUDGE; other: a second half, independent of the first;
@@ -57,12 +59,12 @@ class Events:
         finite: np.ndarray = np.isfinite(self.met[estimator]).all(axis=0)
         return finite
 
-    def take(self, which: np.ndarray) -> Events:
+    def take(self, which: np.ndarray) -> BosonEvents:
         """Return the events that a mask or index array selects."""
         met = {name: values[:, which] for name, values in self.met.items()}
-        return Events(**{f: getattr(self, f)[..., which] for f in _FIELDS}, met=met)
+        return BosonEvents(**{f: getattr(self, f)[..., which] for f in _FIELDS}, met=met)
 
-    def scaled(self, factor: float) -> Events:
+    def scaled(self, factor: float) -> BosonEvents:
         """Return the events with their weights times a factor."""
         return dataclasses.replace(self, weight=self.weight * factor)
 
@@ -80,26 +82,26 @@ class Events:
         return met
 
 
-_FIELDS = tuple(field.name for field in dataclasses.fields(Events) if field.name != "met")
+_FIELDS = tuple(field.name for field in dataclasses.fields(BosonEvents) if field.name != "met")
 
 
-def join(parts: Sequence[Events]) -> Events:
+def join(parts: Sequence[BosonEvents]) -> BosonEvents:
     """Return the events of several samples as one."""
     met = {
         name: np.concatenate([part.met[name] for part in parts], axis=-1) for name in parts[0].met
     }
-    return Events(
+    return BosonEvents(
         **{f: np.concatenate([getattr(part, f) for part in parts], axis=-1) for f in _FIELDS},
         met=met,
     )
 
 
-def coins(run: np.ndarray, lumi: np.ndarray, event: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def splits(run: np.ndarray, lumi: np.ndarray, event: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return two independent coins (0 or 1) for each event, independent of its fold, int8."""
-    return coins_of(event_hash(run, lumi, event))
+    return splits_of(event_hash(run, lumi, event))
 
 
-def coins_of(identity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def splits_of(identity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the coins of events with these hashes."""
     mixed = event_hash(identity, np.full_like(identity, _SALT), np.zeros_like(identity))
     return (mixed >> np.uint64(63)).astype(np.int8), (mixed & np.uint64(1)).astype(np.int8)
@@ -117,7 +119,7 @@ def seed_of(seed: int, sample: str) -> int:
 
 def load(
     source: Source, estimators: Sequence[str], folds: Sequence[int] | None, seed: int
-) -> tuple[Events, float]:
+) -> tuple[BosonEvents, float]:
     """Read the events of a sample that have a boson.
 
     folds: those whose events may be used; None for all. Returns the events and the factor by which
@@ -128,17 +130,14 @@ def load(
     names = [f"{name}_p{axis}" for name in estimators for axis in "xy"]
     parts, weights = [_nothing(estimators)], [np.zeros(0)]
     not_finite = dict.fromkeys(("weight", "n_pv", "n_jets"), 0)
-    row = 0
-    for batch in _batches(source.files, [*IDENTITY, "fold", *_NUMBERS, *names]):
-        table, identity = source.repeats.rows(batch, row)
-        row += batch.num_rows
+    for table, identity in _batches(source, [*IDENTITY, "fold", *_NUMBERS, *names]):
         events = _events(table, identity, source, estimators, seed)
         for name in not_finite:
             not_finite[name] += int(np.count_nonzero(~np.isfinite(getattr(events, name))))
         usable = np.isfinite(events.boson).all(axis=0) & np.isfinite(events.unseen).all(axis=0)
         weights.append(events.weight[usable])
         if folds is not None:
-            usable &= np.isin(table["fold"].to_numpy(), np.asarray(folds, dtype=np.uint8))
+            usable &= in_folds(table["fold"].to_numpy(), folds)
         parts.append(events.take(usable))
     _all_finite(not_finite, source)
     found = join(parts)
@@ -146,64 +145,61 @@ def load(
     return found, (float(total / used) if used > 0.0 else 1.0)
 
 
-def _nothing(estimators: Sequence[str]) -> Events:
+def _nothing(estimators: Sequence[str]) -> BosonEvents:
     """Return no events: what is found in files without any."""
     none = np.zeros(0)
     coin = none.astype(np.int8)
     vector = np.zeros((2, 0))
     met = dict.fromkeys(estimators, vector)
-    return Events(none.astype(np.uint64), coin, coin, none, none, none, vector, vector, met)
+    return BosonEvents(none.astype(np.uint64), coin, coin, none, none, none, vector, vector, met)
 
 
-def _batches(files: Sequence[str], columns: list[str]) -> Iterator[pa.Table]:
-    """Yield these columns of the files, about `_BATCH` events at a time."""
-    layout = layout_of(columns)
-    waiting: list[pa.Table] = []
-    for file in files:
-        _require(file, columns)
-        for table in parquet.row_groups(file, columns, layout):
-            waiting.append(table.replace_schema_metadata(None))
-            if sum(part.num_rows for part in waiting) >= _BATCH:
-                yield pa.concat_tables(waiting)
-                waiting = []
-    if waiting:
-        yield pa.concat_tables(waiting)
+def _batches(source: Source, columns: list[str]) -> Iterator[tuple[pa.Table, np.ndarray]]:
+    """Yield these columns of a sample and a hash of each event, about `_BATCH` at a time."""
+    for part in source.parts:
+        _require(part, columns)
+    tables: list[pa.Table] = []
+    hashes: list[np.ndarray] = []
+    for group in source.row_groups(columns):
+        table, identity = source.distinct(group)
+        tables.append(table.replace_schema_metadata(None))
+        hashes.append(identity)
+        if sum(identity.size for identity in hashes) >= _BATCH:
+            yield pa.concat_tables(tables), np.concatenate(hashes)
+            tables, hashes = [], []
+    if tables:
+        yield pa.concat_tables(tables), np.concatenate(hashes)
 
 
 def _events(
     table: pa.Table, identity: np.ndarray, source: Source, estimators: Sequence[str], seed: int
-) -> Events:
+) -> BosonEvents:
     """Return all events of a table. identity: a hash of each."""
-    number = {name: _float64(table, name) for name in _NUMBERS}
-    half, other = coins_of(identity)
+    number = {name: float64(table, name) for name in _NUMBERS}
+    half, other = splits_of(identity)
     truth = np.stack([number["gen_met_px"], number["gen_met_py"]])
-    return Events(
-        states=states_of(identity, seed_of(seed, source.sample)),
+    return BosonEvents(
+        states=states_of(identity, seed_of(seed, source.name)),
         half=half,
         other=other,
         weight=number["weight"],
         n_pv=number["n_pv"],
         n_jets=number["n_jets"],
         boson=np.stack([number["boson_px"], number["boson_py"]]),
-        unseen=truth if source.boson_has_neutrino else np.zeros_like(truth),
+        unseen=truth if source.info.boson_has_neutrino else np.zeros_like(truth),
         met={
-            name: np.stack([_float64(table, f"{name}_p{axis}") for axis in "xy"])
+            name: np.stack([float64(table, f"{name}_p{axis}") for axis in "xy"])
             for name in estimators
         },
     )
 
 
-def _float64(table: pa.Table, name: str) -> np.ndarray:
-    column = table[name].combine_chunks().cast(pa.float64())
-    return column.to_numpy(zero_copy_only=False)
-
-
-def _require(file: str, columns: Sequence[str]) -> None:
-    missing = [name for name in columns if name not in parquet.column_names(file)]
+def _require(part: Part, columns: Sequence[str]) -> None:
+    missing = [name for name in columns if name not in part.schema.names]
     if missing:
         raise UserError(
-            f"{file}: column {missing[0]} is missing, which the calibration needs; make the file"
-            " again with the stage evaluate"
+            f"{part.path}: column {missing[0]} is missing, which the calibration needs; make the"
+            " file again with the stage evaluate"
         )
 
 
@@ -211,6 +207,6 @@ def _all_finite(not_finite: Mapping[str, int], source: Source) -> None:
     for name, bad in not_finite.items():
         if bad:
             raise UserError(
-                f"{source.files[0]}: sample {source.sample} has {bad} events whose {name} is not"
+                f"{source.files[0]}: sample {source.name} has {bad} events whose {name} is not"
                 " finite; make it again with the stage evaluate"
             )
