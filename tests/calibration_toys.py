@@ -11,8 +11,9 @@ from ptmiss.core.settings.base import from_mapping
 from ptmiss.core.stats.bootstrap import streams
 from ptmiss.events.folds import fold_of
 from ptmiss.tasks.met.calibration.bins import make_bins
-from ptmiss.tasks.met.calibration.bosons import BosonEvents, seed_of, splits
+from ptmiss.tasks.met.calibration.bosons import BosonEvents
 from ptmiss.tasks.met.calibration.derive import Corrections, derive
+from ptmiss.tasks.met.calibration.reading import seed_of, splits
 from ptmiss.tasks.met.calibration.replicas import Replicated, Sides, sample
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 

@@ -22,7 +22,7 @@ import performance_toys
 from command_modules import module_of
 from ptmiss.core.errors import UserError
 from ptmiss.core.settings.base import to_json
-from ptmiss.tasks.met.calibration.bosons import load
+from ptmiss.tasks.met.calibration.reading import load
 from ptmiss.tasks.met.performance.stream import sources
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"

@@ -441,7 +441,7 @@ def _streamed(path: Path, own: Path) -> None:
 
 
 def _calibrated(path: Path, own: Path) -> None:
-    from ptmiss.tasks.met.calibration.bosons import load
+    from ptmiss.tasks.met.calibration.reading import load
     from ptmiss.tasks.met.performance.stream import sources
 
     for source in sources([path], []):

@@ -15,9 +15,10 @@ from ptmiss.core.stats.lines import Line
 from ptmiss.tasks.met.calibration import document, store
 from ptmiss.tasks.met.calibration.apply import read
 from ptmiss.tasks.met.calibration.bins import make_bins
-from ptmiss.tasks.met.calibration.bosons import DERIVE, splits
+from ptmiss.tasks.met.calibration.bosons import DERIVE
 from ptmiss.tasks.met.calibration.derive import derive
 from ptmiss.tasks.met.calibration.inputs import Inputs, Side
+from ptmiss.tasks.met.calibration.reading import splits
 from ptmiss.tasks.met.calibration.replicas import sample
 from ptmiss.tasks.met.calibration.verdict import confirm
 from ptmiss.tasks.met.closure import modulation

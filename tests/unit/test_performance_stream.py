@@ -24,7 +24,7 @@ def test_files_are_put_together_by_sample_and_variation(tmp_path):
         toys.write(tmp_path / "d.parquet", columns, variation="up"),
     ]
     found = sources(paths, STORED)
-    assert [(s.sample, s.variation, len(s.files)) for s in found] == [
+    assert [(s.name, s.info.variation, len(s.files)) for s in found] == [
         ("ttbar", "nominal", 1), ("zmumu", "nominal", 2), ("zmumu", "up", 1),
     ]  # fmt: skip
     assert found[1].files == (str(paths[2]), str(paths[0]))

@@ -147,3 +147,18 @@ class Sample:
         """Return which events of these folds may be used, bool, (n,): of data all, because no
         network learns from them."""
         return np.ones(fold.size, dtype=bool) if self.is_data else in_folds(fold, folds)
+
+
+def require_one_energy(samples: Iterable[Sample], what: str) -> None:
+    """Refuse samples of different centre-of-mass energies, where their files say one.
+
+    what: is made of them. Raises `UserError` naming two of them.
+    """
+    said = {sample.name: sample.info.sqrt_s for sample in samples if sample.info.sqrt_s}
+    if len(set(said.values())) > 1:
+        first, *others = sorted(said)
+        other = next(name for name in others if said[name] != said[first])
+        raise UserError(
+            f"{what}: sample {other} is of sqrt(s) = {said[other]} TeV, {first} of"
+            f" {said[first]} TeV; give it samples of one energy"
+        )

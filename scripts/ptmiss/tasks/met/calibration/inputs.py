@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.settings.names import unknown
+from ptmiss.events.samples import require_one_energy
 from ptmiss.events.settings.folds import FoldSettings
-from ptmiss.tasks.met.calibration.bosons import BosonEvents, join, load
+from ptmiss.tasks.met.calibration.bosons import BosonEvents, join
+from ptmiss.tasks.met.calibration.reading import Reader
 from ptmiss.tasks.met.calibration.verdict import Masked
-from ptmiss.tasks.met.performance.stream import Source, sources
+from ptmiss.tasks.met.performance.stream import sources
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
 _LOG = logging.getLogger(__name__)
@@ -104,7 +106,7 @@ def load_inputs(
     `UserError` where a sample is missing or not fit for its part.
     """
     found = {source.name: source for source in sources(estimates, ())}
-    _same_energy(found.values())
+    require_one_energy(found.values(), "calibration")
     for role in ("data", "simulation"):
         name = getattr(settings, role)
         if name not in found:
@@ -124,7 +126,7 @@ def load_inputs(
             raise UserError(
                 f"{unknown('calibration.backgrounds', name, found)}; of these there are estimates"
             )
-    read = _Reader(estimators, folds, settings)
+    read = Reader(estimators, folds, settings)
     background = read.backgrounds([found[name] for name in settings.backgrounds])
     events = read.data(data)
     if background is not None and not data.is_data and settings.mix_backgrounds:
@@ -151,93 +153,6 @@ def load_inputs(
         masked=tuple(read.masked),
         prefix=f"{training}." if settings.names == "training" else "",
     )
-
-
-@dataclass(frozen=True)
-class _Reader:
-    estimators: tuple[str, ...]
-    folds: FoldSettings
-    settings: CalibrationSettings
-    masked: list[Masked] = field(default_factory=list)
-
-    def data(self, source: Source) -> BosonEvents:
-        """Return the events of data or pseudo-data: all folds, no network learns from them."""
-        events, _ = self._load(source, None)
-        return _usable(events, source)
-
-    def _load(self, source: Source, folds: Sequence[int] | None) -> tuple[BosonEvents, float]:
-        """Read a sample, and count where an estimator is not finite."""
-        events, factor = load(source, self.estimators, folds, self.settings.seed)
-        for name in self.estimators:
-            bad = events.size - int(np.count_nonzero(events.finite(name)))
-            if bad:
-                _LOG.warning(
-                    "%s: %s is not finite in %d of %d events, which are left out of its"
-                    " calibration",
-                    source.name,
-                    name,
-                    bad,
-                    events.size,
-                )
-                self.masked.append(
-                    Masked(estimator=name, sample=source.name, events=bad, of=events.size)
-                )
-        return events, factor
-
-    def simulation(self, source: Source) -> BosonEvents:
-        events, _ = self._load(source, self.folds.test)
-        return _usable(events, source)
-
-    def backgrounds(self, found: Sequence[Source]) -> BosonEvents | None:
-        parts = []
-        for source in found:
-            missing = set(self.estimators) - set(source.estimators)
-            if missing:
-                raise UserError(
-                    f"{source.files[0]}: background {source.name} has no {min(missing)}, which"
-                    " data and simulation have; evaluate all with the same estimators"
-                )
-            events, factor = self._load(source, self.folds.test)
-            if events.size == 0:
-                _LOG.warning(
-                    "background %s: no event with a boson, nothing to subtract; give it"
-                    " the selection of the data sample",
-                    source.name,
-                )
-                continue
-            _positive(events, source)
-            parts.append(events.scaled(factor * self.settings.luminosity))
-        return join(parts) if parts else None
-
-
-def _same_energy(found: Iterable[Source]) -> None:
-    """Refuse samples of different centre-of-mass energies, where their files say one."""
-    said = {source.name: source.info.sqrt_s for source in found if source.info.sqrt_s}
-    if len(set(said.values())) > 1:
-        first, *others = sorted(said)
-        other = next(name for name in others if said[name] != said[first])
-        raise UserError(
-            f"calibration: sample {other} is of sqrt(s) = {said[other]} TeV, {first} of"
-            f" {said[first]} TeV; calibrate samples of one energy together"
-        )
-
-
-def _usable(events: BosonEvents, source: Source) -> BosonEvents:
-    if events.size == 0:
-        raise UserError(
-            f"{source.files[0]}: sample {source.name} has no event with a boson, so nothing can"
-            " be calibrated in it; give it a selection of kind zmumu (or wmunu)"
-        )
-    _positive(events, source)
-    return events
-
-
-def _positive(events: BosonEvents, source: Source) -> None:
-    if events.weight.sum() <= 0.0:
-        raise UserError(
-            f"{source.files[0]}: the weights of sample {source.name} add up to"
-            f" {events.weight.sum():g}, expected a positive sum; check its weights"
-        )
 
 
 def n_events(side: Side) -> str:
