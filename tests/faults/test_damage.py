@@ -95,7 +95,7 @@ def test_flips_in_inputs_with_a_record(tmp_path):
 def test_flips_in_small_files(tmp_path):
     rng = np.random.default_rng(6)
     table, record = tmp_path / "a.csv", tmp_path / "a.json"
-    write_text(table, ",".join(tables.COLUMNS) + "\n")
+    write_text(table, ",".join(tables.PERFORMANCE.names) + "\n")
     write_json(record, {"x": 1})
     for read, path in [
         (lambda path: tables.read([path]), table),

@@ -415,11 +415,11 @@ def _preprocessed(path: Path, own: Path) -> None:
 
 
 def _interpreted(path: Path, own: Path) -> None:
-    from ptmiss.tasks.met.interpretation import events
+    from ptmiss.tasks.met.interpretation import chosen as events
 
     for sample in events.samples([path]):
         chosen = events.choose(sample, FOLDS["test"], 10)
-        for part in events.read(chosen, sample.has_truth):
+        for part in events.read(chosen, events.has_truth(sample)):
             assert part.boson.shape[1] == len(part.run)
 
 
@@ -434,7 +434,7 @@ def _streamed(path: Path, own: Path) -> None:
 
 
 def _calibrated(path: Path, own: Path) -> None:
-    from ptmiss.tasks.met.calibration.events import load
+    from ptmiss.tasks.met.calibration.reading import load
     from ptmiss.tasks.met.performance.stream import sources
 
     for source in sources([path], []):

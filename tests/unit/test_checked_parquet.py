@@ -10,7 +10,7 @@ import performance_toys
 from ptmiss.core.io import parquet
 from ptmiss.learn.data import dataset
 from ptmiss.tasks.met.estimators.table import event_columns
-from ptmiss.tasks.met.interpretation import events
+from ptmiss.tasks.met.interpretation import chosen as events
 from ptmiss.tasks.met.performance.stream import sources
 from refusals import refused
 from toys import toy_skim

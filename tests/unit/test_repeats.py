@@ -24,7 +24,7 @@ from ptmiss.events.skim.stream import Skim
 from ptmiss.learn.data.preprocess import preprocess
 from ptmiss.learn.settings.trainings import Training
 from ptmiss.tasks.met.estimators.evaluate import NO_MODELS, evaluate
-from ptmiss.tasks.met.interpretation import events as looked_at
+from ptmiss.tasks.met.interpretation import chosen as looked_at
 from ptmiss.tasks.met.performance.stream import sources
 from ptmiss.tasks.met.settings.config import Config
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings

@@ -14,7 +14,7 @@ from ptmiss.core.io import parquet
 from ptmiss.events.skim import info
 from ptmiss.learn.data.preprocess import preprocess
 from ptmiss.tasks.met.estimators.evaluate import NO_MODELS
-from ptmiss.tasks.met.interpretation import events
+from ptmiss.tasks.met.interpretation import chosen as events
 from ptmiss.tasks.met.performance.stream import sources
 from ptmiss.tasks.met.variations.run import vary
 from toys import toy_skim

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.stats.search import nearest_bin
 from ptmiss.learn.settings.preprocess import PreprocessSettings
 
 
@@ -45,7 +46,7 @@ class SampleSums:
 
 def bin_of(values: np.ndarray, edges: Sequence[float]) -> np.ndarray:
     """Return the half-open bin of each value; values beyond either end go to the nearest bin."""
-    return np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+    return nearest_bin(values, edges[:-1])
 
 
 def signed_root(weight: np.ndarray) -> np.ndarray:

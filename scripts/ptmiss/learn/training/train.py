@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import logging
 import math
 import os
@@ -33,7 +31,7 @@ from ptmiss.learn.heads.loss import (
 )
 from ptmiss.learn.settings.train import TrainSettings
 from ptmiss.learn.settings.trainings import Training
-from ptmiss.learn.training import checkpoint
+from ptmiss.learn.training import checkpoint, history
 from ptmiss.learn.training.progress import Board, Progress
 from ptmiss.learn.training.step import OptimiserSpec, Stepper
 from ptmiss.learn.training.storage import save_model
@@ -170,7 +168,7 @@ class _Run:
         self.stepper, self.data, self.held_out = stepper, data, held_out
         self.epochs = length(settings, data.n_events)
         self.columns = [
-            *("epoch", "learning_rate", "error", "val_loss", "val_error", "val_response_term"),
+            *history.HISTORY.names,
             *(f"val_response_{bin_name}" for bin_name in bin_names(loss)),
         ]
         self.epoch = 0
@@ -310,11 +308,8 @@ def _write(
         "events": {split: summary[split]["events"] for split in ("train", "validation")},
         "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
     }
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(run.columns)
-    rows.writerows([int(row[0]), *(f"{value:.9g}" for value in row[1:])] for row in run.rows)
-    atomic.write_text(outputs.history, text.getvalue())
+    more = run.columns[len(history.HISTORY.columns) :]
+    atomic.write_text(outputs.history, history.text(run.rows, more))
     save_model(run.stepper.model, outputs.model)
     atomic.write_json(outputs.record, record)
     checkpoint.remove(outputs.checkpoints)

@@ -121,7 +121,7 @@ CALIBRATE = Stage(
 CLOSURE = Stage(
     "closure",
     "Judge the corrections of a training on the half of the events they were not derived from",
-    "ptmiss.tasks.met.calibration.judge:closure",
+    "ptmiss.tasks.met.closure.run:closure",
     (
         _ESTIMATES,
         reads("corrections", "correctionlib document, JSON.GZ"),

@@ -206,16 +206,8 @@ class Shown:
         self._summary, self._frame = summary, self._chosen(frame)
         self._read = {
             name: self._chosen(tables.read(getattr(inputs, name), layout))
-            for name, layout in (
-                ("gains", tables.GAINS),
-                ("spectra", tables.SPECTRA),
-                ("roc", tables.ROC),
-                ("slices", tables.SLICES),
-                ("weights", tables.WEIGHTS),
-                ("importance", tables.IMPORTANCE),
-                ("uncertainties", tables.UNCERTAINTIES),
-                ("calibration", tables.CALIBRATION),
-            )
+            for name, layout in tables.KINDS.items()
+            if name != "tables"
         }
         self._displays = self._of_chosen(verdicts.displays(inputs.displays))
         self._histories = self._of_chosen(verdicts.histories(inputs.histories))

@@ -6,11 +6,14 @@ on a grid of u (knots) and q_t (nodes), straight between grid points in both dir
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ptmiss.core.compiled import njit
+from ptmiss.core.stats.search import first_above
 
 LEAST_SLOPE = 0.01
 """Least change of u' with u: a map that only just rises still has an inverse."""
@@ -47,6 +50,11 @@ class QuantileMap:
         )  # fmt: skip
         return out
 
+    def with_shifts(self, shifts: Iterable[np.ndarray]) -> QuantileMap:
+        """Return the same map with other shifts, in GeV, on its nodes and knots."""
+        contiguous = (np.ascontiguousarray(one, dtype=np.float64) for one in shifts)
+        return dataclasses.replace(self, shifts=tuple(contiguous))
+
     def at(self, nodes: tuple[np.ndarray, ...], jet_edges: np.ndarray) -> QuantileMap:
         """Return the same map on other nodes and finer jet categories."""
         centres = np.asarray(jet_edges[:-1], dtype=np.float64)
@@ -59,22 +67,9 @@ class QuantileMap:
 
 
 @njit(cache=True, nogil=True)
-def _below(grid, first, last, x):
-    """Return i with grid[i] <= x < grid[i + 1] in [first, last), first - 1 if x is below all."""
-    low, high = first, last
-    while low < high:
-        middle = (low + high) // 2
-        if grid[middle] <= x:
-            low = middle + 1
-        else:
-            high = middle
-    return low - 1
-
-
-@njit(cache=True, nogil=True)
-def _place(grid, first, last, x):
+def _place(grid: np.ndarray, first: int, last: int, x: float) -> tuple[int, int, float]:
     """Return the two grid points around x and the share of the second."""
-    i = _below(grid, first, last, x)
+    i = first_above(grid, first, last, x) - 1
     if i < first:
         return first, first, 0.0
     if i >= last - 1:
@@ -83,7 +78,18 @@ def _place(grid, first, last, x):
 
 
 @njit(cache=True, nogil=True)
-def _apply(u, q_t, n_jets, knots, jet_edges, qt_high, nodes, offsets, shifts, out):
+def _apply(
+    u: np.ndarray,
+    q_t: np.ndarray,
+    n_jets: np.ndarray,
+    knots: np.ndarray,
+    jet_edges: np.ndarray,
+    qt_high: float,
+    nodes: np.ndarray,
+    offsets: np.ndarray,
+    shifts: np.ndarray,
+    out: np.ndarray,
+) -> None:
     categories = jet_edges.size - 1
     for n in range(u.size):
         out[n] = u[n]
@@ -91,7 +97,7 @@ def _apply(u, q_t, n_jets, knots, jet_edges, qt_high, nodes, offsets, shifts, ou
             continue
         if not -FAR <= u[n] < FAR:
             continue
-        j = _below(jet_edges, 0, categories + 1, n_jets[n])
+        j = first_above(jet_edges, 0, categories + 1, n_jets[n]) - 1
         a, b, t = _place(nodes, offsets[j], offsets[j + 1], q_t[n])
         k, m, s = _place(knots, 0, knots.size, u[n])
         low = shifts[a, k] + s * (shifts[a, m] - shifts[a, k])

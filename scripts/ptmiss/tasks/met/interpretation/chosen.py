@@ -13,32 +13,16 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.hashing import event_hash
 from ptmiss.core.io import parquet
 from ptmiss.core.ragged import Ragged, from_arrow
-from ptmiss.events.columns import CANDIDATE_COLUMNS, PUPPI, layout_of, skim_schema
-from ptmiss.events.repeats import find
-from ptmiss.events.skim import info
+from ptmiss.events.columns import CANDIDATE_COLUMNS, IDENTITY, PUPPI, layout_of, skim_schema
+from ptmiss.events.samples import Part, Sample, grouped, part_of
 from ptmiss.tasks.met.estimators.table import event_columns
 
 CHUNK_EVENTS = 64
 """Events in memory at a time: with 4500 candidates each and all permuted features, 100 MB."""
 
-_CHOICE = ["run", "lumi", "event", "fold"]
+_CHOICE = [*IDENTITY, "fold"]
 _VECTORS = ("boson", "gen_met")
 _EVENT = ("run", "lumi", "event", *(f"{name}_p{axis}" for name in _VECTORS for axis in "xy"))
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The skims of one sample and what they say of themselves.
-
-    selection: see the skim; flavour: of the PUPPI weight cand_puppi, empty where not said.
-    """
-
-    name: str
-    files: tuple[str, ...]
-    is_data: bool
-    has_truth: bool
-    selection: str
-    flavour: str
 
 
 @dataclass(frozen=True)
@@ -56,7 +40,7 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class Events:
+class CandidateEvents:
     """A few events. boson, true_met: (2, n) in GeV, NaN where missing; hashes: uint64 (n,)."""
 
     run: np.ndarray
@@ -67,7 +51,7 @@ class Events:
     true_met: np.ndarray
     candidates: Ragged
 
-    def keep(self, which: np.ndarray) -> Events:
+    def keep(self, which: np.ndarray) -> CandidateEvents:
         """Return the events where `which`, bool (n,), is true."""
         if which.all():
             return self
@@ -75,12 +59,12 @@ class Events:
             name: getattr(self, name)[..., which]
             for name in ("run", "lumi", "event", "hashes", "boson", "true_met")
         }
-        return Events(**arrays, candidates=self.candidates.keep_events(which))
+        return CandidateEvents(**arrays, candidates=self.candidates.keep_events(which))
 
 
-def _schema(file: str | os.PathLike[str]) -> tuple[pa.Schema, int]:
-    with parquet.reading(file) as opened:
-        return opened.schema_arrow, opened.metadata.num_rows
+def has_truth(sample: Sample) -> bool:
+    """Return whether the candidates of a sample have the truth."""
+    return "cand_truth" in sample.parts[0].schema.names
 
 
 def samples(files: Iterable[str | os.PathLike[str]]) -> list[Sample]:
@@ -89,50 +73,27 @@ def samples(files: Iterable[str | os.PathLike[str]]) -> list[Sample]:
     Raises `UserError` for a file that is not a skim, a part given twice, and skims of one sample
     of which only some have the truth.
     """
-    found: dict[str, dict[str, tuple[str, Sample]]] = {}
-    opened = {os.fspath(file): _schema(file) for file in files}
-    # those without events last: an empty input does not tell whether it would have had the truth
-    for file in sorted(opened, key=lambda file: (opened[file][1] == 0, file)):
-        schema, n_events = opened[file]
-        event_columns(schema, file)
-        said = info.read(schema, file, "make the skim again")
-        sample = Sample(
-            name=said.sample,
-            files=(file,),
-            is_data=said.is_data,
-            has_truth="cand_truth" in schema.names,
-            selection=said.selection,
-            flavour=said.puppi_flavour,
-        )
-        parts = found.setdefault(sample.name, {})
-        if parts and not n_events:
-            continue
-        if said.part in parts:
-            raise UserError(
-                f"{file}: holds part {said.part!r} of sample {sample.name}, which"
-                f" {parts[said.part][0]} holds too; give each part once"
-            )
-        for other, its in parts.values():
-            if its.has_truth != sample.has_truth:
-                raise UserError(
-                    f"{file}: cand_truth is in only one of this file and {other} of the same"
-                    " sample; make both skims again"
-                )
-            if its.flavour != sample.flavour:
-                raise UserError(
-                    f"{file}: made with another skim.puppi_flavour than {other} of the same sample;"
-                    " make both skims again"
-                )
-        parts[said.part] = (file, sample)
-    if not found:
+    parts = [part_of(file, event_columns, "make the skim again") for file in files]
+    if not parts:
         raise UserError("--skims: no file given; expected at least one skim")
-    return [
-        Sample(**{
-            **next(iter(parts.values()))[1].__dict__,
-            "files": tuple(file for _, (file, _) in sorted(parts.items())),
-        })
-        for _, parts in sorted(found.items())
-    ]  # fmt: skip
+    found = grouped(parts)
+    for members in found:
+        for part in members[1:]:
+            _require_alike(members[0], part)
+    return [Sample(members) for members in found]
+
+
+def _require_alike(first: Part, other: Part) -> None:
+    if ("cand_truth" in first.schema.names) != ("cand_truth" in other.schema.names):
+        raise UserError(
+            f"{other.path}: cand_truth is in only one of this file and {first.path} of the same"
+            " sample; make both skims again"
+        )
+    if first.info.puppi_flavour != other.info.puppi_flavour:
+        raise UserError(
+            f"{other.path}: made with another skim.puppi_flavour than {first.path} of the same"
+            " sample; make both skims again"
+        )
 
 
 def choose(sample: Sample, test_folds: Sequence[int], n_events: int) -> list[Chosen]:
@@ -141,19 +102,12 @@ def choose(sample: Sample, test_folds: Sequence[int], n_events: int) -> list[Cho
     Those with the smallest hash of their identity, so that the choice is random and does not depend
     on the order of files. Reads no candidates.
     """
-    places, first = [], 0
-    repeats = find(sample.files, sample.is_data)
-    layout = layout_of(_CHOICE)
-    for file in sample.files:
-        for group, table in enumerate(parquet.row_groups(file, _CHOICE, layout)):
-            identity = (table[name].to_numpy() for name in ("run", "lumi", "event"))
-            hashes, usable = repeats.apply(first, event_hash(*identity))
-            first += table.num_rows
-            if not sample.is_data:
-                usable &= np.isin(table["fold"].to_numpy(), np.array(test_folds, dtype=np.uint8))
-            rows = np.flatnonzero(usable)
-            hashes = hashes[rows]
-            places.append(Chosen(file, group, rows, hashes))
+    places = []
+    for group in sample.row_groups(_CHOICE):
+        identity = (group.table[name].to_numpy() for name in IDENTITY)
+        hashes, usable = sample.repeats.apply(group.first, event_hash(*identity))
+        rows = np.flatnonzero(usable & sample.usable(group.table["fold"].to_numpy(), test_folds))
+        places.append(Chosen(group.file, group.number, rows, hashes[rows]))
     chosen = [place for place in places if len(place.rows)]
     if not chosen:
         return []
@@ -169,7 +123,7 @@ def largest_hash(chosen: Sequence[Chosen], n_events: int) -> np.uint64:
 
 def read(
     chosen: Iterable[Chosen], has_truth: bool, puppi: str = PUPPI, size: int = CHUNK_EVENTS
-) -> Iterator[Events]:
+) -> Iterator[CandidateEvents]:
     """Yield the chosen events, at most `size` at a time, one row group after the other.
 
     puppi: the column that the network reads as PUPPI weight.
@@ -184,7 +138,7 @@ def read(
         for first in range(0, len(place.rows), size):
             rows = place.rows[first : first + size]
             table = group.take(pa.array(rows))
-            yield Events(
+            yield CandidateEvents(
                 **{name: table[name].to_numpy() for name in ("run", "lumi", "event")},
                 hashes=place.hashes[first : first + size],
                 boson=_vector(table, "boson"),
@@ -194,5 +148,4 @@ def read(
 
 
 def _vector(table: pa.Table, name: str) -> np.ndarray:
-    columns = [table[f"{name}_p{axis}"].combine_chunks().cast(pa.float64()) for axis in "xy"]
-    return np.stack([column.to_numpy(zero_copy_only=False) for column in columns])
+    return np.stack([parquet.float64(table, f"{name}_p{axis}") for axis in "xy"])

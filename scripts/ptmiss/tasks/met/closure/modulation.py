@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from ptmiss.tasks.met.calibration.lines import Line, fit, profile
+from ptmiss.core.stats.lines import Line, fit, profile
 
 _STEP = 0.05
 _SMALLEST = 5e-324

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from ptmiss.core.stats.merging import effective, merge
-from ptmiss.tasks.met.calibration.quantile import FAR
+from ptmiss.core.stats.quantile_map import FAR
 
 _LEAST = 1e-9
 """GeV: least error of a mean, that of a bin whose events are all alike."""

@@ -11,10 +11,9 @@ from uproot.writing.identify import to_TAxis, to_TH1x, to_TH2x
 
 from ptmiss.core.io.root import recreated
 from ptmiss.tasks.met.calibration.bins import Bins
+from ptmiss.tasks.met.calibration.layouts import Number
 from ptmiss.tasks.met.calibration.submission import NOTICE
-from ptmiss.tasks.met.calibration.tables import COLUMNS, Row
 
-_AT = {name: i for i, name in enumerate(COLUMNS)}
 _TITLES = {
     "n_pv": "reconstructed vertices", "phi": "#phi of p_{T}^{miss}", "qt": "q_{T} [GeV]",
     "u_par": "u_{#parallel} - q_{T} [GeV]", "u_perp": "u_{#perp} [GeV]",
@@ -22,7 +21,7 @@ _TITLES = {
 
 
 def write(
-    path: str | os.PathLike[str], rows: Sequence[Row], bins: Bins, training: str, simulated: bool
+    path: str | os.PathLike[str], rows: Sequence[Number], bins: Bins, training: str, simulated: bool
 ) -> None:
     """Write a histogram for every figure's series: ESTIMATOR/TABLE/AXIS/QUANTITY/DATASET.
 
@@ -30,13 +29,11 @@ def write(
     are TH2 of recoil and q_t, without DATASET. bins: of the maps; simulated: data are simulated
     themselves, which the text `about` then says. Equal rows give equal bytes.
     """
-    series: dict[tuple[str, ...], list[Row]] = {}
+    series: dict[tuple[str, ...], list[Number]] = {}
     for row in rows:
-        table, estimator, dataset, axis, quantity = (
-            row[_AT[name]] for name in ("table", "estimator", "dataset", "axis", "quantity")
-        )
-        last = () if table == "map" else (dataset,)
-        series.setdefault((estimator, table, axis, quantity, *last), []).append(row)
+        last = () if row.table == "map" else (row.dataset,)
+        key = (row.estimator, row.table, row.axis, row.quantity, *last)
+        series.setdefault(key, []).append(row)
     maps: dict[tuple[str, ...], int] = {}
     with recreated(path, f"calibration/{training}") as file:
         about = f"Calibration of missing transverse momentum, training {training}."
@@ -56,11 +53,11 @@ def _edges(ranges: Sequence[tuple[float, float]]) -> np.ndarray:
     return np.array([*(low for low, _ in ranges), ranges[-1][1]])
 
 
-def _numbers(rows: Sequence[Row], *names: str) -> list[np.ndarray]:
-    return [np.array([float(row[_AT[name]] or "nan") for row in rows]) for name in names]
+def _numbers(rows: Sequence[Number], *names: str) -> list[np.ndarray]:
+    return [np.array([getattr(row, name) for row in rows], dtype=np.float64) for name in names]
 
 
-def _contents(rows: Sequence[Row]) -> list[np.ndarray]:
+def _contents(rows: Sequence[Number]) -> list[np.ndarray]:
     """Return values, variances and effective events of bins; 0 where there is no number."""
     value, low, high, n = _numbers(rows, "value", "err_low", "err_high", "n_events")
     return [np.nan_to_num(one) for one in (value, (0.5 * (high - low)) ** 2, n)]
@@ -70,7 +67,7 @@ def _axis(name: str, edges: np.ndarray, title: str) -> Any:
     return to_TAxis(name, title, edges.size - 1, edges[0], edges[-1], edges)
 
 
-def _one(name: str, title: str, axis: str, rows: Sequence[Row]) -> Any:
+def _one(name: str, title: str, axis: str, rows: Sequence[Number]) -> Any:
     low, high = _numbers(rows, "bin_low", "bin_high")
     edges = np.append(low, high[-1])
     value, variance, n = _contents(rows)
@@ -82,7 +79,7 @@ def _one(name: str, title: str, axis: str, rows: Sequence[Row]) -> Any:
     )  # fmt: skip
 
 
-def _two(name: str, title: str, axis: str, rows: Sequence[Row], q_t: np.ndarray) -> Any:
+def _two(name: str, title: str, axis: str, rows: Sequence[Number], q_t: np.ndarray) -> Any:
     n_y = q_t.size - 1
     each = len(rows) // n_y
     low, high = _numbers(rows[:each], "bin_low", "bin_high")
