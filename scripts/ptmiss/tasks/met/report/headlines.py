@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ptmiss.core import records
 from ptmiss.core.errors import UserError
 from ptmiss.core.io.records import read_values
+from ptmiss.tasks.met import records
 
 LIMIT = "oracle"
 """The estimator that knows pile-up."""

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ptmiss.core import records
 from ptmiss.core.errors import UserError
 from ptmiss.core.html.provenance import digest_of
 from ptmiss.core.io.records import read_values
+from ptmiss.events import records
 
 
 @dataclass

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ptmiss.core import records
 from ptmiss.core.io.records import read_values
+from ptmiss.learn import records
 
 
 def read(paths: Iterable[str | os.PathLike[str]]) -> dict[str, dict[str, object]]:
