@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ptmiss.core.figures.chart import Chart, Display, Figure, Picture
+from ptmiss.core.figures.chart import Chart, Drawing, Figure, Picture
 from ptmiss.core.figures.latex import readable
+from ptmiss.core.figures.paint import draw_all
 from ptmiss.core.html import page, provenance, stages
 from ptmiss.core.html.text import script_json
 from ptmiss.core.io.atomic import replacing, write_json
@@ -28,7 +29,6 @@ from ptmiss.tasks.met.report import (
     verdicts,
 )
 from ptmiss.tasks.met.report import summary as summaries
-from ptmiss.tasks.met.report.draw import draw_all
 from ptmiss.tasks.met.report.plots import (
     calibration,
     gains,
@@ -180,7 +180,7 @@ def _overview(drawn: Sequence[tuple[Figure, Picture]], dpi: int) -> bytes:
     return (drawn[0][1] if drawn else next(draw_all([nothing], dpi, 1))).png
 
 
-def _noted(figures: Iterable[Figure], noted: list[Figure]) -> Iterator[Chart | Display]:
+def _noted(figures: Iterable[Figure], noted: list[Figure]) -> Iterator[Chart | Drawing]:
     """Yield the charts of figures, which are noted."""
     for figure in figures:
         noted.append(figure)
