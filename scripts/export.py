@@ -26,13 +26,13 @@ def main(argv: list[str] | None = None) -> None:
 
     prepare(args.threads)
     from ptmiss.core.settings.base import parse
-    from ptmiss.learn.onnx.export import ExportOutputs, export
+    from ptmiss.learn.export import ExportInputs, ExportOutputs, export
     from ptmiss.learn.settings.export import ExportSettings
+    from ptmiss.tasks.met.learning import TASK
 
     export(
-        args.model,
-        args.training,
-        args.dataset,
+        ExportInputs(Path(args.model), Path(args.training), Path(args.dataset)),
+        TASK,
         parse(ExportSettings, args.settings, "export"),
         ExportOutputs(Path(args.onnx), Path(args.triton), Path(args.parity)),
         args.threads,

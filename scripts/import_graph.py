@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> None:
     if not 1 <= args.slots <= 100_000:
         raise UserError(f"--slots: found {args.slots}, allowed 1 to 100000")
     prepare(threads=1)
-    from ptmiss.learn.onnx.import_graph import import_file
+    from ptmiss.tasks.met.estimators.import_graph import import_file
 
     found = import_file(args.graph, args.slots, args.output, Path(args.onnx))
     log = logging.getLogger(__name__)

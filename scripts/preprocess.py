@@ -22,16 +22,18 @@ def main(argv: list[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
     from ptmiss.core.settings.base import parse
     from ptmiss.events.settings.folds import FoldSettings
-    from ptmiss.learn.data.preprocess import preprocess
-    from ptmiss.learn.settings.preprocess import PreprocessSettings
-    from ptmiss.learn.settings.trainings import Training
+    from ptmiss.learn.data.preprocess import Recipe, preprocess
+    from ptmiss.tasks.met.learning import TASK
 
     preprocess(
         args.skims,
-        args.training,
-        parse(Training, args.spec, f"trainings.{args.training}"),
-        parse(FoldSettings, args.folds, "folds"),
-        parse(PreprocessSettings, args.settings, "preprocess"),
+        Recipe(
+            TASK,
+            args.training,
+            parse(TASK.training_settings, args.spec, f"trainings.{args.training}"),
+            parse(FoldSettings, args.folds, "folds"),
+            parse(TASK.preprocess_settings, args.settings, "preprocess"),
+        ),
         {"train": args.train, "validation": args.validation},
         args.summary,
     )

@@ -30,13 +30,16 @@ def main(argv: list[str] | None = None) -> None:
     prepare(args.threads)
     from ptmiss.core.settings.base import parse
     from ptmiss.learn.settings.train import TrainSettings
-    from ptmiss.learn.settings.trainings import Training
-    from ptmiss.learn.training.train import TrainInputs, TrainOutputs, train
+    from ptmiss.learn.training.train import Recipe, TrainInputs, TrainOutputs, train
+    from ptmiss.tasks.met.learning import TASK
 
     train(
         TrainInputs(*map(Path, (args.train, args.validation, args.summary))),
-        parse(Training, args.spec, "trainings"),
-        parse(TrainSettings, args.settings, "train"),
+        Recipe(
+            TASK,
+            parse(TASK.training_settings, args.spec, "trainings"),
+            parse(TrainSettings, args.settings, "train"),
+        ),
         TrainOutputs(
             *map(Path, (args.model, args.history, args.record)),
             *map(Path, (args.checkpoints, args.tensorboard)),
