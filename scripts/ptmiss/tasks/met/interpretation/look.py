@@ -9,9 +9,9 @@ import numpy as np
 
 from ptmiss.core.io import parquet
 from ptmiss.core.stats.bootstrap import copies, states_of
-from ptmiss.learn.features import features
-from ptmiss.learn.onnx.network import NetworkEstimator
 from ptmiss.tasks.met.estimators import classical
+from ptmiss.tasks.met.estimators.network import NetworkEstimator
+from ptmiss.tasks.met.features import features
 from ptmiss.tasks.met.interpretation import events, weights
 from ptmiss.tasks.met.interpretation.bins import Cells
 from ptmiss.tasks.met.interpretation.displays import Shown

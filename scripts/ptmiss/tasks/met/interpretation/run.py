@@ -16,7 +16,7 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.learn.onnx import file as onnx_file
-from ptmiss.learn.onnx.network import NetworkEstimator
+from ptmiss.tasks.met.estimators.network import NetworkEstimator
 from ptmiss.tasks.met.interpretation import displays, events, importance, weights
 from ptmiss.tasks.met.interpretation.look import Look, Looker
 from ptmiss.tasks.met.interpretation.separate import SeparateNetwork
