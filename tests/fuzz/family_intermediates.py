@@ -324,7 +324,7 @@ def _closing(path: Path, own: Path) -> None:
 
 
 def _exported(path: Path, own: Path) -> None:
-    from ptmiss.learn.onnx.export import _record
+    from ptmiss.learn.export import _record
 
     _record(path, SimpleNamespace(variables=[]))
 

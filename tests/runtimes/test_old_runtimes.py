@@ -14,11 +14,11 @@ import calibration_toys
 from graph_toys import random_model
 from network_toys import network, toy_features
 from ptmiss.learn.backbones.deepmet import BIAS_FORMS
-from ptmiss.learn.onnx.export import build
+from ptmiss.learn.export import build
 from ptmiss.learn.onnx.file import INPUTS
-from ptmiss.learn.onnx.network import WEIGHT
 from ptmiss.learn.onnx.packing import tensors
 from ptmiss.tasks.met.calibration import document
+from ptmiss.tasks.met.estimators.network import WEIGHT
 
 pytestmark = [
     pytest.mark.runtimes,
