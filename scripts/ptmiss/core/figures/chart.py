@@ -141,7 +141,9 @@ def empty_bins(series: Sequence[Series]) -> tuple[tuple[float, float], ...]:
 
 def span(series: Sequence[Series]) -> tuple[float, float]:
     """Return the range that finite edges of all series cover; (0, 1) where there is none."""
-    edges = np.concatenate([np.concatenate([one.left, one.right]) for one in series] or [[]])
+    edges = np.concatenate(
+        [np.zeros(0), *(side for one in series for side in (one.left, one.right))]
+    )
     edges = edges[np.isfinite(edges)]
     if not len(edges) or edges.min() == edges.max():
         return 0.0, 1.0
@@ -151,7 +153,7 @@ def span(series: Sequence[Series]) -> tuple[float, float]:
 def covered(series: Sequence[Series]) -> tuple[float, float] | None:
     """Return the range of bins that have a value, if it is less than half of all; else None."""
     sides = [side[np.isfinite(one.value)] for one in series for side in (one.left, one.right)]
-    edges = np.concatenate(sides or [[]])
+    edges = np.concatenate([np.zeros(0), *sides])
     edges = edges[np.isfinite(edges)]
     low, high = span(series)
     if not len(edges) or edges.max() - edges.min() >= 0.5 * (high - low):

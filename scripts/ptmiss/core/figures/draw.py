@@ -49,22 +49,22 @@ def draw(figure: Figure, chart: Chart) -> int:
     end = chart.y_range[1] if isinstance(chart.y_range, tuple) else math.inf
     frame.titles(axes, y=chart.y, widest=frame.marks(axes, "y", end=end))
     lowest = axes
-    if not whole:
+    if chart.ratio is not None:
         if not chart.ticks:
             frame.marks(axes, "x", text=False)
-        lowest = _ratios(figure, chart, limits)
+        lowest = _ratios(figure, chart, chart.series[chart.ratio], limits)
     if chart.ticks:
         _names(lowest, chart.ticks)
     else:
         frame.marks(lowest, "x")
     frame.titles(lowest, x=chart.x)
-    values = np.concatenate([series.value for series in chart.series] or [[]])
+    values = np.concatenate([np.zeros(0), *(series.value for series in chart.series)])
     return int(np.count_nonzero((values < low) | (values > high)))
 
 
-def _ratios(figure: Figure, chart: Chart, limits: tuple[float, float]) -> Axes:
+def _ratios(figure: Figure, chart: Chart, reference: Series, limits: tuple[float, float]) -> Axes:
+    """Draw all series divided by a reference in the lower panel, which is returned."""
     axes = frame.add_panel(figure, frame.LOWER, chart.x_log)
-    reference = chart.series[chart.ratio]
     ratios = [series.over(reference) for series in chart.series]
     axes.set(xlim=limits, ylim=ratio_range(ratios))
     _guide(axes, limits, (1.0, 1.0))
@@ -135,8 +135,8 @@ def _near(axes: Axes, values: np.ndarray) -> np.ndarray:
     """Return values that lie no further outside than the frame is high: what is not seen."""
     low, high = axes.get_ylim()
     if axes.get_yscale() == "log":
-        return np.clip(values, low * low / high, high * high / low)
-    return np.clip(values, 2 * low - high, 2 * high - low)
+        return values.clip(low * low / high, high * high / low)
+    return values.clip(2 * low - high, 2 * high - low)
 
 
 def _line(axes: Axes, series: Series) -> None:
@@ -223,8 +223,8 @@ def _rows(figure: Figure, chart: Chart) -> None:
     low, high = horizontal_range(chart)
     axes.set(xlim=(low, high), ylim=(n_rows - 0.5, n_rows - 0.5 - n_rows / (0.98 - taken)))
     even = np.arange(0.0, n_rows, 2.0)
-    edges = np.full_like(even, low), np.full_like(even, high)
-    _fill(axes, _boxes(*edges, even - 0.5, even + 0.5), "0.955", 1.0)
+    stripes = _boxes(np.full_like(even, low), np.full_like(even, high), even - 0.5, even + 0.5)
+    _fill(axes, stripes, "0.955", 1.0)
     if chart.guide is not None:
         _guide(axes, (chart.guide, chart.guide), (n_rows - 0.5, -0.5))
     half = 0.36 / max(n_series, 1)
@@ -232,11 +232,14 @@ def _rows(figure: Figure, chart: Chart) -> None:
         has = np.isfinite(series.value)
         value = series.value[has]
         place = series.left[has] + (2 * k + 1 - n_series) * half
-        ends = (
-            np.clip(np.where(np.isfinite(bound[has]), bound[has], value), low - 1e3, high + 1e3)
+        start, end = (
+            np.where(np.isfinite(bound[has]), bound[has], value).clip(
+                2 * low - high, 2 * high - low
+            )
             for bound in (series.low, series.high)
         )
-        _fill(axes, _boxes(*ends, place - 0.8 * half, place + 0.8 * half), series.colour, 0.3)
+        boxes = _boxes(start, end, place - 0.8 * half, place + 0.8 * half)
+        _fill(axes, boxes, series.colour, 0.3)
         axes.add_artist(_sign(series, value, place, 4.5))
     _row_names(axes, names)
     frame.marks(axes, "x", most=6)

@@ -66,17 +66,17 @@ def marks(
     numbers. Returns the width of the widest number in points.
     """
     axis = panel.xaxis if which == "x" else panel.yaxis
-    low, high = sorted(axis.get_view_interval().tolist())
+    low, high = sorted(map(float, axis.get_view_interval()))
     log = axis.get_scale() == "log"
-    major, minor = _decades(low, high) if log else _steps(low, high, most)
+    long, short = _decades(low, high) if log else _steps(low, high, most)
     margin = 1e-9 * (high - low)
-    major, minor = (
+    long, short = (
         places[(places >= low - margin) & (places <= min(high, end) + margin)]
-        for places in (major, minor)
+        for places in (long, short)
     )
-    _strokes(panel, which, major, minor)
-    numbers, factor = labels(major, log) if text else ([], "")
-    for place, number in zip(major.tolist(), numbers, strict=False):
+    _strokes(panel, which, long, short)
+    numbers, factor = labels(long, log) if text else ([], "")
+    for place, number in zip(long.tolist(), numbers, strict=False):
         write(panel, which, place, number)
     wide, high = size(panel)
     if factor and which == "x":
@@ -87,28 +87,31 @@ def marks(
 
 
 def write(
-    panel: Axes, which: Literal["x", "y"], place: float, text: str, size_: float = TICK_SIZE,
+    panel: Axes, which: Literal["x", "y"], place: float, text: str, letters: float = TICK_SIZE,
     gap: float = _GAP,
 ) -> None:  # fmt: skip
-    """Write a text below the frame or left of it, `gap` points away."""
+    """Write a text at its place along an axis, below the frame or left of it.
+
+    letters: size in points; gap: to the frame in points.
+    """
     wide, high = size(panel)
     if which == "x":
         panel.text(
-            place, -gap / high, text, transform=panel.get_xaxis_transform(), size=size_,
+            place, -gap / high, text, transform=panel.get_xaxis_transform(), size=letters,
             ha="center", va="top",
         )  # fmt: skip
     else:
         panel.text(
-            -gap / wide, place, text, transform=panel.get_yaxis_transform(), size=size_,
+            -gap / wide, place, text, transform=panel.get_yaxis_transform(), size=letters,
             ha="right", va="center" if "\n" in text else "center_baseline",
         )  # fmt: skip
 
 
-def _strokes(panel: Axes, which: str, major: np.ndarray, minor: np.ndarray) -> None:
+def _strokes(panel: Axes, which: str, long: np.ndarray, short: np.ndarray) -> None:
     """Draw marks on both sides as one line with gaps."""
     deep = size(panel)[1 if which == "x" else 0]
-    places = np.concatenate([major, minor])
-    length = np.repeat([_LONG / deep, _SHORT / deep], [len(major), len(minor)])
+    places = np.concatenate([long, short])
+    length = np.repeat([_LONG / deep, _SHORT / deep], [len(long), len(short)])
     nothing = np.full_like(length, math.nan)
     along = np.tile(np.repeat(places, 3), 2)
     across = np.concatenate(
@@ -152,22 +155,22 @@ def _power(value: float) -> str:
 
 def _decades(low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the places of long and short marks of a logarithmic axis."""
-    tens = LogLocator(numticks=8).tick_values(low, high)
-    within = np.count_nonzero((tens >= low) & (tens <= high))
-    if within < 2:
-        tens = LogLocator(subs=(1.0, 2.0, 5.0), numticks=20).tick_values(low, high)
-    minor = LogLocator(subs=np.arange(2.0, 10.0), numticks=20).tick_values(low, high)
-    return tens, minor[~np.isin(np.round(np.log10(minor), 6), np.round(np.log10(tens), 6))]
+    long = np.asarray(LogLocator(numticks=8).tick_values(low, high))
+    if np.count_nonzero((long >= low) & (long <= high)) < 2:
+        long = np.asarray(LogLocator(subs=(1.0, 2.0, 5.0), numticks=20).tick_values(low, high))
+    subs = tuple(map(float, range(2, 10)))
+    short = np.asarray(LogLocator(subs=subs, numticks=20).tick_values(low, high))
+    return long, short[~np.isin(np.round(np.log10(short), 6), np.round(np.log10(long), 6))]
 
 
 def _steps(low: float, high: float, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the places of long and short marks of a linear axis."""
-    major = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-    step = major[1] - major[0] if len(major) > 1 else 1.0
+    long = np.asarray(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
+    step = float(long[1] - long[0]) if len(long) > 1 else 1.0
     parts = 4 if round(step / 10 ** math.floor(math.log10(step) + 1e-9), 3) == 2.0 else 5
-    minor = major[0] + step / parts * np.arange(-parts, parts * (len(major) + 1))
-    off = np.abs((minor - major[0]) / step - np.round((minor - major[0]) / step)) > 1e-6
-    return major, minor[off]
+    short = long[0] + step / parts * np.arange(-parts, parts * (len(long) + 1))
+    places = (short - long[0]) / step
+    return long, short[np.abs(places - np.round(places)) > 1e-6]
 
 
 def titles(

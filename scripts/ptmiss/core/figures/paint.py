@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
-import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -72,9 +71,10 @@ class Painter:
                 figure.delaxes(panel)  # `clear` would first empty each
             figure.clear()
             outside = draw(figure, chart) if isinstance(chart, Chart) else chart.draw_on(figure)
-            self._canvas.draw()
-            image = Image.fromarray(np.asarray(self._canvas.buffer_rgba())).convert("RGB")
-            png, pdf = io.BytesIO(), io.BytesIO()
+            raw, png, pdf = io.BytesIO(), io.BytesIO(), io.BytesIO()
+            figure.savefig(raw, format="rgba")
+            size = self._canvas.get_width_height()
+            image = Image.frombytes("RGBA", size, raw.getvalue()).convert("RGB")
             # smooth letters and bands in a third of the bytes; other methods lose the light greys
             image = image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
             image.save(png, format="PNG", compress_level=6)

@@ -74,6 +74,7 @@ def _finite(
     several: Sequence[Series], names: tuple[str, ...] = ("value", "low", "high")
 ) -> np.ndarray:
     """Return the finite numbers of all series."""
-    numbers = [getattr(series, name) for series in several for name in names]
-    values = np.concatenate(numbers) if numbers else np.zeros(0)
+    values = np.zeros(0)
+    for name in names:
+        values = np.concatenate([values, *(getattr(series, name) for series in several)])
     return values[np.isfinite(values)]
