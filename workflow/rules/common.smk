@@ -8,7 +8,6 @@ from snakemake.exceptions import WorkflowError
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.settings import files
-from ptmiss.core.settings.base import to_json
 from ptmiss.core.workflow import closing
 from ptmiss.core.workflow.rules import Rules
 from ptmiss.stages import stages_of

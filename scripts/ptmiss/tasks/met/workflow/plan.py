@@ -1,6 +1,6 @@
 """Which samples, trainings and files each stage of a run has.
 
-Read again in every job of a cluster: nothing here imports numpy or what a stage does.
+Read again in every job of a cluster: nothing here imports what a stage does, or numba.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.paths import is_remote
 from ptmiss.core.workflow.rules import Wildcards
 from ptmiss.events.parts import file_parts, n_simulated_parts, part_name
-from ptmiss.events.settings.samples import SimulatedSample
+from ptmiss.events.settings.samples import FileSample, SimulatedSample
 from ptmiss.simulation.cards import load_card, parts_of_slices
 from ptmiss.tasks.met.settings.config import Config
 from ptmiss.tasks.met.settings.crosscheck import CLASSICAL
@@ -182,10 +182,11 @@ class Plan:
             return []
         pairs = [name for pair in calibration.apply.items() for name in pair]
         samples = list(dict.fromkeys([*needed, *calibration.backgrounds, *pairs]))
-        configured = {
-            name: self.config.samples[name].sqrt_s for name in samples if name in self.files
+        energies = {
+            name: sample.sqrt_s
+            for name, sample in ((name, self.config.samples[name]) for name in samples)
+            if isinstance(sample, FileSample) and sample.sqrt_s is not None
         }
-        energies = {name: sqrt_s for name, sqrt_s in configured.items() if sqrt_s is not None}
         for name, sqrt_s in energies.items():
             first = next(iter(energies))
             if sqrt_s != energies[first]:
