@@ -47,7 +47,7 @@ run: $(RUN_READY)  ## everything in config.yaml, to results/report/report.html
 
 CONFIG ?=
 check: $(RUN_READY)  ## whether the settings are valid, with CONFIG=own.yaml over the default ones
-	$(MODULE) -m ptmiss.tasks.met.settings.check $(CONFIG)
+	$(MODULE) -m ptmiss.tasks.check $(CONFIG)
 
 # Speed ratios run alone, after the others: two processes side by side would measure each other.
 # That of planning is only in `make benchmark`: 1.3 to 1.45 times a bare Snakefile on a busy machine,
@@ -122,8 +122,10 @@ lock: $(BIN)/uv  ## compile requirements/*.in to hashed lock files
 	  ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-annotate --no-emit-index-url $$name.in -o $$name.txt; done
 
-schema: $(RUN_READY)  ## write workflow/schemas/config.schema.json from the settings classes
-	$(MODULE) -m ptmiss.tasks.met.settings.schema workflow/schemas/config.schema.json
+TASK ?= met
+SCHEMA ?= workflow/schemas/config.schema.json
+schema: $(RUN_READY)  ## write the JSON schema of a task's settings (TASK, SCHEMA=file)
+	$(MODULE) -m ptmiss.tasks.schema $(TASK) $(SCHEMA)
 
 envs: $(RUN_READY)  ## write envs/*.yaml from what each stage imports and requirements/run.txt
 	$(MODULE) -m ptmiss.environments envs

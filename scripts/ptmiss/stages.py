@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-
-from ptmiss.core.errors import UserError
 from ptmiss.core.workflow.stage import Stage, number, reads, section, text, threads, writes
+from ptmiss.tasks import registry
 
 DEFAULT_TASK = "met"
-TASKS = {"met": "ptmiss.tasks.met.stages"}
-"""Task -> the module that has its stages as `STAGES`."""
 
 _SIMULATE = section("settings", "simulate", "ptmiss.simulation.settings:SimulateSettings")
 _FOLDS = section("folds", "folds", "ptmiss.events.settings.folds:FoldSettings")
@@ -132,12 +128,13 @@ SHARED = {
 
 
 def stages_of(task: str = DEFAULT_TASK) -> dict[str, Stage]:
-    """Return name -> stage of a task, in the order of the page.
+    """Return name -> stage of a task: the shared ones that it has, then its own.
 
-    A task adds stages to the shared ones, or replaces them under their names. Raises `UserError`
-    for a task that is not there.
+    Raises `UserError` for a task that is not there.
     """
-    if task not in TASKS:
-        raise UserError(f"task {task!r}: not known; allowed: {', '.join(sorted(TASKS))}")
-    own: dict[str, Stage] = importlib.import_module(TASKS[task]).STAGES
-    return SHARED | own
+    declared = registry.task(task)
+    shared = {
+        name: SHARED[name].of_task(declared.learning.place, declared.sections)
+        for name in declared.shared_stages
+    }
+    return shared | dict(declared.stages())

@@ -24,11 +24,11 @@ import results_page
 import settings_page
 from texts import ROOT, blocks, inline, texts
 
+from ptmiss.core.settings import merging
 from ptmiss.simulation.cards import load_card
 from ptmiss.stages import stages_of
 from ptmiss.tasks.met.performance.tables import COLUMNS
-from ptmiss.tasks.met.settings import merging
-from ptmiss.tasks.met.settings.config import Config, load
+from ptmiss.tasks.met.settings.config import Config
 
 OTHERS = {"default-resources"}  # keys of a profile of Snakemake
 # Files that a reader writes or has, and names with wildcards of which no file exists.
@@ -239,7 +239,7 @@ def test_configurations_in_the_texts_are_accepted(path, tmp_path):
             for section in {"samples", "trainings"} & set(own):
                 together.pop(section, None)
             merge(together, own)
-            load(merging.merged(default, together), together)
+            Config.load(merging.merged(default, together, Config), together)
         elif "pythia" in own:
             card = tmp_path / "card.yaml"
             card.write_text(block.text)

@@ -20,7 +20,7 @@ from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.tasks.met.interpretation import events
 from ptmiss.tasks.met.interpretation.displays import Shown, entry, pick
 from ptmiss.tasks.met.interpretation.run import Outputs, interpret
-from ptmiss.tasks.met.settings.config import load
+from ptmiss.tasks.met.settings.config import Config
 from ptmiss.tasks.met.settings.interpret import InterpretSettings, chosen_samples
 from toys import met_of, toy_skim
 
@@ -178,4 +178,4 @@ def test_an_unknown_sample_is_refused(repository: Path) -> None:
     values = yaml.safe_load((repository / "config.yaml").read_text())
     values["interpret"]["samples"] = ["zmumuu"]
     with pytest.raises(UserError, match=r"interpret\.samples is 'zmumuu', allowed: "):
-        load(values)
+        Config.load(values)

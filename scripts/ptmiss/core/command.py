@@ -106,6 +106,8 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> None:
         if stage.prepare:
             named(stage.prepare)(given["threads"])
         values = {flag.name: _value(flag, given) for flag in stage.flags}
+        if stage.task:
+            values["task"] = named(stage.task)
         function = named(stage.entry)
         function(**arguments(function, values))
     except ModuleNotFoundError as error:

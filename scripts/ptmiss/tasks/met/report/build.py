@@ -294,7 +294,7 @@ def _values(
         "trainings": rows.trainings(result),
         "variation_note": notes.variation_note(found.frame),
         "ledger": rows.ledger(found.books, kinds),
-        "stages": rows.stages(found.times),
+        "stages": stages.rows(found.times),
         "parity": rows.parity(result["parity"]),
         "revision": result["revision"],
         "versions": sorted(result["versions"].items()),

@@ -11,17 +11,12 @@ from collections.abc import Sequence
 
 from ptmiss.core.command import run
 from ptmiss.core.resources import DEFAULT_CONFIGURATION
-from ptmiss.core.settings.files import read
-from ptmiss.tasks.met.settings.config import load
-from ptmiss.tasks.met.settings.merging import joined, merged
+from ptmiss.tasks.choice import read
 
 
 def main(paths: Sequence[str]) -> None:
     """Check files, each over those before it and all over the default configuration."""
-    own: dict[str, object] = {}
-    for path in paths:
-        own = joined(own, read(path))
-    load(merged(read(DEFAULT_CONFIGURATION), own), own)
+    read(DEFAULT_CONFIGURATION, paths)
     print("The settings are valid.")
 
 
