@@ -27,12 +27,14 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from ptmiss.core.errors import UserError
-from ptmiss.core.settings.configuration import Configuration
-from ptmiss.core.workflow.plan import BasePlan
 from ptmiss.core.workflow.stage import Stage
+
+if TYPE_CHECKING:  # `ptmiss --help` needs no settings, and so no pydantic
+    from ptmiss.core.settings.configuration import Configuration
+    from ptmiss.core.workflow.plan import BasePlan
 
 T = TypeVar("T")
 
