@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-
-from ptmiss.core.errors import UserError
 from ptmiss.core.workflow.stage import Stage, number, reads, section, text, threads, writes
+from ptmiss.tasks import registry
 
 DEFAULT_TASK = "met"
-TASKS = {"met": "ptmiss.tasks.met.stages"}
-"""Task -> the module that has its stages as `STAGES`."""
 
 _SIMULATE = section("settings", "simulate", "ptmiss.simulation.settings:SimulateSettings")
 _FOLDS = section("folds", "folds", "ptmiss.events.settings.folds:FoldSettings")
@@ -71,6 +67,7 @@ PREPROCESS = Stage(
         writes("validation", "validation dataset to write, Parquet"),
         writes("summary", "counts, weights and hashes to write, JSON"),
     ),
+    learns=True,
 )
 TRAIN = Stage(
     "train",
@@ -91,12 +88,13 @@ TRAIN = Stage(
         writes("tensorboard", "folder of TensorBoard files", place="params.tensorboard"),
     ),
     prepare=_TENSORFLOW,
+    learns=True,
     packages="TensorFlow; for a GPU replace tensorflow-cpu by tensorflow[and-cuda]",
 )
 EXPORT = Stage(
     "export",
     "Write a network as ONNX, if it gives the same numbers there, and the files of a server",
-    "ptmiss.learn.onnx.export:export",
+    "ptmiss.learn.export:export",
     (
         reads("model", "trained network, Keras"),
         reads("record", "record of its training, JSON"),
@@ -108,36 +106,19 @@ EXPORT = Stage(
         writes("parity", "differences in GeV, JSON"),
     ),
     prepare=_TENSORFLOW,
+    learns=True,
 )
-IMPORT_GRAPH = Stage(
-    "import_graph",
-    "Convert a frozen TensorFlow graph, such as CMSSW's DeepMET, to ONNX to compare with",
-    "ptmiss.learn.onnx.import_graph:import_graph",
-    (
-        reads("graph", "frozen graph (GraphDef), PB"),
-        writes("onnx", "file to write, ONNX"),
-        number("slots", "candidate slots the graph was made for", required=False, default=4500),
-        text("output", "output node, where it is not clear", required=False),
-        threads("threads to use"),
-    ),
-    environment="export",
-    prepare=_TENSORFLOW,
-    in_workflow=False,
-)
-
-SHARED = {
-    stage.name: stage
-    for stage in (MINBIAS, SIMULATE, SKIM, PREPROCESS, TRAIN, EXPORT, IMPORT_GRAPH)
-}
+SHARED = {stage.name: stage for stage in (MINBIAS, SIMULATE, SKIM, PREPROCESS, TRAIN, EXPORT)}
 
 
 def stages_of(task: str = DEFAULT_TASK) -> dict[str, Stage]:
-    """Return name -> stage of a task, in the order of the page.
+    """Return name -> stage of a task: the shared ones that it has, then its own.
 
-    A task adds stages to the shared ones, or replaces them under their names. Raises `UserError`
-    for a task that is not there.
+    Raises `UserError` for a task that is not there.
     """
-    if task not in TASKS:
-        raise UserError(f"task {task!r}: not known; allowed: {', '.join(sorted(TASKS))}")
-    own: dict[str, Stage] = importlib.import_module(TASKS[task]).STAGES
-    return SHARED | own
+    declared = registry.task(task)
+    shared = {
+        name: SHARED[name].of_task(declared.learning.place, declared.sections)
+        for name in declared.shared_stages
+    }
+    return shared | dict(declared.stages())

@@ -22,7 +22,7 @@ from ptmiss.core.workflow.sources import sources
 from ptmiss.environments import PIN, environments, locked
 from ptmiss.stages import stages_of
 from ptmiss.tasks.met.settings.config import Config
-from ptmiss.tasks.met.settings.schema import schema_text
+from ptmiss.tasks.schema import schema_text
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = stages_of()
@@ -165,7 +165,7 @@ def test_lock_files_hold_hashes_and_no_address():
 
 def test_schema_is_in_step_with_the_settings():
     stored = (ROOT / "workflow/schemas/config.schema.json").read_text()
-    assert stored == schema_text(), "run `make schema`"
+    assert stored == schema_text(Config), "run `make schema`"
     assert json.loads(stored)["additionalProperties"] is False
 
 

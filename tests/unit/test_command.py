@@ -104,6 +104,16 @@ def test_a_section_that_is_wrong_is_named_as_the_user_knows_it():
         run_stage(STAGE, [*GIVEN, "--folds", GOOD.replace("[9]", "9")])
 
 
+def test_a_package_that_is_not_installed_is_one_line_and_a_module_of_ours_a_defect():
+    missing = Stage("toy", "Play", "no_such_package.part:toy", (), environment="export")
+    with pytest.raises(
+        UserError, match=r"^toy: no_such_package is not installed; .*ptmiss\[export"
+    ):
+        run_stage(missing, [])
+    with pytest.raises(ModuleNotFoundError, match=r"ptmiss\.nowhere"):
+        run_stage(Stage("toy", "Play", "ptmiss.nowhere:toy", ()), [])
+
+
 def test_a_function_that_wants_something_else_is_a_defect():
     def stranger(name: str, unknown: int) -> None:
         """Not the function of `STAGE`."""
@@ -142,7 +152,7 @@ def test_a_stage_that_is_none_is_one_line(capsys):
 def test_a_task_that_is_none_is_one_line(capsys):
     with pytest.raises(SystemExit):
         main(["skim", "--task", "mat"])
-    assert capsys.readouterr().err.startswith("error: task 'mat'")
+    assert capsys.readouterr().err.startswith("error: setting task is 'mat'")
 
 
 def test_help_imports_nothing_heavy():

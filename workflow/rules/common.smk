@@ -9,14 +9,10 @@ from snakemake.exceptions import WorkflowError
 from ptmiss.core.errors import UserError
 from ptmiss.core.settings import files
 from ptmiss.core.workflow import closing
+from ptmiss.core.workflow.plan import ESTIMATES, SKIM
 from ptmiss.core.workflow.rules import Rules
 from ptmiss.stages import stages_of
-from ptmiss.tasks.met.settings import merging
-from ptmiss.tasks.met.settings.config import load
-from ptmiss.tasks.met.variations.names import VARIATIONS
-from ptmiss.tasks.met.workflow.memory import require_memory
-from ptmiss.tasks.met.workflow.plan import ESTIMATES, SKIM, Plan
-from ptmiss.tasks.met.workflow.results import results
+from ptmiss.tasks.choice import choose
 
 # Jobs use the Python that runs Snakemake, activated or not; an environment of a rule, where one is
 # asked for, is activated later and comes first.
@@ -38,8 +34,15 @@ if (
         " the outer workflow in another folder"
     )
 
+# What a profile or the command line gives the rule of a stage: "8000", "attempt * 8000".
+MEMORY = {
+    stage: str(getattr(given["mem_mb"], "raw", ""))
+    for stage, given in workflow.resource_settings.overwrite_resources.items()
+    if "mem_mb" in given
+}
+
 try:
-    VALUES = merging.merged(
+    CHOSEN = choose(
         (
             {}
             if workflow.config_settings.replace_workflow_config
@@ -47,18 +50,20 @@ try:
         ),
         OWN,
     )
-    CONFIG = load(VALUES, OWN)
-    PLAN = Plan(CONFIG, REPOSITORY)
-    CALIBRATED_TRAININGS = PLAN.calibrated_trainings
+    TASK, CONFIG = CHOSEN.task, CHOSEN.config
+    PLAN = TASK.plan()(CONFIG, REPOSITORY)
+    STAGES = stages_of(TASK.name)
+    if workflow.is_main_process:
+        PLAN.require_memory(MEMORY)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
 if not AS_MODULE:
     config.clear()
-    config.update(VALUES)  # for the report of Snakemake
+    config.update(CHOSEN.values)  # for the report of Snakemake
 
-STAGES = stages_of()
-RULES = Rules(STAGES, CONFIG, REPOSITORY)
+RULES = Rules(STAGES, CONFIG, REPOSITORY, TASK.name)
+RESULTS = PLAN.results
 
 
 wildcard_constraints:

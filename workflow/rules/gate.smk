@@ -1,7 +1,9 @@
 """gate: no network is accepted on Z to mumu alone; accept: a refused training ends the run."""
 
 CONFIRMED = (
-    {"confirmed": "results/calibration/confirmed.json"} if CALIBRATED_TRAININGS else {}
+    {"confirmed": "results/calibration/confirmed.json"}
+    if RESULTS.get("closures")
+    else {}
 )
 NO_CLOSURES = {} if CONFIRMED else {"closures": None, "confirmed": None}
 
@@ -33,7 +35,7 @@ rule accept:
         **RULES.code("accept"),
         report="results/report/report.html",
         gates=RESULTS["verdicts"],
-        closures=RESULTS["closures"],
+        closures=RESULTS.get("closures", []),
     output:
         **CONFIRMED,
         accepted="results/performance/accepted.json",

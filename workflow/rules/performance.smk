@@ -1,13 +1,13 @@
 """performance: response and resolution of every estimator with intervals, as tidy tables."""
 
-# What the rule says below, or what a profile or the command line gives it.
-LIMIT = workflow.resource_settings.overwrite_resources.get("performance") or {}
-LIMIT = str(getattr(LIMIT["mem_mb"], "raw", "")) if "mem_mb" in LIMIT else "4000"
-if workflow.is_main_process:
-    try:
-        require_memory(PLAN, LIMIT)
-    except UserError as error:
-        raise WorkflowError(str(error)) from None
+TABLES = {
+    "table": "results/performance/{training}.csv",
+    "gains": "results/performance/{training}.gains.csv",
+    "spectra": "results/performance/{training}.spectra.csv",
+    "roc": "results/performance/{training}.roc.csv",
+    "slices": "results/performance/{training}.slices.csv",
+    "headline": "results/performance/{training}.headline.json",
+}
 
 
 rule performance:
@@ -16,12 +16,7 @@ rule performance:
         **RULES.code("performance"),
         estimates=PLAN.measured_estimates,
     output:
-        table="results/performance/{training}.csv",
-        gains="results/performance/{training}.gains.csv",
-        spectra="results/performance/{training}.spectra.csv",
-        roc="results/performance/{training}.roc.csv",
-        slices="results/performance/{training}.slices.csv",
-        headline="results/performance/{training}.headline.json",
+        **RULES.outputs("performance", **TABLES),
     log:
         "results/logs/performance/{training}.log",
     benchmark:

@@ -2,7 +2,6 @@
 
 import shlex
 
-RESULTS = results(PLAN)
 # of two labels with two values each, the report of Snakemake makes switches
 PAGE = {
     name: report(
@@ -40,7 +39,7 @@ rule report:
         **RESULTS,
         templates=resources_of_repository("report/*"),
     output:
-        **PAGE,
+        **RULES.outputs("report", **PAGE),
     log:
         "results/logs/report/report.log",
     conda:

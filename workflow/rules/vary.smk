@@ -1,5 +1,7 @@
 """vary: every estimator again, with the candidates moved by each systematic uncertainty."""
 
+from ptmiss.tasks.met.variations.names import VARIATIONS
+
 
 rule vary:
     """Compute every estimator for all variations of a part of a skim, in one pass over it."""

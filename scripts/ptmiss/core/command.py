@@ -102,11 +102,22 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> None:
     the function raises.
     """
     given = vars(Parser(stage).parse_args(argv))
-    if stage.prepare:
-        named(stage.prepare)(given["threads"])
-    values = {flag.name: _value(flag, given) for flag in stage.flags}
-    function = named(stage.entry)
-    function(**arguments(function, values))
+    try:
+        if stage.prepare:
+            named(stage.prepare)(given["threads"])
+        values = {flag.name: _value(flag, given) for flag in stage.flags}
+        if stage.task:
+            values["task"] = named(stage.task)
+        function = named(stage.entry)
+        function(**arguments(function, values))
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "ptmiss"):
+            raise
+        extra = stage.environment or stage.name  # of an installation of the core alone
+        raise UserError(
+            f"{stage.name}: {package} is not installed; pip install 'ptmiss[{extra}]'"
+        ) from error
 
 
 def _value(flag: Flag, given: Mapping[str, Any]) -> object:

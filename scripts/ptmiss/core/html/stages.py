@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.html.text import DASH, count
 from ptmiss.core.io.regular import require_regular
 
 
@@ -89,7 +90,8 @@ def _number(text: str) -> float | None:
 
 def _add(stage: str, rows: list[dict[str, float | None]]) -> Stage:
     def known(name: str) -> list[float]:
-        return [value for row in rows if (value := row[name]) is not None]
+        values = (row[name] for row in rows)
+        return [value for value in values if value is not None]
 
     wall, memory, cpu = known("s"), known("max_rss"), known("cpu_time")
     return Stage(
@@ -100,3 +102,28 @@ def _add(stage: str, rows: list[dict[str, float | None]]) -> Stage:
         round(math.fsum(cpu), 3) if cpu else None,
         max(memory, default=0.0) or None,
     )
+
+
+def rows(stages: Iterable[Stage]) -> list[dict[str, object]]:
+    """Return the rows of the page's table of run time and memory."""
+    return [
+        {
+            "stage": stage.stage,
+            "jobs": count(stage.jobs),
+            "wall": _time(stage.wall_s),
+            "longest": _time(stage.longest_s),
+            "cpu": _time(stage.cpu_s),
+            "memory": DASH if stage.peak_memory_mb is None else f"{stage.peak_memory_mb:,.0f} MB",
+        }
+        for stage in stages
+    ]
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None or not math.isfinite(seconds):
+        return DASH
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

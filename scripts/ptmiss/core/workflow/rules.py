@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -23,6 +23,7 @@ class Wildcards(Protocol):
     def __getattr__(self, name: str) -> str: ...
 
 
+T = TypeVar("T")
 Parameter = Callable[[Wildcards], str]
 
 
@@ -42,16 +43,25 @@ class Rules:
     repository : str
         The folder of the Snakefile.
     task : str
-        The task that a command is told; empty for the default one.
+        The task that a command is told.
     """
 
     def __init__(
-        self, stages: Mapping[str, Stage], config: BaseModel, repository: str, task: str = ""
+        self, stages: Mapping[str, Stage], config: BaseModel, repository: str, task: str
     ) -> None:
         self._stages = stages
         self._config = config
         self._repository = repository
-        self._task = f" --task {task}" if task else ""
+        self._task = f" --task {task}"
+
+    def files(self, *folders: str | os.PathLike[str]) -> list[str]:
+        """Return the files of rules that the stages have: each the first `STAGE.smk` of folders."""
+        found: dict[str, Path] = {}
+        for folder in folders:
+            for name in self._stages:
+                if (path := Path(folder, f"{name}.smk")).is_file():
+                    found.setdefault(name, path)
+        return [str(found[name]) for name in self._stages if name in found]
 
     def here(self, path: str) -> str:
         """Return a file of the repository, relative to the working directory."""
@@ -60,6 +70,12 @@ class Rules:
     def code(self, name: str) -> dict[str, str]:
         """Return the inputs of every rule: the command."""
         return {"script": self.here(f"scripts/{name}.py")}
+
+    def outputs(self, name: str, **paths: T) -> dict[str, T | str]:
+        """Return those of the paths, by flag, that a stage writes, and those it declares itself."""
+        flags = self._stages[name].flags
+        own = {flag.name: flag.path for flag in flags if flag.path}
+        return {flag.name: paths[flag.name] for flag in flags if flag.name in paths} | own
 
     def environment(self, name: str) -> str:
         """Return the file of a stage's conda environment."""
@@ -87,10 +103,11 @@ class Rules:
         values: flag -> text of the shell instead of what the rule has, None leaves the flag out.
         """
         stage = self._stages[name]
-        if strange := set(values) - {flag.name for flag in stage.flags}:
+        given = {name for name, text in values.items() if text is not None}
+        if strange := given - {flag.name for flag in stage.flags}:
             raise ValueError(f"stage {name}: no flags {sorted(strange)}")
-        given = ((flag.name, values.get(flag.name, flag.placeholder)) for flag in stage.flags)
-        flags = "".join(f" --{flag} {value}" for flag, value in given if value)
+        texts = ((flag.name, values.get(flag.name, flag.placeholder)) for flag in stage.flags)
+        flags = "".join(f" --{flag} {text}" for flag, text in texts if text)
         return f"python {{input.script:q}}{self._task}{flags} > {{log:q}} 2>&1"
 
     def _section(self, flag: Flag) -> Parameter:

@@ -7,6 +7,7 @@ here imports what a stage does: planning and `--help` read declarations alone.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,6 +47,9 @@ class Flag:
     place : str, optional
         Where a rule has the value, "input.skim"; empty for a flag that no rule gives. By default
         what the kind and the name say.
+    path : str
+        Where the rule writes a file that only this task has, with its wildcards; empty for files
+        whose places the rule knows.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Flag:
     section: str = ""
     settings: str = ""
     place: str | None = None
+    path: str = ""
 
     @property
     def placeholder(self) -> str:
@@ -101,6 +106,10 @@ class Stage:
         Packages that no module imports itself.
     in_workflow : bool
         Whether a rule runs it.
+    learns : bool
+        Whether the function has a parameter `task`, the task's description of what is learned.
+    task : str
+        "module:attribute" of that; empty in a declaration that several tasks share.
     """
 
     name: str
@@ -112,10 +121,12 @@ class Stage:
     packages: str = ""
     loads: tuple[str, ...] = ()
     in_workflow: bool = True
+    learns: bool = False
+    task: str = ""
 
     def modules(self) -> list[str]:
         """Return the modules that running the stage begins with."""
-        texts = [self.entry, self.prepare, *(flag.settings for flag in self.flags)]
+        texts = [self.entry, self.prepare, self.task, *(flag.settings for flag in self.flags)]
         return list(dict.fromkeys(text.partition(":")[0] for text in texts if text))
 
     def contract(self) -> str:
@@ -125,7 +136,21 @@ class Stage:
             f" {flag.metavar.startswith('NAME=')} {flag.section} {flag.settings}"
             for flag in self.flags
         ]
-        return "; ".join([self.entry, self.prepare, *flags])
+        return "; ".join([self.entry, self.prepare, self.task, *flags])
+
+    def of_task(self, learning: str, sections: Mapping[str, str]) -> Stage:
+        """Return a shared declaration as that of a task.
+
+        learning: "module:attribute" of what is learned; sections: section of the configuration ->
+        "module:Class", where the task has its own.
+        """
+        flags = tuple(
+            dataclasses.replace(flag, settings=sections[flag.section.partition(".")[0]])
+            if flag.section.partition(".")[0] in sections
+            else flag
+            for flag in self.flags
+        )
+        return dataclasses.replace(self, flags=flags, task=learning if self.learns else "")
 
 
 reads = functools.partial(Flag, kind="reads", metavar="FILE")

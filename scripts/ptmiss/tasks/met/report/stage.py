@@ -6,13 +6,13 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.resources import RESOURCES
 from ptmiss.tasks.met.report.build import Inputs, build
 from ptmiss.tasks.met.settings.config import Config
 
-TEMPLATES = Path(__file__).resolve().parents[5] / "resources" / "report"
+TEMPLATES = RESOURCES / "report"
 KINDS = tuple(field.name for field in dataclasses.fields(Inputs))
 """What a run can have made, by the names of the page's inputs."""
 

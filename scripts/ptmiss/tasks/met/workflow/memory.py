@@ -5,23 +5,26 @@ from __future__ import annotations
 import re
 
 from ptmiss.core.errors import UserError
+from ptmiss.tasks.met.settings.config import Config
 from ptmiss.tasks.met.settings.performance import memory_mb
-from ptmiss.tasks.met.workflow.plan import Plan
+
+RULE_MB = "4000"
+"""What the rule of the stage performance has."""
 
 
-def require_memory(plan: Plan, limit: str) -> None:
+def require_memory(config: Config, has_files: bool, limit: str) -> None:
     """Raise `UserError` where the histograms do not fit into the memory of the rule.
 
-    limit: MB as the rule, a profile or the command line gives it: `8000`, `attempt * 8000`. Other
-    expressions are evaluated by Snakemake alone, so nothing is said of them here.
+    has_files: whether samples are read from files. limit: MB as the rule, a profile or the command
+    line gives it: `8000`, `attempt * 8000`. Other expressions are evaluated by Snakemake alone, so
+    nothing is said of them here.
     """
-    config = plan.config
     needed = memory_mb(
         config.performance,
         len(config.evaluate.estimators)
         + len(config.evaluate.external)
         # our simulation stores none
-        + (len(config.performance.stored) if plan.files else 0)
+        + (len(config.performance.stored) if has_files else 0)
         + bool(config.trainings),
     )
     plain = re.fullmatch(r"(?:attempt \* )?(\d+)(?: \* attempt)?", limit.strip())

@@ -1,4 +1,4 @@
-"""Which samples, trainings and files each stage of a run has.
+"""Which samples, trainings and files each stage of a run of missing momentum has.
 
 Read again in every job of a cluster: nothing here imports what a stage does, or numba.
 """
@@ -7,37 +7,24 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ptmiss.core.errors import UserError
-from ptmiss.core.paths import is_remote
+from ptmiss.core.workflow.plan import SKIM, BasePlan
 from ptmiss.core.workflow.rules import Wildcards
 from ptmiss.events.parts import file_parts, n_simulated_parts, part_name
 from ptmiss.events.settings.samples import FileSample, SimulatedSample
 from ptmiss.simulation.cards import load_card, parts_of_slices
 from ptmiss.tasks.met.settings.config import Config
-from ptmiss.tasks.met.settings.crosscheck import CLASSICAL
 from ptmiss.tasks.met.settings.interpret import chosen_samples
 from ptmiss.tasks.met.settings.vary import chosen
 from ptmiss.tasks.met.variations.names import VARIATIONS
-
-SKIM = "results/skim/{sample}/{part}.parquet"
-ESTIMATES = "results/estimates/{training}/{sample}/{variation}/{part}.parquet"
+from ptmiss.tasks.met.workflow.memory import RULE_MB, require_memory
 
 
-class Plan:
-    """The plan of a run.
-
-    Attributes
-    ----------
-    config : Config
-    files : dict of str to dict of str to sequence of str
-        Sample -> part -> addresses, of samples that are read from files.
-    parts : dict of str to list of str
-        Sample -> its parts, of all samples.
-    trainings : list of str
-        Names of the trainings; the classical estimators alone are one where there is none.
+class Plan(BasePlan[Config]):
+    """The plan of a run, with what simulation, variations, interpretation and calibration read.
 
     Raises
     ------
@@ -47,37 +34,30 @@ class Plan:
     """
 
     def __init__(self, config: Config, repository: str) -> None:
-        self.config = config
         self._processes = Path(os.path.relpath(repository), "resources/processes")
-        self.files: dict[str, dict[str, Sequence[str]]] = {}
-        self.parts: dict[str, list[str]] = {}
+        files: dict[str, Mapping[str, Sequence[str]]] = {}
+        parts: dict[str, Iterable[str]] = {}
         for name, sample in config.samples.items():
             if isinstance(sample, SimulatedSample):
-                self.parts[name] = self._simulated_parts(sample)
+                parts[name] = self._simulated_parts(sample, config.simulate.events_per_part)
             else:
-                self.files[name] = file_parts(sample)
-                self.parts[name] = list(self.files[name])
-        self.trainings = list(config.trainings) or [CLASSICAL]
+                parts[name] = files[name] = file_parts(sample)
+        super().__init__(config, files, parts)
         if not self.measured_samples:
             raise UserError(
                 "performance.leave_out names every sample, so there is nothing to measure; take one"
                 " out"
             )
 
-    def _simulated_parts(self, sample: SimulatedSample) -> list[str]:
-        size = self.config.simulate.events_per_part
+    def require_memory(self, limits: Mapping[str, str]) -> None:
+        """Raise `UserError` where the histograms do not fit into the memory of the rule."""
+        require_memory(self.config, bool(self.files), limits.get("performance", RULE_MB))
+
+    def _simulated_parts(self, sample: SimulatedSample, size: int) -> list[str]:
         n_parts = n_simulated_parts(sample, size)
         card = load_card(self._processes / f"{sample.process}.yaml")
         parts_of_slices(card, n_parts, size)  # refuses a card that needs more parts
         return [part_name(i) for i in range(n_parts)]
-
-    def per_part(self, pattern: str, samples: Iterable[str] | None = None) -> list[str]:
-        """Return a path pattern filled in for every part of the samples, by default of all."""
-        return [
-            pattern.format(sample=sample, part=part)
-            for sample in (self.parts if samples is None else samples)
-            for part in self.parts[sample]
-        ]
 
     # simulation and skim
 
@@ -105,32 +85,10 @@ class Plan:
             str(stem.with_suffix(s)) for s in (".yaml", ".slha") if stem.with_suffix(s).is_file()
         ]
 
-    def addresses(self, wildcards: Wildcards) -> Sequence[str]:
-        """Return the input files of a part of a sample as the reader opens them."""
-        if wildcards.sample in self.files:
-            return self.files[wildcards.sample][wildcards.part]
-        return [f"results/ntuples/{wildcards.sample}/{wildcards.part}.root"]
-
-    def local_ntuples(self, wildcards: Wildcards) -> list[str]:
-        """Return those of the addresses that Snakemake can watch: not the remote ones."""
-        return [path for path in self.addresses(wildcards) if not is_remote(path)]
-
-    # trainings
-
-    def training_skims(self, wildcards: Wildcards) -> list[str]:
-        """Return the skims of all samples that a training mixes."""
-        return self.per_part(SKIM, sorted(self.config.trainings[wildcards.training].samples))
-
     def interpreted_skims(self, wildcards: Wildcards) -> list[str]:
         """Return the skims of the samples that a training is looked at in."""
         learnt = list(self.config.trainings[wildcards.training].samples)
         return self.per_part(SKIM, chosen_samples(self.config.interpret, learnt, list(self.parts)))
-
-    def model(self, wildcards: Wildcards) -> list[str]:
-        """Return the exported network of a training; none for the classical estimators alone."""
-        if wildcards.training == CLASSICAL:
-            return []
-        return [f"results/models/{wildcards.training}/onnx/model.onnx"]
 
     @property
     def external_models(self) -> dict[str, str]:
@@ -142,11 +100,8 @@ class Plan:
     @property
     def measured_samples(self) -> list[str]:
         """The samples that the stage performance measures."""
-        return [name for name in self.parts if name not in self.config.performance.leave_out]
-
-    def measured_estimates(self, wildcards: Wildcards) -> list[str]:
-        """Return the nominal estimates of the measured samples."""
-        return self._estimates(wildcards, self.measured_samples, ["nominal"])
+        left_out = self.config.performance.leave_out
+        return [name for name in super().measured_samples if name not in left_out]
 
     @functools.cached_property
     def varied_samples(self) -> list[str]:
@@ -167,7 +122,7 @@ class Plan:
 
     def compared_estimates(self, wildcards: Wildcards) -> list[str]:
         """Return nominal and varied estimates of the samples that are varied."""
-        return self._estimates(wildcards, self.varied_samples, ["nominal", *VARIATIONS])
+        return self.estimates(wildcards, self.varied_samples, ["nominal", *VARIATIONS])
 
     @functools.cached_property
     def calibration_samples(self) -> list[str]:
@@ -213,16 +168,4 @@ class Plan:
                 f" {calibration.simulation!r} (calibration.data, calibration.simulation), found"
                 f" {', '.join(self.parts)}"
             )
-        return self._estimates(wildcards, self.calibration_samples, ["nominal"])
-
-    def _estimates(
-        self, wildcards: Wildcards, samples: Iterable[str], variations: Iterable[str]
-    ) -> list[str]:
-        return [
-            ESTIMATES.format(
-                training=wildcards.training, sample=sample, variation=variation, part=part
-            )
-            for variation in variations
-            for sample in samples
-            for part in self.parts[sample]
-        ]
+        return self.estimates(wildcards, self.calibration_samples, ["nominal"])

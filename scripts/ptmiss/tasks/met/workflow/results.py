@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
 
+from ptmiss.core.workflow.plan import of_trainings as _of
 from ptmiss.tasks.met.workflow.plan import Plan
 
 
-def _of(pattern: str, trainings: Iterable[str]) -> list[str]:
-    return [pattern.format(training=training) for training in trainings]
+class Run(Plan):
+    """The plan of a run with what it comes to."""
+
+    @property
+    def targets(self) -> list[str]:
+        """The verdicts and, where there are variations, the uncertainties."""
+        accepted = ["results/performance/accepted.json"]
+        confirmed = ["results/calibration/confirmed.json"] if self.calibrated_trainings else []
+        return [*accepted, *self.results["uncertainties"], *confirmed]
+
+    @functools.cached_property
+    def results(self) -> dict[str, list[str]]:
+        """Kind -> files that the page is made of."""
+        return results(self)
 
 
 def results(plan: Plan) -> dict[str, list[str]]:
