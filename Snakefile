@@ -39,7 +39,6 @@ localrules:
     all,
     gate,
     accept,
-    confirm,
 
 
 rule all:
@@ -49,11 +48,8 @@ rule all:
         "results/report/report.html",
         "results/summary.json",
         "results/performance/accepted.json",
-        expand(
-            "results/performance/{training}.uncertainties.csv",
-            training=VARIED_TRAININGS,
-        ),
-        ["results/calibration/confirmed.json"] if CALIBRATED_TRAININGS else [],
+        RESULTS["uncertainties"],
+        list(CONFIRMED.values()),
 
 
 onsuccess:

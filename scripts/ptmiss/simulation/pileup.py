@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ptmiss.events.folds import N_FOLDS
+from ptmiss.events.n_folds import N_FOLDS
 from ptmiss.simulation.incoming import Incoming
 from ptmiss.simulation.settings import Preset
 

@@ -4,29 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io.regular import require_regular
-
-ORDER = (
-    "minbias",
-    "simulate",
-    "skim",
-    "preprocess",
-    "train",
-    "export",
-    "evaluate",
-    "vary",
-    "performance",
-    "uncertainty",
-    "interpret",
-    "calibrate",
-    "closure",
-)
-"""Order in which the page lists the stages; others follow in alphabetical order."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +35,16 @@ class Stage:
         return values
 
 
-def read(paths: Iterable[str | os.PathLike[str]]) -> list[Stage]:
+def read(paths: Iterable[str | os.PathLike[str]], order: Sequence[str] = ()) -> list[Stage]:
     """Read benchmark files; the stage is the folder below `benchmarks`.
 
+    order: in which the page lists the stages; others follow in alphabetical order.
     Raises `UserError` for a file that is not a benchmark file.
     """
     rows: dict[str, list[dict[str, float | None]]] = {}
     for path in sorted(map(Path, paths)):
         rows.setdefault(_stage_of(path), []).extend(_read_one(path))
-    known = [stage for stage in ORDER if stage in rows]
+    known = [stage for stage in order if stage in rows]
     return [_add(stage, rows[stage]) for stage in (*known, *sorted(set(rows) - set(known)))]
 
 
@@ -74,18 +58,18 @@ def _stage_of(path: Path) -> str:
 
 
 def _read_one(path: Path) -> list[dict[str, float | None]]:
-    require_regular(path, "leave it out of --benchmarks")
+    require_regular(path, "leave it out of --results")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{path}: not a readable benchmark file ({error}); leave it out of --benchmarks"
+            f"{path}: not a readable benchmark file ({error}); leave it out of --results"
         ) from None
     names = lines[0].split("\t") if lines else []
     if "s" not in names or "max_rss" not in names:
         raise UserError(
             f"{path}: found {chr(9).join(names)[:100]!r} in its first line, expected s and max_rss"
-            " as Snakemake's benchmark files have them; leave it out of --benchmarks"
+            " as Snakemake's benchmark files have them; leave it out of --results"
         )
     rows = []
     for line in lines[1:]:
@@ -105,7 +89,7 @@ def _number(text: str) -> float | None:
 
 def _add(stage: str, rows: list[dict[str, float | None]]) -> Stage:
     def known(name: str) -> list[float]:
-        return [row[name] for row in rows if row[name] is not None]
+        return [value for row in rows if (value := row[name]) is not None]
 
     wall, memory, cpu = known("s"), known("max_rss"), known("cpu_time")
     return Stage(

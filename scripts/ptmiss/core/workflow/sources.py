@@ -1,4 +1,4 @@
-"""Which modules of the package a command depends on, read from its import statements.
+"""Which modules of the package a stage depends on, read from its import statements.
 
 This is what makes exactly the right stages run again after an edit: the workflow gives the names
 and hashes of these files to the rule as parameters. Nothing is imported or executed to find out.
@@ -11,7 +11,7 @@ import contextlib
 import functools
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PACKAGE = "ptmiss"
@@ -19,38 +19,46 @@ PACKAGE = "ptmiss"
 _STATEMENT = re.compile(r"^[ \t]*(?:import|from)\b(?:[^(\n]*\([^)]*\)|[^\n]*)", re.MULTILINE)
 
 
-def sources(script: Path) -> list[Path]:
-    """Return the files of the package that `script` imports, directly or not, sorted.
+def sources(modules: Iterable[str], root: Path) -> list[Path]:
+    """Return the files of the package that modules are or import, directly or not, sorted.
 
-    script: a file in the folder that holds the package. Imports inside functions count too.
-    Package `__init__` files are left out: they hold a docstring only, which a test makes sure of.
-    Raises ValueError for a relative import, which this search does not follow.
+    modules: their dotted names; root: the folder that holds the package. Imports inside functions
+    count too. Package `__init__` files are left out: they hold a docstring only, which a test makes
+    sure of. Raises ValueError for a module that the package does not have, and for a relative
+    import, which this search does not follow.
     """
-    root = script.parent
     found: set[Path] = set()
-    waiting = [script]
+    waiting = [_required(module, root) for module in modules]
     while waiting:
-        new = _own(waiting.pop(), root) - found
-        found |= new
-        waiting += new
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += _own(path, root)
     return sorted(found)
 
 
-def fingerprints(script: Path) -> list[str]:
+def fingerprints(modules: Iterable[str], root: Path) -> list[str]:
     """Return name and hash of each module of `sources`: "skim/select 0123456789abcdef"."""
-    package = script.parent / PACKAGE
+    package = root / PACKAGE
     return [
         f"{path.relative_to(package).with_suffix('').as_posix()} {_hash(path)}"
-        for path in sources(script)
+        for path in sources(modules, root)
     ]
 
 
-def third_party(script: Path) -> set[str]:
-    """Return the top-level names of all modules outside the package that a command imports."""
+def third_party(modules: Iterable[str], root: Path) -> set[str]:
+    """Return the top-level names of all modules outside the package that `sources` import."""
     names = set()
-    for path in [script, *sources(script)]:
+    for path in sources(modules, root):
         names |= {module.split(".")[0] for module in _imported(path)}
     return names - {PACKAGE}
+
+
+def _required(module: str, root: Path) -> Path:
+    path = _file_of(root, module)
+    if path is None:
+        raise ValueError(f"{module}: no module below {root / PACKAGE}")
+    return path
 
 
 @functools.cache
@@ -65,18 +73,18 @@ def _own(path: Path, root: Path) -> frozenset[Path]:
     return frozenset(file for file in files if file is not None)
 
 
-@functools.cache  # the commands share most modules, and every job of a cluster reads them
+@functools.cache  # the stages share most modules, and every job of a cluster reads them
 def _imported(path: Path) -> set[str]:
     """Return dotted names that may be modules: for `from a.b import c` both a.b and a.b.c."""
-    names = set()
+    names: set[str] = set()
     for node in _imports(path.read_text(encoding="utf-8")):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             if node.level:
                 raise ValueError(f"{path}: relative import; write it as an absolute one")
-            names.add(node.module)
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            module = node.module or ""
+            names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
     return names
 
 

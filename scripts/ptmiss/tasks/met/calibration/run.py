@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ptmiss.core.io import atomic
 from ptmiss.events.settings.folds import FoldSettings
@@ -18,21 +19,28 @@ Path = str | os.PathLike[str]
 _LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """The correctionlib document, fits and replicas for `closure`, the table of all numbers in
+    figures, the same table as a HEPData submission and, where wanted, as ROOT histograms.
+    """
+
+    corrections: Path
+    fits: Path
+    table: Path
+    hepdata: Path
+    histograms: Path | None
+
+
 def calibrate(
     estimates: Sequence[Path],
     folds: FoldSettings,
     settings: CalibrationSettings,
-    corrections: Path,
-    fits: Path,
-    table: Path,
-    hepdata: Path,
-    root: Path | None = None,
+    outputs: Outputs,
 ) -> None:
     """Derive the corrections of every estimator of a training on one half of the events.
 
-    Writes the correctionlib document, fits and replicas for `closure`, the table of all numbers in
-    figures, the same table as a HEPData submission and, to `root`, as ROOT histograms. Raises
-    `UserError` for events that nothing can be derived from.
+    Raises `UserError` for events that nothing can be derived from.
     """
     found = inputs.load_inputs(estimates, folds, settings)
     half = found.dilepton.half(DERIVE)
@@ -48,18 +56,18 @@ def calibrate(
         derive(name, e, *samples.values(), bins, settings)
         for e, name in enumerate(found.estimators)
     ]
-    store.write(fits, made, bins)
+    store.write(outputs.fits, made, bins)
     before = prefix(found.training, settings)
-    document.write(corrections, document.document(made, _about(found, before), before))
-    opened = read(corrections)
+    document.write(outputs.corrections, document.document(made, _about(found, before), before))
+    opened = read(outputs.corrections)
     tools = [Applied(opened, name, e, before) for e, name in enumerate(found.estimators)]
     rows = tables.rows(made, samples, tools, found, bins, settings)
-    atomic.write_text(table, tables.to_csv(rows))
-    submission.write(hepdata, rows, found.training, found.simulated)
-    if root is not None:
+    atomic.write_text(outputs.table, tables.to_csv(rows))
+    submission.write(outputs.hepdata, rows, found.training, found.simulated)
+    if outputs.histograms is not None:
         from ptmiss.tasks.met.calibration import histograms
 
-        histograms.write(root, rows, bins, found.training, found.simulated)
+        histograms.write(outputs.histograms, rows, bins, found.training, found.simulated)
 
 
 def _about(found: inputs.Inputs, before: str) -> str:

@@ -107,18 +107,20 @@ def build(
     summary: str | os.PathLike[str],
     threads: int = 1,
     overview: str | os.PathLike[str] | None = None,
+    order: Sequence[str] = (),
 ) -> None:
     """Write the page `report` (HTML), `summary` (JSON) and where wanted `overview` (PNG), the
     figure of all final states.
 
     revision: of the source, such as a git commit, or empty; templates: folder of the page's
-    templates; threads: processes that draw. Equal inputs give equal bytes. Raises `UserError` for
-    an input that cannot be used; then no file is written.
+    templates; threads: processes that draw; order: of the stages. Equal
+    inputs give equal bytes. Raises `UserError` for an input that cannot be used; then no file is
+    written.
     """
     heads = headlines.read(inputs.headlines)
     found = _Found(
         tables.read(inputs.tables), heads, ledgers.read(inputs.ledgers),
-        stages.read(inputs.benchmarks),
+        stages.read(inputs.benchmarks, order),
     )  # fmt: skip
     numbers = headlines.index(found.frame, _RESOLUTIONS)
     headlines.compare(numbers, heads)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from ptmiss.core.settings.base import Section, from_mapping
 from ptmiss.core.settings.names import unknown
-from ptmiss.events.folds import N_FOLDS
+from ptmiss.events.n_folds import N_FOLDS
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.events.settings.samples import Name, Sample, SimulatedSample
 from ptmiss.events.settings.skim import SkimSettings

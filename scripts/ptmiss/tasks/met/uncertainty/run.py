@@ -46,17 +46,18 @@ _Bounds = Mapping[tuple[str, Key], tuple[float, float]]
 
 def uncertainty(
     estimates: Sequence[str | os.PathLike[str]],
-    performance: str | os.PathLike[str],
+    measured: str | os.PathLike[str],
     folds: FoldSettings,
-    measured_with: PerformanceSettings,
+    performance: PerformanceSettings,
     settings: UncertaintySettings,
     table: str | os.PathLike[str],
 ) -> None:
     """Write the shift of every number under every source, and their sums in quadrature.
 
-    estimates: nominal and varied ones of one training; performance: its table, which has the
-    statistical intervals. Shifts are of the same events under both directions, so that statistical
-    fluctuations cancel but for events that change a bin. Raises `UserError` for a sample without
+    estimates: nominal and varied ones of one training; measured: the table of the
+    stage performance, which has the statistical intervals; performance: settings of both. Shifts
+    are of the same events under both directions, so that statistical fluctuations cancel but for
+    events that change a bin. Raises `UserError` for a sample without
     nominal estimates or without one of the variations, for recorded events, and for variations of
     other events than the nominal ones.
     """
@@ -66,9 +67,9 @@ def uncertainty(
         samples.setdefault(source.sample, {})[source.variation] = source
     for sample, found in samples.items():
         _check(sample, found)
-    bounds = _intervals(performance)
+    bounds = _intervals(measured)
     for sample, found in samples.items():
-        rows.extend(_of_sample(sample, found, folds, measured_with, settings, bounds))
+        rows.extend(_of_sample(sample, found, folds, performance, settings, bounds))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -101,18 +102,18 @@ def _of_sample(
     sample: str,
     found: Mapping[str, Source],
     folds: FoldSettings,
-    measured_with: PerformanceSettings,
+    performance: PerformanceSettings,
     settings: UncertaintySettings,
     bounds: _Bounds,
 ) -> Iterator[tuple[str, ...]]:
     source = found[NOMINAL]
 
     def events_of(name: str):
-        return Replay(lambda: found[name].chunks(folds.test, measured_with.seed))
+        return Replay(lambda: found[name].chunks(folds.test, performance.seed))
 
     def measured(events):
         wanted = (settings.axes, settings.quantities)
-        return numbers(events, source.estimators, measured_with, *wanted)
+        return numbers(events, source.estimators, performance, *wanted)
 
     unchanged = events_of(NOMINAL)
     nominal, of_mean, n_events = measured(unchanged)
