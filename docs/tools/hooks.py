@@ -15,18 +15,19 @@ from mkdocs.structure.pages import Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 sys.path.insert(0, str(Path(__file__).parent))
+import api_pages
 import commands_page
-import functions_page
 import settings_page
 import skim_page
 import tables_page
+
+from ptmiss.stages import stages_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
 GENERATED = {
     "reference/settings.md": lambda: settings_page.text(ROOT / "config.yaml"),
-    "reference/commands.md": lambda: commands_page.text(ROOT / "scripts"),
-    "reference/functions.md": lambda: functions_page.text(ROOT / "scripts" / "ptmiss"),
+    "reference/commands.md": lambda: commands_page.text(stages_of()),
     "reference/architecture.md": lambda: _own("ARCHITECTURE.md"),
     "reference/contributing.md": lambda: _own("CONTRIBUTING.md"),
     "reference/changelog.md": lambda: _own("CHANGELOG.md"),
@@ -39,11 +40,24 @@ COLUMNS = {
 }
 """Lines of data-model.md, and what they are replaced by: tables of all columns."""
 
+API = api_pages.pages(ROOT / "scripts" / "ptmiss")
+"""The same for the pages of functions, the list of rooms first."""
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the pages of functions where the navigation says `Functions`."""
+    (reference,) = (entry["Reference"] for entry in config.nav if "Reference" in entry)
+    (functions,) = (entry for entry in reference if "Functions" in entry)
+    first, *rooms = API
+    functions["Functions"] = [{"Rooms": first}, *({Path(room).stem: room} for room in rooms)]
+    return config
+
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made from the code."""
-    for address, make in GENERATED.items():
-        files.append(File.generated(config, address, content=make()))
+    texts = {address: make() for address, make in GENERATED.items()}
+    for address, text in (texts | API).items():
+        files.append(File.generated(config, address, content=text))
     return files
 
 

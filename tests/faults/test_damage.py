@@ -14,6 +14,7 @@ from ptmiss.core.io.atomic import replacing, write_json, write_text
 from ptmiss.core.io.manifest import sha256_of
 from ptmiss.core.io.records import Excerpt, read_values
 from ptmiss.events.readers.formats import open_reader
+from ptmiss.events.readers.reader import Input
 from ptmiss.learn.data import dataset
 from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.tasks.met.report import tables
@@ -126,7 +127,7 @@ def test_shortened_root_files_are_refused_without_a_record(tmp_path):
     content = path.read_bytes()
 
     def read(damaged):
-        with open_reader(str(damaged), "pfnano", False, "no_lepton", "x"):
+        with open_reader(str(damaged), "pfnano", Input(False, "no_lepton", "x")):
             pass
 
     read(path)

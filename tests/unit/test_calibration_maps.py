@@ -15,7 +15,8 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.stats.quantile_map import FAR, QuantileMap, monotone
 from ptmiss.tasks.met.calibration import document, store
 from ptmiss.tasks.met.calibration.apply import Applied, read
-from ptmiss.tasks.met.calibration.bins import DATASETS, SYSTEMATICS, make_bins
+from ptmiss.tasks.met.calibration.bins import make_bins
+from ptmiss.tasks.met.calibration.names import DATASETS, SYSTEMATICS
 
 POINTS = 100_000
 MAP = QuantileMap(

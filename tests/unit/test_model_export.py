@@ -17,7 +17,7 @@ from ptmiss.learn import features as ft
 from ptmiss.learn.backbones.deepmet import BIAS_FORMS
 from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.learn.onnx import graph, parity, triton
-from ptmiss.learn.onnx.export import ExportOutputs, build, export
+from ptmiss.learn.onnx.export import ExportInputs, ExportOutputs, build, export
 from ptmiss.learn.onnx.network import NetworkEstimator
 from ptmiss.learn.settings.export import ExportSettings
 from ptmiss.learn.training.storage import save_model
@@ -47,7 +47,7 @@ def run(folder: Path, settings: ExportSettings = QUICK) -> Path:
     out = folder / "onnx"
     inputs = [folder / name for name in ("model.keras", "training.json", "validation.parquet")]
     outputs = ExportOutputs(out / "model.onnx", out / "config.pbtxt", out / "parity.json")
-    export(*inputs, settings, outputs, threads=1)
+    export(ExportInputs(*inputs), settings, outputs, threads=1)
     return out
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 import performance_toys as toys
 from ptmiss.core.stats.bootstrap import copies
@@ -129,6 +130,21 @@ def test_area_is_the_chance_that_the_signal_is_larger():
     background, signal = (_spectrum(np.histogram(x, edges)[0], edges) for x in samples)
     chance = (samples[1][:, None] > samples[0][None, :]).mean()
     assert roc.area(signal, background).values[0] == pytest.approx(chance, abs=0.002)
+
+
+def test_area_is_that_of_scikit_learn():
+    rng = np.random.default_rng(6)
+    edges = np.linspace(0.0, 200.0, 21)
+    met = [np.abs(rng.normal(size, 20.0, 500)) for size in (20.0, 60.0)]
+    weights = [rng.uniform(0.5, 2.0, 500) for _ in met]
+    background, signal = (
+        _spectrum(np.histogram(x, edges, weights=w)[0], edges)
+        for x, w in zip(met, weights, strict=True)
+    )
+    bins = np.digitize(np.concatenate(met), edges)  # events of one bin count as equal in both
+    is_signal = np.repeat([False, True], 500)
+    expected = roc_auc_score(is_signal, bins, sample_weight=np.concatenate(weights))
+    assert roc.area(signal, background).values[0] == pytest.approx(expected, rel=1e-12)
 
 
 def test_curves_are_of_signals_over_backgrounds():

@@ -26,7 +26,7 @@ from ptmiss.learn.settings.trainings import Training
 from ptmiss.tasks.met.estimators.evaluate import NO_MODELS, evaluate
 from ptmiss.tasks.met.interpretation import chosen as looked_at
 from ptmiss.tasks.met.performance.stream import sources
-from ptmiss.tasks.met.settings.config import load
+from ptmiss.tasks.met.settings.config import Config
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 from skims import CONFIG, sample_of, settings_of
 from toys import write_pfnano
@@ -168,7 +168,7 @@ def test_unique_numbers_keep_their_folds_and_copies(tmp_path):
 
 
 def test_a_training_sees_each_event_once(tmp_path):
-    settings = load(yaml.safe_load(CONFIG.read_text(encoding="utf-8"))).preprocess
+    settings = Config.load(yaml.safe_load(CONFIG.read_text(encoding="utf-8"))).preprocess
     first, second, *_ = production(tmp_path, n=60)
     copy = tmp_path / "copy.root"
     copy.write_bytes(first.read_bytes())

@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar, cast
 
 import numba
-from numba import njit
 
-__all__ = ["njit"]
+from ptmiss.core.resources import PACKAGE
 
-PACKAGE = Path(__file__).resolve().parents[1]
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def njit(**options: object) -> Callable[[F], F]:
+    """Return the decorator of numba, typed: what it compiles keeps the signature it has."""
+    return cast("Callable[[F], F]", numba.njit(**options))
 
 
 def kernels_hash(package: Path) -> str:

@@ -22,7 +22,6 @@ def progress(
     total: int,
     size: Callable[[_T], int],
     *,
-    unit: str = "events",
     stream: TextIO | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[_T]:
@@ -43,7 +42,7 @@ def progress(
         last = now
         share = min(done / total, 1.0) if total else 1.0
         left = (now - started) * (total - done) / done if done else 0.0
-        words = f"{done:,} of {total:,} {unit}, {_minutes(max(left, 0.0))} left"
+        words = f"{done:,} of {total:,} events, {_minutes(max(left, 0.0))} left"
         if terminal:
             bar = "#" * round(_WIDTH * share)
             stream.write(f"\r{name} [{bar:<{_WIDTH}}] {share:4.0%}, {words}\x1b[K")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -150,7 +151,7 @@ class Ledger:
             **({"renumbered": dict(self.renumbered)} if self.renumbered else {}),
         }
 
-    def write(self, path: str) -> None:
+    def write(self, path: str | os.PathLike[str]) -> None:
         """Check the ledger and write it as JSON."""
         self.check()
         write_json(path, self.as_dict())

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ptmiss.core.ragged import Ragged
+from ptmiss.events.objects import species
 
 SCALE = 50.0
 """GeV of one unit of pt, px, py and of the network's output."""
@@ -26,7 +27,7 @@ CATEGORIES = ("charge", "pdg_id", "from_pv")
 """Categorical features in CMSSW's order, which is not that of the public training code."""
 
 CHARGES = (-1, 0, 1)
-PDG_IDS = (-211, -13, -11, 0, 1, 2, 11, 13, 22, 130, 211)
+PDG_IDS = species.PDG_IDS
 FROM_PVS = (0, 1, 2, 3)
 """Known raw values of each category; the code of a value is its position. 1, 2: HF candidates."""
 

@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.html.text import DASH, count
 from ptmiss.core.io.regular import require_regular
-
-ORDER = (
-    "minbias",
-    "simulate",
-    "skim",
-    "preprocess",
-    "train",
-    "export",
-    "evaluate",
-    "vary",
-    "performance",
-    "uncertainty",
-    "interpret",
-    "calibrate",
-    "closure",
-)
-"""Order in which the page lists the stages; others follow in alphabetical order."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +36,16 @@ class Stage:
         return values
 
 
-def read(paths: Iterable[str | os.PathLike[str]]) -> list[Stage]:
+def read(paths: Iterable[str | os.PathLike[str]], order: Sequence[str] = ()) -> list[Stage]:
     """Read benchmark files; the stage is the folder below `benchmarks`.
 
+    order: in which the page lists the stages; others follow in alphabetical order.
     Raises `UserError` for a file that is not a benchmark file.
     """
     rows: dict[str, list[dict[str, float | None]]] = {}
     for path in sorted(map(Path, paths)):
         rows.setdefault(_stage_of(path), []).extend(_read_one(path))
-    known = [stage for stage in ORDER if stage in rows]
+    known = [stage for stage in order if stage in rows]
     return [_add(stage, rows[stage]) for stage in (*known, *sorted(set(rows) - set(known)))]
 
 
@@ -105,7 +90,7 @@ def _number(text: str) -> float | None:
 
 def _add(stage: str, rows: list[dict[str, float | None]]) -> Stage:
     def known(name: str) -> list[float]:
-        return [row[name] for row in rows if row[name] is not None]
+        return [value for row in rows if (value := row[name]) is not None]
 
     wall, memory, cpu = known("s"), known("max_rss"), known("cpu_time")
     return Stage(
@@ -116,3 +101,28 @@ def _add(stage: str, rows: list[dict[str, float | None]]) -> Stage:
         round(math.fsum(cpu), 3) if cpu else None,
         max(memory, default=0.0) or None,
     )
+
+
+def rows(stages: Iterable[Stage]) -> list[dict[str, object]]:
+    """Return the rows of the page's table of run time and memory."""
+    return [
+        {
+            "stage": stage.stage,
+            "jobs": count(stage.jobs),
+            "wall": _time(stage.wall_s),
+            "longest": _time(stage.longest_s),
+            "cpu": _time(stage.cpu_s),
+            "memory": DASH if stage.peak_memory_mb is None else f"{stage.peak_memory_mb:,.0f} MB",
+        }
+        for stage in stages
+    ]
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None or not math.isfinite(seconds):
+        return DASH
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

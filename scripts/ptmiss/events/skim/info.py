@@ -52,32 +52,32 @@ def read(
     recorded events for simulated ones.
     """
     try:
-        said = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+        metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
     except UnicodeDecodeError:
         raise UserError(f"{path}: metadata of the file are not text; {remedy}") from None
     needed = ["sample", "part", "is_data", *(("training", "variation") if estimates else ())]
     for name in needed:
-        if not said.get(name):
+        if not metadata.get(name):
             raise UserError(f"{path}: does not say its {name} in the file's metadata; {remedy}")
-    is_data = _TRUTH_VALUES.get(said["is_data"])
+    is_data = _TRUTH_VALUES.get(metadata["is_data"])
     if is_data is None:
-        raise _damaged(path, "is_data", said["is_data"], "true or false", remedy)
-    selection = said.get("selection", "none")
+        raise _damaged(path, "is_data", metadata["is_data"], "true or false", remedy)
+    selection = metadata.get("selection", "none")
     if selection not in SELECTIONS:
         raise _damaged(path, "selection", selection, ", ".join(SELECTIONS), remedy)
-    sqrt_s = said.get("sqrt_s", "")
+    sqrt_s = metadata.get("sqrt_s", "")
     if sqrt_s and not _positive(sqrt_s):
         raise _damaged(path, "sqrt_s", sqrt_s, "an energy in TeV", remedy)
     return Info(
-        sample=said["sample"],
-        part=said["part"],
-        label=said.get("label") or said["sample"],
+        sample=metadata["sample"],
+        part=metadata["part"],
+        label=metadata.get("label") or metadata["sample"],
         is_data=is_data,
         selection=selection,
         sqrt_s=sqrt_s,
-        training=said.get("training", ""),
-        variation=said.get("variation", ""),
-        puppi_flavour=said.get(PUPPI_KEY, ""),
+        training=metadata.get("training", ""),
+        variation=metadata.get("variation", ""),
+        puppi_flavour=metadata.get(PUPPI_KEY, ""),
     )
 
 

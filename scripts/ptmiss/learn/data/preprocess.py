@@ -52,6 +52,28 @@ class _Tally:
     repeated: int = 0
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """Both datasets and their summary."""
+
+    train: str | os.PathLike[str]
+    validation: str | os.PathLike[str]
+    summary: str | os.PathLike[str]
+
+
+def preprocess_skims(
+    skims: Sequence[str | os.PathLike[str]],
+    training: str,
+    spec: Training,
+    folds: FoldSettings,
+    settings: PreprocessSettings,
+    outputs: Outputs,
+) -> None:
+    """Write the datasets of the training `spec`; the stage preprocess. See `preprocess`."""
+    datasets = {"train": outputs.train, "validation": outputs.validation}
+    preprocess(skims, training, spec, folds, settings, datasets, outputs.summary)
+
+
 def preprocess(
     skims: Sequence[str | os.PathLike[str]],
     name: str,

@@ -18,11 +18,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.resources import PACKAGE
 from ptmiss.learn.onnx import frames, worker
 from ptmiss.learn.onnx.check import legible
 from ptmiss.learn.onnx.file import INPUTS, Interface
@@ -40,7 +40,6 @@ STACK_BYTES = 8 << 20
 TAIL_BYTES, SAID = 4096, 300
 """Of what a process says that cannot start: bytes kept, characters of the last line shown."""
 
-_ROOT = Path(worker.__file__).parents[3]
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 """Without these, threads that never run reserve gigabytes of the address space that is limited."""
 
@@ -74,7 +73,7 @@ class Child:
         self._late = f"it takes more than {limits.seconds:g} s (evaluate.limits.seconds)"
         self._ready = False
         self._said = b""
-        paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         arguments = map(str, (threads, limits.memory_mb, limits.seconds))
         # our own Python and package; -P: no module of the working directory takes part
         with _usual_stack():

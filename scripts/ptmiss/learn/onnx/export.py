@@ -35,6 +35,15 @@ _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class ExportInputs:
+    """What the stage train wrote, and a dataset, on whose events parity is shown."""
+
+    model: str | os.PathLike[str]
+    record: str | os.PathLike[str]
+    dataset: str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
 class ExportOutputs:
     """The files that `export` writes."""
 
@@ -44,25 +53,19 @@ class ExportOutputs:
 
 
 def export(
-    model: str | os.PathLike[str],
-    training: str | os.PathLike[str],
-    events: str | os.PathLike[str],
-    settings: ExportSettings,
-    outputs: ExportOutputs,
-    threads: int,
+    inputs: ExportInputs, settings: ExportSettings, outputs: ExportOutputs, threads: int
 ) -> dict[str, object]:
     """Write model.onnx, config.pbtxt and parity.json of a trained network; return the latter.
 
-    model, training: what the stage train wrote; events: a dataset, on whose events parity is
-    shown. Raises `UserError`, and writes nothing, if model and training do not belong together or
-    if the two networks differ by more than the settings allow on any event.
+    Raises `UserError`, and writes nothing, if model and record do not belong together or if the two
+    networks differ by more than the settings allow on any event.
     """
-    network = load_model(model)
-    record = _record(training, network)
+    network = load_model(inputs.model)
+    record = _record(inputs.record, network)
     proto = build(network, record)
     content = proto.SerializeToString(deterministic=True)
     checked = onnx_file.accept(onnx.load_model_from_string(content), outputs.onnx)
-    result = show_parity(network, NetworkEstimator(checked, threads), events, settings)
+    result = show_parity(network, NetworkEstimator(checked, threads), inputs.dataset, settings)
     result["onnx_sha256"] = hashlib.sha256(content).hexdigest()
     result["weights_sha256"] = record["weights_sha256"]
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -77,6 +77,18 @@ class Imported:
     pad: tuple[float, float]
 
 
+def import_graph(graph: str | os.PathLike[str], onnx: Path, slots: int, output: str | None) -> None:
+    """Convert a frozen graph and say how near it comes; the stage import_graph."""
+    if not 1 <= slots <= 100_000:
+        raise UserError(f"--slots: found {slots}, allowed 1 to 100000")
+    found = import_file(graph, slots, output, onnx)
+    _LOG.info("%s: within %.2g GeV of the graph", onnx, found.difference)
+    if found.slots is None:
+        _LOG.info("each pad contributes (%.4g, %.4g) GeV; missing pads are added", *found.pad)
+    else:
+        _LOG.warning("%s: needs all its %d slots, so it runs slowly", onnx, found.slots)
+
+
 def import_file(
     graph: str | os.PathLike[str], slots: int, output: str | None, onnx_path: Path
 ) -> Imported:

@@ -59,6 +59,13 @@ class TrainOutputs:
     tensorboard: Path
 
 
+def train_network(
+    inputs: TrainInputs, spec: Training, settings: TrainSettings, outputs: TrainOutputs
+) -> None:
+    """Train the network of an entry of `trainings`; the stage train. See `train`."""
+    train(inputs, spec, settings, outputs)
+
+
 def train(
     inputs: TrainInputs, training: Training, settings: TrainSettings, outputs: TrainOutputs
 ) -> dict[str, object]:

@@ -8,14 +8,17 @@ import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import correctionlib
 import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import json, text
-from ptmiss.tasks.met.calibration.bins import COMPONENTS
-from ptmiss.tasks.met.calibration.bosons import BosonEvents
+from ptmiss.tasks.met.calibration.names import COMPONENTS
+
+if TYPE_CHECKING:  # who applies corrections to own events needs none of what reads ours
+    from ptmiss.tasks.met.calibration.bosons import BosonEvents
 
 _STAGE = "calibrate"
 _LARGEST = 1e12

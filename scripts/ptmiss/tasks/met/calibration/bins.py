@@ -1,4 +1,4 @@
-"""Names that all corrections share, and the bins they are derived in."""
+"""The bins that corrections are derived in."""
 
 from __future__ import annotations
 
@@ -11,16 +11,9 @@ import numpy as np
 from ptmiss.core.errors import UserError
 from ptmiss.core.stats.merging import effective, merge
 from ptmiss.tasks.met.calibration.bosons import BosonEvents
+from ptmiss.tasks.met.calibration.names import DATASETS
 from ptmiss.tasks.met.calibration.replicas import Replicated, Sides
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
-
-DATASETS = ("data", "simulation")
-COMPONENTS = ("u_par", "u_perp")
-SYSTEMATICS = (
-    "nominal", "stat_up", "stat_down", "background_up", "background_down",
-    "form_up", "form_down", "jets_up", "jets_down",
-)  # fmt: skip
-"""Variations of every correction; those that do not apply to one equal its nominal."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import numpy as np
 
 from ptmiss.core.stats.lines import Line, Profile, choose, profile
 from ptmiss.core.stats.merging import effective_in
-from ptmiss.tasks.met.calibration.bins import COMPONENTS, DATASETS, Bins
+from ptmiss.tasks.met.calibration.bins import Bins
 from ptmiss.tasks.met.calibration.maps import Maps, derive_maps
+from ptmiss.tasks.met.calibration.names import COMPONENTS, DATASETS
 from ptmiss.tasks.met.calibration.replicas import Replicated, Sides
 from ptmiss.tasks.met.calibration.response import Response, derive_response
 from ptmiss.tasks.met.calibration.store import Stored

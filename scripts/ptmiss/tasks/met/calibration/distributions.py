@@ -11,12 +11,12 @@ import numpy as np
 
 from ptmiss.core.stats.merging import effective_in, sums_in
 from ptmiss.tasks.met.calibration.apply import Applied, Recoil
-from ptmiss.tasks.met.calibration.bins import COMPONENTS
 from ptmiss.tasks.met.calibration.bosons import BosonEvents
 from ptmiss.tasks.met.calibration.derive import Corrections
 from ptmiss.tasks.met.calibration.inputs import Side
 from ptmiss.tasks.met.calibration.layouts import Number
 from ptmiss.tasks.met.calibration.maps import Maps
+from ptmiss.tasks.met.calibration.names import COMPONENTS
 from ptmiss.tasks.met.calibration.tables import Head
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 

@@ -19,9 +19,9 @@ import numpy as np
 from ptmiss.core.io.atomic import replacing
 from ptmiss.core.stats.lines import Line
 from ptmiss.core.stats.quantile_map import FAR, QuantileMap
-from ptmiss.tasks.met.calibration.bins import DATASETS, SYSTEMATICS
 from ptmiss.tasks.met.calibration.derive import Corrections
 from ptmiss.tasks.met.calibration.inputs import Inputs
+from ptmiss.tasks.met.calibration.names import DATASETS, SYSTEMATICS
 from ptmiss.tasks.met.calibration.response import Curve
 
 Node = dict[str, object]

@@ -9,7 +9,8 @@ import numpy as np
 
 from ptmiss.core.stats.merging import effective
 from ptmiss.core.stats.quantile_map import QuantileMap, monotone
-from ptmiss.tasks.met.calibration.bins import SYSTEMATICS, Bins, background_changes, make_bins
+from ptmiss.tasks.met.calibration.bins import Bins, background_changes, make_bins
+from ptmiss.tasks.met.calibration.names import SYSTEMATICS
 from ptmiss.tasks.met.calibration.replicas import Sides
 from ptmiss.tasks.met.calibration.shifts import shifts_of_bin
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings

@@ -11,7 +11,8 @@ from scipy.optimize import isotonic_regression
 from ptmiss.core.stats.bootstrap import interval
 from ptmiss.core.stats.merging import effective, effective_in, merge
 from ptmiss.core.stats.quantile_map import FAR
-from ptmiss.tasks.met.calibration.bins import SYSTEMATICS, background_changes
+from ptmiss.tasks.met.calibration.bins import background_changes
+from ptmiss.tasks.met.calibration.names import SYSTEMATICS
 from ptmiss.tasks.met.calibration.replicas import Replicated
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 

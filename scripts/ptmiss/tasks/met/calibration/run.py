@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ptmiss.core.io import atomic
 from ptmiss.events.settings.folds import FoldSettings
@@ -21,21 +22,28 @@ Path = str | os.PathLike[str]
 _LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """The correctionlib document, fits and replicas for `closure`, the table of all numbers in
+    figures, the same table as a HEPData submission and, where wanted, as ROOT histograms.
+    """
+
+    corrections: Path
+    fits: Path
+    table: Path
+    hepdata: Path
+    histograms: Path | None
+
+
 def calibrate(
     estimates: Sequence[Path],
     folds: FoldSettings,
     settings: CalibrationSettings,
-    corrections: Path,
-    fits: Path,
-    table: Path,
-    hepdata: Path,
-    root: Path | None = None,
+    outputs: Outputs,
 ) -> None:
     """Derive the corrections of every estimator of a training on one half of the events.
 
-    Writes the correctionlib document, fits and replicas for `closure`, the table of all numbers in
-    figures, the same table as a HEPData submission and, to `root`, as ROOT histograms. Raises
-    `UserError` for events that nothing can be derived from.
+    Raises `UserError` for events that nothing can be derived from.
     """
     found = inputs.load_inputs(estimates, folds, settings)
     half = found.dilepton.half(DERIVE)
@@ -48,18 +56,18 @@ def calibrate(
     bins = make_bins(samples, settings)
     _LOG.info("bins of q_t for jets from %s: %s", list(bins.jet_edges), bins.ranges)
     derived = [derive(name, samples, bins, settings) for name in found.estimators]
-    store.write(fits, {one.estimator: one.stored() for one in derived}, bins)
+    store.write(outputs.fits, {one.estimator: one.stored() for one in derived}, bins)
     text = document.about(found)
-    document.write(corrections, document.document(derived, text, found.prefix))
-    opened, judged = read(corrections), found.dilepton.half(JUDGE)
+    document.write(outputs.corrections, document.document(derived, text, found.prefix))
+    opened, judged = read(outputs.corrections), found.dilepton.half(JUDGE)
     rows: list[Number] = []
     for one in derived:
         tool = Applied(opened, one.estimator, found.prefix)
         rows += tables.rows(one, settings)
         rows += distributions.rows(one, tool, judged, found.control, settings)
-    atomic.write_text(table, CALIBRATION.csv(rows))
-    submission.write(hepdata, rows, found.training, found.simulated)
-    if root is not None:
+    atomic.write_text(outputs.table, CALIBRATION.csv(rows))
+    submission.write(outputs.hepdata, rows, found.training, found.simulated)
+    if outputs.histograms is not None:
         from ptmiss.tasks.met.calibration import roothistograms
 
-        roothistograms.write(root, rows, bins, found.training, found.simulated)
+        roothistograms.write(outputs.histograms, rows, bins, found.training, found.simulated)

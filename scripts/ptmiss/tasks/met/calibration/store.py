@@ -12,7 +12,8 @@ from ptmiss.core.io import npz
 from ptmiss.core.io.atomic import replacing
 from ptmiss.core.stats.lines import Line
 from ptmiss.core.stats.quantile_map import QuantileMap
-from ptmiss.tasks.met.calibration.bins import COMPONENTS, DATASETS, Bins
+from ptmiss.tasks.met.calibration.bins import Bins
+from ptmiss.tasks.met.calibration.names import COMPONENTS, DATASETS
 
 _LINE = ("coefficients", "covariance", "low", "high", "chi2", "ndf")
 

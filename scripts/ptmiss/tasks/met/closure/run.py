@@ -13,9 +13,10 @@ from ptmiss.core.stats.merging import effective
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.tasks.met.calibration import store
 from ptmiss.tasks.met.calibration.apply import Applied, Document, read
-from ptmiss.tasks.met.calibration.bins import COMPONENTS, Bins
+from ptmiss.tasks.met.calibration.bins import Bins
 from ptmiss.tasks.met.calibration.bosons import JUDGE
 from ptmiss.tasks.met.calibration.inputs import Inputs, Side, load_inputs
+from ptmiss.tasks.met.calibration.names import COMPONENTS
 from ptmiss.tasks.met.calibration.store import Stored
 from ptmiss.tasks.met.calibration.verdict import Comparison, Verdict, problems, verdict_of
 from ptmiss.tasks.met.closure import modulation

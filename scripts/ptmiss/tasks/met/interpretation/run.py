@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,12 +27,12 @@ _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Settings:
+class Sections:
     """Sections of the configuration that the stage reads."""
 
     folds: FoldSettings
     performance: PerformanceSettings
-    interpret: InterpretSettings
+    settings: InterpretSettings
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,21 @@ class Outputs:
     displays: str | os.PathLike[str]
 
 
+def interpret_skims(
+    skims: Sequence[str],
+    model: str,
+    sections: Sections,
+    threads: int,
+    outputs: Outputs,
+) -> None:
+    """Look at each sample with the network in a file; the stage interpret. See `interpret`."""
+    interpret(skims, onnx_file.read(model), sections, threads, outputs)
+
+
 def interpret(
     skims: Iterable[str | os.PathLike[str]],
     model: onnx_file.OnnxModel,
-    settings: Settings,
+    sections: Sections,
     threads: int,
     outputs: Outputs,
 ) -> None:
@@ -57,21 +68,21 @@ def interpret(
     so. Raises `UserError` for files that are not skims or do not belong together, and for a model
     that was not written by this project.
     """
-    looker = _looker(model, threads, settings)
+    looker = _looker(model, threads, sections)
     weight_rows: list[Row] = []
     importance_rows: list[Row] = []
     shown: list[dict[str, object]] = []
     for sample in chosen.samples(skims):
-        places = chosen.choose(sample, settings.folds.test, settings.interpret.events)
+        places = chosen.choose(sample, sections.folds.test, sections.settings.events)
         if not places:
-            folds = list(settings.folds.test)
+            folds = list(sections.folds.test)
             _LOG.warning(
                 "%s: no event in the test folds %s, so nothing is shown", sample.name, folds
             )
             continue
         look = looker.look(sample, places)
-        weight_rows += look.means.rows(sample.name, settings.interpret.min_candidates)
-        importance_rows += _importance(look, settings.performance)
+        weight_rows += look.means.rows(sample.name, sections.settings.min_candidates)
+        importance_rows += _importance(look, sections.performance)
         shown += _displays(look, looker)
         _report(look)
     atomic.write_text(outputs.weights, WEIGHTS.csv(weight_rows))
@@ -81,7 +92,7 @@ def interpret(
     atomic.write_text(outputs.displays, text + "\n")
 
 
-def _looker(model: onnx_file.OnnxModel, threads: int, settings: Settings) -> Looker:
+def _looker(model: onnx_file.OnnxModel, threads: int, sections: Sections) -> Looker:
     network = NetworkEstimator(model, threads, with_weights=True)
     if not network.has_weights:
         raise UserError(
@@ -89,7 +100,7 @@ def _looker(model: onnx_file.OnnxModel, threads: int, settings: Settings) -> Loo
             " wrote"
         )
     separate = SeparateNetwork(model, threads)
-    return Looker(network, separate, settings.performance, settings.interpret)
+    return Looker(network, separate, sections.performance, sections.settings)
 
 
 def _importance(look: Look, settings: PerformanceSettings) -> list[Row]:

@@ -107,18 +107,20 @@ def build(
     summary: str | os.PathLike[str],
     threads: int = 1,
     overview: str | os.PathLike[str] | None = None,
+    order: Sequence[str] = (),
 ) -> None:
     """Write the page `report` (HTML), `summary` (JSON) and where wanted `overview` (PNG), the
     figure of all final states.
 
     revision: of the source, such as a git commit, or empty; templates: folder of the page's
-    templates; threads: processes that draw. Equal inputs give equal bytes. Raises `UserError` for
-    an input that cannot be used; then no file is written.
+    templates; threads: processes that draw; order: of the stages. Equal
+    inputs give equal bytes. Raises `UserError` for an input that cannot be used; then no file is
+    written.
     """
     heads = headlines.read(inputs.headlines)
     found = _Found(
         tables.read(inputs.tables), heads, ledgers.read(inputs.ledgers),
-        stages.read(inputs.benchmarks),
+        stages.read(inputs.benchmarks, order),
     )  # fmt: skip
     numbers = headlines.index(found.frame, _RESOLUTIONS)
     headlines.compare(numbers, heads)
@@ -235,15 +237,17 @@ class Shown:
         yield from gains.overview(self._summary, context)
         together = tables.together(frame)
         yield from resolution.figures(together, context)
-        yield from gains.binned(tables.together(read["gains"], tables.GAINS), context)
+        yield from gains.binned(tables.together(read["gains"], tables.KINDS["gains"]), context)
         yield from spectra.figures(
-            tables.together(read["spectra"], tables.SPECTRA),
+            tables.together(read["spectra"], tables.KINDS["spectra"]),
             context,
             set(read["roc"]["signal"].unique()),
             together,
         )
-        yield from roc.figures(tables.together(read["roc"], tables.ROC), context)
-        yield from resolution.slices(tables.together(read["slices"], tables.SLICES), context)
+        yield from roc.figures(tables.together(read["roc"], tables.KINDS["roc"]), context)
+        yield from resolution.slices(
+            tables.together(read["slices"], tables.KINDS["slices"]), context
+        )
         yield from interpretation.weights(read["weights"], context)
         yield from interpretation.importance(read["importance"], context)
         yield from interpretation.displays(self._displays, context)
@@ -284,7 +288,7 @@ def _values(
         "trainings": rows.trainings(result),
         "variation_note": notes.variation_note(found.frame),
         "ledger": rows.ledger(found.books, kinds),
-        "stages": rows.stages(found.times),
+        "stages": stages.rows(found.times),
         "parity": rows.parity(result["parity"]),
         "revision": result["revision"],
         "versions": sorted(result["versions"].items()),

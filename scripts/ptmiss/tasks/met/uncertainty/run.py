@@ -35,17 +35,18 @@ _Bounds = Mapping[tuple[str, Key], tuple[float, float]]
 
 def uncertainty(
     estimates: Sequence[str | os.PathLike[str]],
-    performance: str | os.PathLike[str],
+    measured: str | os.PathLike[str],
     folds: FoldSettings,
-    measured_with: PerformanceSettings,
+    performance: PerformanceSettings,
     settings: UncertaintySettings,
     table: str | os.PathLike[str],
 ) -> None:
     """Write the shift of every number under every source, and their sums in quadrature.
 
-    estimates: nominal and varied ones of one training; performance: its table, which has the
-    statistical intervals. Shifts are of the same events under both directions, so that statistical
-    fluctuations cancel but for events that change a bin. Raises `UserError` for a sample without
+    estimates: nominal and varied ones of one training; measured: the table of the
+    stage performance, which has the statistical intervals; performance: settings of both. Shifts
+    are of the same events under both directions, so that statistical fluctuations cancel but for
+    events that change a bin. Raises `UserError` for a sample without
     nominal estimates or without one of the variations, for recorded events, and for variations of
     other events than the nominal ones.
     """
@@ -55,8 +56,8 @@ def uncertainty(
         samples.setdefault(source.name, {})[source.info.variation] = source
     for sample, found in samples.items():
         _check(sample, found)
-    bounds = _intervals(performance)
-    task = _Task(folds, measured_with, settings)
+    bounds = _intervals(measured)
+    task = _Task(folds, performance, settings)
     for found in samples.values():
         rows.extend(task.rows(found, bounds))
     atomic.write_text(table, UNCERTAINTIES.csv(rows))
@@ -88,14 +89,14 @@ class _Task:
     """What the numbers of all samples have in common."""
 
     folds: FoldSettings
-    measured_with: PerformanceSettings
+    performance: PerformanceSettings
     settings: UncertaintySettings
 
     def events(self, source: Source) -> Chunks:
-        return Replay(lambda: source.chunks(self.folds.test, self.measured_with.seed))
+        return Replay(lambda: source.chunks(self.folds.test, self.performance.seed))
 
     def measured(self, events: Chunks, estimators: tuple[str, ...]) -> Numbers:
-        return numbers(events, estimators, self.measured_with, self.settings)
+        return numbers(events, estimators, self.performance, self.settings)
 
     def rows(self, found: Mapping[str, Source], bounds: _Bounds) -> Iterator[Row]:
         """Yield the rows of a sample; found: variation -> estimates."""

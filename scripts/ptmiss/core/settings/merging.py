@@ -9,23 +9,23 @@ from typing import Annotated, get_args, get_origin
 from pydantic import BaseModel
 
 from ptmiss.core.errors import UserError
-from ptmiss.tasks.met.settings.config import Config
 
 Values = Mapping[str, object]
 
 
-def merged(default: Values, own: Values) -> dict[str, object]:
+def merged(default: Values, own: Values, kind: type[BaseModel]) -> dict[str, object]:
     """Return the values of a run.
 
-    Mappings are merged key by key. Own `samples` replace the default ones, and with them the
-    trainings, which learn from the default samples; own `trainings` replace the default ones. An
-    empty mapping empties one whose names are free, such as `performance.slices`, because nothing
-    else could be meant; where the keys are fixed it changes nothing.
+    kind: the class of the whole configuration. Mappings are merged key by key. Own `samples`
+    replace the default ones, and with them the trainings, which learn from the default samples; own
+    `trainings` replace the default ones. An empty mapping empties one whose names are free, such as
+    `performance.slices`, because nothing else could be meant; where the keys are fixed it changes
+    nothing.
     """
     base = {**default, "trainings": {}} if "samples" in own else dict(default)
     base = {key: value for key, value in base.items() if key not in own or key not in _REPLACED}
     try:
-        return _merged(base, own, Config)
+        return _merged(base, own, kind)
     except RecursionError:
         raise UserError("the configuration is nested too deeply; no setting is") from None
 

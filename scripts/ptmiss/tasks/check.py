@@ -8,22 +8,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from ptmiss.core.command import run
-from ptmiss.core.settings.files import read
-from ptmiss.tasks.met.settings.config import load
-from ptmiss.tasks.met.settings.merging import joined, merged
-
-DEFAULT = Path(__file__).resolve().parents[5] / "config.yaml"
+from ptmiss.core.resources import DEFAULT_CONFIGURATION
+from ptmiss.tasks.choice import read
 
 
 def main(paths: Sequence[str]) -> None:
     """Check files, each over those before it and all over the default configuration."""
-    own: dict[str, object] = {}
-    for path in paths:
-        own = joined(own, read(path))
-    load(merged(read(DEFAULT), own), own)
+    read(DEFAULT_CONFIGURATION, paths)
     print("The settings are valid.")
 
 

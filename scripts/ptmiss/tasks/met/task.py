@@ -1,0 +1,29 @@
+"""The task `met`: missing transverse momentum of an event, from all of its candidates."""
+
+from __future__ import annotations
+
+from ptmiss.tasks.base import Reference, Task
+
+TASK = Task(
+    name="met",
+    title="missing transverse momentum",
+    row="event",
+    constituents="cand",
+    configuration=Reference("ptmiss.tasks.met.settings.config:Config"),
+    learning=Reference("ptmiss.learn.features:features"),
+    baselines=Reference("ptmiss.tasks.met.settings.evaluate:CLASSICAL"),
+    quantities=Reference("ptmiss.tasks.met.report.plots.resolution:QUANTITIES"),
+    shared_stages=(
+        "minbias",
+        "simulate",
+        "skim",
+        "preprocess",
+        "train",
+        "export",
+        "import_graph",
+    ),
+    sections={},
+    stages=Reference("ptmiss.tasks.met.stages:STAGES"),
+    plan=Reference("ptmiss.tasks.met.workflow.results:Run"),
+    axes=Reference("ptmiss.tasks.met.report.plots.resolution:AXES"),
+)
