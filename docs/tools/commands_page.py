@@ -60,4 +60,4 @@ def _sentence(words: str) -> str:
 if __name__ == "__main__":
     page = Path(sys.argv[1])
     words = page.read_text(encoding="utf-8")
-    page.write_text(TABLE.sub(lambda match: table(stages_of()), words), encoding="utf-8")
+    page.write_text(TABLE.sub(lambda _: table(stages_of()), words), encoding="utf-8")

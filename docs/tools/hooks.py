@@ -34,14 +34,14 @@ GENERATED = {
 }
 """Address of a page -> what gives its text."""
 
+API = api_pages.pages(ROOT / "scripts" / "ptmiss")
+"""The same for the pages of functions, the list of rooms first."""
+
 COLUMNS = {
     "<!-- tables of the skim -->": skim_page.text,
     "<!-- tables of a run -->": tables_page.text,
 }
 """Lines of data-model.md, and what they are replaced by: tables of all columns."""
-
-API = api_pages.pages(ROOT / "scripts" / "ptmiss")
-"""The same for the pages of functions, the list of rooms first."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:

@@ -152,7 +152,7 @@ def test_a_stage_that_is_none_is_one_line(capsys):
 def test_a_task_that_is_none_is_one_line(capsys):
     with pytest.raises(SystemExit):
         main(["skim", "--task", "mat"])
-    assert capsys.readouterr().err.startswith("error: task 'mat'")
+    assert capsys.readouterr().err.startswith("error: setting task is 'mat'")
 
 
 def test_help_imports_nothing_heavy():

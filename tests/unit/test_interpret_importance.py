@@ -17,9 +17,9 @@ from models import pf_model
 from ptmiss.core.errors import UserError
 from ptmiss.core.hashing import event_hash
 from ptmiss.core.ragged import Ragged, offsets_of
-from ptmiss.learn.features import ETA, PT, PX, PY, Features, features
 from ptmiss.learn.onnx import file as onnx_file
-from ptmiss.learn.onnx.network import NetworkEstimator
+from ptmiss.tasks.met.estimators.network import NetworkEstimator
+from ptmiss.tasks.met.features import ETA, PT, PX, PY, Features, features
 from ptmiss.tasks.met.interpretation.importance import Permuted, half_width, resolutions, rows
 from ptmiss.tasks.met.interpretation.permute import PERMUTED, permuted, sources_of
 from ptmiss.tasks.met.interpretation.run import Outputs, interpret

@@ -25,9 +25,20 @@ def progress(
     stream: TextIO | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[_T]:
-    """Yield items, and say in between how much of `total` is done and how long the rest takes.
+    """Yield items, and say in between how much is done and how long the rest takes.
 
-    size: how much an item is; stream: where a bar is drawn if it is a terminal, stderr if left out.
+    Parameters
+    ----------
+    items
+        What is worked on.
+    name
+        What the bar or the line begins with.
+    total, size
+        Number of events of all items, and of one.
+    stream
+        Where a bar is drawn if it is a terminal, stderr if left out.
+    clock
+        Seconds that pass.
     """
     stream = stream or sys.stderr
     terminal = stream.isatty()

@@ -34,5 +34,5 @@ def asinh(x: float) -> float:
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def sinh(x: float) -> float:
     """Return the hyperbolic sine by one exponential, to 1e-16 absolute near zero."""
-    grown = math.exp(x)
-    return 0.5 * (grown - 1.0 / grown)
+    exponential = math.exp(x)
+    return 0.5 * (exponential - 1.0 / exponential)

@@ -1,8 +1,4 @@
-"""What the calorimeters take up from particles, in compiled form.
-
-Kernels that create no array are compiled with `_nrt=False`: counting references to the arrays they
-are handed, atomically at each call, took half of an event's time.
-"""
+"""What the calorimeters take up from particles, in compiled form."""
 
 from __future__ import annotations
 
@@ -20,7 +16,9 @@ from ptmiss.simulation.rng import gamma_unit_mean, uniform
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def hadron_variance(d: Detector, momentum: float) -> float:
     """Return the squared relative resolution of the barrel and endcap calorimeters for a hadron."""
-    return d.hcal_stochastic * d.hcal_stochastic / momentum + d.hcal_constant * d.hcal_constant
+    stochastic: float = d.hcal_stochastic
+    constant: float = d.hcal_constant
+    return stochastic * stochastic / momentum + constant * constant
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
@@ -61,7 +59,7 @@ def absorb_hadron(
 ) -> None:
     """Put a hadron into the calorimeter it arrives at, if any.
 
-    track_momentum: of the track that was found for it, 0 for none; the tower remembers it.
+    track_momentum: of its track, 0 without one; the tower remembers it.
     """
     at = arrival(d, ray)
     if not at.reached:

@@ -148,4 +148,5 @@ def touched_cells(calorimeters: Calorimeters, layer: int) -> np.ndarray:
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def middle(calorimeters: Calorimeters, layer: int, wedge: int) -> float:
     """Return the azimuth of the middle of a wedge of cells, in [0, 2 pi)."""
-    return (wedge + 0.5) * (TWO_PI / calorimeters.layers[layer].n_phi)
+    n_phi: int = calorimeters.layers[layer].n_phi
+    return (wedge + 0.5) * (TWO_PI / n_phi)

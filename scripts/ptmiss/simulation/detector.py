@@ -1,4 +1,8 @@
-"""The detector, event by event: overlay, tracks, calorimeters, vertices, candidates."""
+"""The detector, event by event: overlay, tracks, calorimeters, vertices, candidates.
+
+Kernels of the detector that create no array are compiled with `_nrt=False`: counting references to
+the arrays they are handed, atomically at each call, took half of an event's time.
+"""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def efficiency(d: Detector, ray: Ray, kind: int) -> float:
     if ray.pt < d.track_min_pt or abs_eta > d.track_eta_end or radius > d.track_radius:
         return 0.0
     turn_on = 1.0 - math.exp(-(ray.pt - d.track_min_pt) / d.track_turn_on)
-    probability = turn_on * (1.0 - radius / d.track_radius)
+    probability: float = turn_on * (1.0 - radius / d.track_radius)
     if kind == MUON:
         probability *= d.track_muon
     else:

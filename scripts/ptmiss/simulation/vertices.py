@@ -28,8 +28,8 @@ def empty_vertices() -> np.ndarray:
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def _chi2(z: np.ndarray, weight: np.ndarray, i: int, floor: float) -> float:
     """Return the chi2 of entries i and i + 1 being one."""
-    difference = float(z[i + 1] - z[i])
-    return difference * difference / (1.0 / weight[i] + 1.0 / weight[i + 1] + floor * floor)
+    variance = 1.0 / weight[i] + 1.0 / weight[i + 1] + floor * floor
+    return float((z[i + 1] - z[i]) * (z[i + 1] - z[i]) / variance)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

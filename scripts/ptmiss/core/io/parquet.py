@@ -128,11 +128,24 @@ def checked(
     columns: list[str] | None = None,
     layout: pa.Schema | None = None,
 ) -> pa.Table:
-    """Return the table if its readers can rely on it, else raise `UserError`.
+    """Return the table if its readers can rely on it: all lists of a row are equally long.
 
-    Every column that is asked for is there, and all lists of a row are equally long. layout:
-    fields of some columns: those are of the same kind (any precision will do) and hold no null
-    where the field allows none.
+    Parameters
+    ----------
+    table
+        As it was read.
+    path
+        The file, for messages.
+    columns
+        Those that have to be there; None for those of `layout`.
+    layout
+        Fields of some columns: those are of the same kind (any precision will do) and hold no null
+        where the field allows none.
+
+    Raises
+    ------
+    UserError
+        If the file is another one.
     """
     wanted = columns or (layout.names if layout else ())
     odd = [name for name in wanted if name not in table.schema.names]

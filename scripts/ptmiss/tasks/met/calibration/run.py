@@ -56,15 +56,15 @@ def calibrate(
     bins = make_bins(samples, settings)
     _LOG.info("bins of q_t for jets from %s: %s", list(bins.jet_edges), bins.ranges)
     derived = [derive(name, samples, bins, settings) for name in found.estimators]
-    store.write(outputs.fits, {one.estimator: one.stored() for one in derived}, bins)
+    store.write(outputs.fits, {maps.estimator: maps.stored() for maps in derived}, bins)
     text = document.about(found)
     document.write(outputs.corrections, document.document(derived, text, found.prefix))
     opened, judged = read(outputs.corrections), found.dilepton.half(JUDGE)
     rows: list[Number] = []
-    for one in derived:
-        tool = Applied(opened, one.estimator, found.prefix)
-        rows += tables.rows(one, settings)
-        rows += distributions.rows(one, tool, judged, found.control, settings)
+    for maps in derived:
+        tool = Applied(opened, maps.estimator, found.prefix)
+        rows += tables.rows(maps, settings)
+        rows += distributions.rows(maps, tool, judged, found.control, settings)
     atomic.write_text(outputs.table, CALIBRATION.csv(rows))
     submission.write(outputs.hepdata, rows, found.training, found.simulated)
     if outputs.histograms is not None:

@@ -10,9 +10,9 @@ import numpy as np
 from ptmiss.core.io import parquet
 from ptmiss.core.stats.bootstrap import copies, states_of
 from ptmiss.events.samples import Sample
-from ptmiss.learn.features import features
-from ptmiss.learn.onnx.network import NetworkEstimator
 from ptmiss.tasks.met.estimators import classical
+from ptmiss.tasks.met.estimators.network import NetworkEstimator
+from ptmiss.tasks.met.features import features
 from ptmiss.tasks.met.interpretation import chosen, weights
 from ptmiss.tasks.met.interpretation.cells import Cells
 from ptmiss.tasks.met.interpretation.chosen import CandidateEvents

@@ -15,7 +15,7 @@ from ptmiss.core.io import atomic
 from ptmiss.core.tables import Row
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.learn.onnx import file as onnx_file
-from ptmiss.learn.onnx.network import NetworkEstimator
+from ptmiss.tasks.met.estimators.network import NetworkEstimator
 from ptmiss.tasks.met.interpretation import chosen, displays, importance
 from ptmiss.tasks.met.interpretation.layouts import IMPORTANCE, WEIGHTS
 from ptmiss.tasks.met.interpretation.look import Look, Looker

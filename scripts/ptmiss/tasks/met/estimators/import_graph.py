@@ -9,10 +9,9 @@ constant is not assumed: graph and file are compared, and a graph that is otherw
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +24,13 @@ from onnx import helper, numpy_helper
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic, manifest
-from ptmiss.learn import features as ft
 from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.learn.onnx import runtime
 from ptmiss.learn.onnx.check import reason_of
+from ptmiss.learn.onnx.convert import quiet
 from ptmiss.learn.onnx.file import INPUTS, OUTPUT
 from ptmiss.learn.onnx.learning_phase import without_training
+from ptmiss.tasks.met import features as ft
 
 OPSET = 15
 """Read by ONNX Runtime 1.10 and later."""
@@ -312,7 +312,7 @@ def _onnx(graph: tf.compat.v1.GraphDef, output: str, slots: int | None) -> onnx.
             shape = tf.TensorShape([None, slots, INPUTS[node.name]]).as_proto()
             node.attr["shape"].shape.CopyFrom(shape)
     names = [f"{name}:0" for name in INPUTS]
-    with _quiet():
+    with quiet():
         model, _ = tf2onnx.convert.from_graph_def(
             free, input_names=names, output_names=[f"{output}:0"], opset=OPSET
         )
@@ -395,17 +395,3 @@ def _event(size: int, slots: int) -> Feed:
         feed[f"input_cat{k}"] = np.zeros((1, slots, 1), dtype=np.float32)
         feed[f"input_cat{k}"][0, :size, 0] = rng.integers(0, rows, size)
     return feed
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave out the converter's own messages, which are about its rewriting."""
-    loggers = [logging.getLogger(name) for name in ("tf2onnx", "tensorflow")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from ptmiss.core.errors import UserError
-from ptmiss.learn.features import CONTINUOUS, TABLES, Features
-from ptmiss.learn.onnx.network import NetworkEstimator
+from ptmiss.learn.features import Features
+from ptmiss.tasks.met.estimators.network import NetworkEstimator
+from ptmiss.tasks.met.features import CONTINUOUS, TABLES
 
 TOLERANCE = 1e-3
 """GeV that pads may move pTmiss by: sums in float32 in another order."""
