@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ptmiss.core.errors import UserError
-from ptmiss.core.stats.search import nearest_bin
+from ptmiss.core.stats.binning import nearest_bin
 from ptmiss.learn.settings.preprocess import PreprocessSettings
 
 
