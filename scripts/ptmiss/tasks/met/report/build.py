@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -16,12 +17,15 @@ from ptmiss.core.figures.paint import draw_all
 from ptmiss.core.html import page, provenance, stages
 from ptmiss.core.html.text import script_json
 from ptmiss.core.io.atomic import replacing, write_json
+from ptmiss.core.io.records import Values
 from ptmiss.tasks.met.report import (
+    comparison,
     content,
     headlines,
     ledgers,
     notes,
     parity,
+    record_rows,
     rows,
     samples,
     tables,
@@ -142,12 +146,12 @@ def _noted(figures: Iterable[Figure], noted: list[Figure]) -> Iterator[Chart | D
 
 def _values(
     config: Config,
-    settings: Mapping[str, object],
+    settings: Values,
     found: _Found,
-    result: Mapping[str, object],
+    result: Values,
     kinds: Mapping[str, samples.Kind],
     drawn: Sequence[str],
-) -> dict[str, object]:
+) -> dict[str, Any]:
     trainings = sorted({*found.frame["training"].unique(), *found.heads})
     many = len(trainings) > 1
     return {
@@ -164,22 +168,22 @@ def _values(
         "verdicts": verdict_rows.verdicts(result),
         "tests": verdict_rows.tests(result),
         "overviews": rows.overviews(result, kinds),
-        "lead_training": rows.lead_training(result),
+        "lead_training": comparison.lead_training(result),
         "overview_note": notes.overview_note(result) + notes.drawn_note(trainings, drawn),
-        "matrices": rows.matrices(result, kinds) if many else [],
-        "generalisation": rows.generalisation(result) if many else [],
+        "matrices": comparison.matrices(result, kinds) if many else [],
+        "generalisation": comparison.generalisation(result) if many else [],
         "everything": rows.everything(result, kinds),
         "further": rows.further_names(result),
-        "trainings": rows.trainings(result),
+        "trainings": record_rows.trainings(result),
         "variation_note": notes.variation_note(found.frame),
-        "ledger": rows.ledger(found.books, kinds),
-        "stages": rows.stages(found.times),
-        "parity": rows.parity(result["parity"]),
+        "ledger": record_rows.ledger(found.books, kinds),
+        "stages": record_rows.stages(found.times),
+        "parity": record_rows.parity(result["parity"]),
         "revision": result["revision"],
         "versions": sorted(result["versions"].items()),
         "seeds": sorted(result["seeds"].items()),
         "files": sorted(result["files"].items()),
-        "inputs": rows.inputs(found.books, kinds),
+        "inputs": record_rows.inputs(found.books, kinds),
         "config": provenance.config_text(settings),
     }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from markupsafe import Markup
 
@@ -40,7 +41,7 @@ def identifier(*parts: str) -> str:
     )
 
 
-def entry(figure: Figure, picture: Picture) -> dict[str, object]:
+def entry(figure: Figure, picture: Picture) -> dict[str, Any]:
     """Return what the template needs of one figure."""
     n = picture.outside
     outside = (
@@ -72,7 +73,7 @@ def entry(figure: Figure, picture: Picture) -> dict[str, object]:
 
 def sections(
     drawn: Iterable[tuple[Figure, Picture]], kinds: Mapping[str, Kind]
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Return the sections that have figures, each with its groups.
 
     Within a group equal figures of several trainings stand side by side; samples are in the order
@@ -102,7 +103,7 @@ def _pair(figure: Figure) -> tuple[str, ...]:
     return figure.parts[1:] if figure.parts[0] == figure.training else figure.parts
 
 
-def _place(order: Sequence[str]):
+def _place(order: Sequence[str]) -> Callable[[str], tuple[int, str]]:
     return lambda name: (order.index(name) if name in order else len(order), name)
 
 
@@ -111,7 +112,7 @@ def _group(
     name: str,
     members: list[tuple[Figure, Picture]],
     kinds: Mapping[str, Kind],
-) -> dict[str, object]:
+) -> dict[str, Any]:
     ranks: dict[tuple[str, ...], int] = {}
     for figure, _ in members:
         ranks.setdefault(_pair(figure), len(ranks))
@@ -141,7 +142,7 @@ def _group(
     }
 
 
-def selects(figures: Sequence[Figure], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
+def selects(figures: Sequence[Figure], kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
     """Return the choices of the filter: only those with more than one option."""
     found = {figure.sample for figure in figures if figure.sample}
     choices = (

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from ptmiss.core.figures.chart import Figure
+from ptmiss.core.io.records import Values
 from ptmiss.tasks.met.report import samples, tables, verdicts
 from ptmiss.tasks.met.report.plots import (
     calibration,
@@ -66,8 +68,8 @@ class Shown:
         self,
         inputs: Inputs,
         frame: pd.DataFrame,
-        summary: Mapping[str, object],
-        config_samples: Mapping[str, Mapping[str, object]],
+        summary: Values,
+        config_samples: Mapping[str, Values],
         names: Sequence[str],
         trainings: Sequence[str] = (),
         brief: Iterable[str] = (),
@@ -104,14 +106,15 @@ class Shown:
     def _chosen(self, frame: pd.DataFrame) -> pd.DataFrame:
         return frame[frame["training"].isin(self._trainings)].reset_index(drop=True)
 
-    def _of_chosen(self, found: Mapping[str, object]) -> dict[str, object]:
+    def _of_chosen(self, found: Values) -> dict[str, Any]:
         return {name: value for name, value in found.items() if name in self._trainings}
 
     def figures(self, qt_split: float) -> Iterator[Figure]:
         """Yield every figure of the page."""
         frame, read = self._frame, self._read
         bosons = frozenset(frame.loc[frame["axis"] == "qt", "sample"])
-        events = frame[frame["axis"] == "all"].groupby("sample")["n_events"].max().to_dict()
+        most = frame[frame["axis"] == "all"].groupby("sample")["n_events"].max()
+        events = {str(name): float(n_events) for name, n_events in most.items()}
         context = shared.Context(self.kinds, qt_split, bosons, events, self._brief)
         yield from training.figures(self._histories, self._summary["training"])
         yield from gains.overview(self._summary, context)

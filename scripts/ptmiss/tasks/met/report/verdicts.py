@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -20,7 +21,7 @@ from ptmiss.tasks.met.report.tables import LARGEST, training_of
 Paths = Iterable[str | os.PathLike[str]]
 
 
-def gates(paths: Paths) -> dict[str, dict[str, object]]:
+def gates(paths: Paths) -> dict[str, dict[str, Any]]:
     """Return training -> what the gate says: passed, judged and tests.
 
     Raises `UserError` for a file that is not a verdict.
@@ -32,7 +33,7 @@ def gates(paths: Paths) -> dict[str, dict[str, object]]:
     return dict(sorted(found.items()))
 
 
-def closures(paths: Paths) -> dict[str, dict[str, object]]:
+def closures(paths: Paths) -> dict[str, dict[str, Any]]:
     """Return training -> what its closure.json says: passed, tests and undecided ones, and where
     estimators were masked, how often."""
     found = {}
@@ -47,7 +48,7 @@ def closures(paths: Paths) -> dict[str, dict[str, object]]:
     return found
 
 
-def records(paths: Paths) -> dict[str, dict[str, object]]:
+def records(paths: Paths) -> dict[str, dict[str, Any]]:
     """Return training -> its record: best epoch, epochs, events, parameters, seed."""
     found = {}
     for path in sorted(map(Path, paths)):
@@ -76,7 +77,7 @@ def histories(paths: Paths) -> dict[str, pd.DataFrame]:
     return found
 
 
-def displays(paths: Paths) -> dict[str, list[dict[str, object]]]:
+def displays(paths: Paths) -> dict[str, list[dict[str, Any]]]:
     """Return training -> the events shown."""
     found = {}
     for path in sorted(map(Path, paths)):
