@@ -14,7 +14,9 @@ from ptmiss.core.settings.base import from_mapping
 from ptmiss.core.stats.bootstrap import streams
 from ptmiss.events.columns import CANDIDATE_COLUMNS, skim_schema
 from ptmiss.events.folds import fold_of
-from ptmiss.tasks.met.performance.stream import Chunk
+from ptmiss.events.samples import Part
+from ptmiss.events.skim.info import Info
+from ptmiss.tasks.met.performance.stream import Chunk, Source
 from ptmiss.tasks.met.settings.performance import PerformanceSettings
 
 ESTIMATORS = {"pf": (0.9, 25.0), "puppi": (0.8, 18.0), "oracle": (1.0, 8.0)}
@@ -113,3 +115,9 @@ def write(
     table = pa.Table.from_arrays(arrays, schema=pa.schema(fields, metadata=said))
     parquet.write(path, table, rows_per_group)
     return path
+
+
+def source(sample: str, selection: str, estimators: tuple[str, ...]) -> Source:
+    """Return nominal estimates of a sample that has no file."""
+    said = Info(sample, "0000", sample, False, selection, "", "classical", "nominal", "")
+    return Source((Part("x", 0, pa.schema([]), said),), estimators)

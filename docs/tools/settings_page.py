@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from ptmiss.tasks.met.settings.config import Config
+from ptmiss.tasks.registry import task
 
 INTRODUCTION = """# Settings
 
@@ -38,9 +38,9 @@ class Key:
 
 def text(config: Path) -> str:
     """Return the page. config: the file with all defaults."""
-    schema = Config.model_json_schema()
     source = config.read_text(encoding="utf-8")
     reasons, defaults = comments(source), yaml.safe_load(source)
+    schema = task(defaults["task"]).configuration().model_json_schema()
     parts = [INTRODUCTION]
     for section, node in schema["properties"].items():
         about = _resolve(node, schema).get("description", "")
@@ -89,6 +89,8 @@ def _constants(node: Mapping) -> Iterator[str]:
             yield str(child["const"])
         elif "enum" in child:
             yield " or ".join(child["enum"])
+        elif "examples" in child:
+            yield " or ".join(child["examples"])
 
 
 def _of_names(node: Mapping) -> Mapping | None:

@@ -10,7 +10,14 @@ import pytest
 from numba import njit
 
 from ptmiss.events.objects.puppi.calibration import calibrate
-from ptmiss.events.objects.puppi.identity import LEPTON, NEUTRAL, PILEUP, PRIMARY, identities
+from ptmiss.events.objects.puppi.identity import (
+    LEPTON,
+    NEUTRAL,
+    PILEUP,
+    PRIMARY,
+    Tracks,
+    identities,
+)
 from ptmiss.events.objects.puppi.parameters import RUN2_V15, records
 from ptmiss.events.objects.puppi.weights import both_flavours, puppi_weights
 from unit.toy_pileup import toy_events
@@ -65,17 +72,9 @@ def pair_loop(candidates, n_pv):
     rapidity = np.arcsinh(c["pt"] * np.sinh(c["eta"]) / np.hypot(c["pt"], c["mass"]))
     regions = records(*tune.regions)
     region = np.searchsorted(regions["low"], np.abs(c["eta"]), side="right") - 1
-    kinds = identities(
-        c["pt"],
-        c["eta"],
-        c["dz"],
-        c["pdg_id"],
-        c["charge"],
-        c["from_pv"],
-        np.zeros(0, np.uint8),
-        records(tune.association),
-        False,
-    )
+    names = ("pt", "eta", "dz", "pdg_id", "charge", "from_pv")
+    tracks = Tracks(*(c[name] for name in names), np.zeros(0, np.uint8))
+    kinds = identities(tracks, records(tune.association), False)
     weights = (kinds == PRIMARY).astype(np.float32)
     for m, metric in enumerate(tune.metrics):
         calibrating = (np.abs(c["eta"]) < tune.calibration_abs_eta) & (c["pt"] >= metric.min_pt)

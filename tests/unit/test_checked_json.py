@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import report_toys
-from ptmiss.core import records
 from ptmiss.core.io import npz, parquet
 from ptmiss.core.io.records import read_values
+from ptmiss.tasks.met import records
 from ptmiss.tasks.met.calibration import apply
 from ptmiss.tasks.met.report import headlines, ledgers, parity, tables, verdicts
 from refusals import refused

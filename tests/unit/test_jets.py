@@ -17,7 +17,9 @@ from unit.toy_pileup import toy_events
 def jets_of(*events, **options) -> Ragged:
     """Cluster events given as lists of (pt, eta, phi, mass)."""
     flat = np.array([p for event in events for p in event], dtype=np.float64).reshape(-1, 4).T
-    return cluster(*flat, offsets_of(np.array([len(event) for event in events])), **options)
+    columns = dict(zip(("pt", "eta", "phi", "mass"), flat, strict=True))
+    offsets = offsets_of(np.array([len(event) for event in events]))
+    return cluster(Ragged(offsets, columns), **options)
 
 
 def momentum(pt, eta, phi, mass):
@@ -122,7 +124,7 @@ def test_equals_plain_anti_kt(events):
 def test_all_momentum_is_in_jets():
     toy = toy_events(3, [5.0, 10.0])
     columns = [toy[name].astype(np.float64) for name in ("pt", "eta", "phi", "mass")]
-    jets = cluster(*columns, toy.offsets, min_pt=0.0)
+    jets = cluster(toy, min_pt=0.0)
     for k in range(2):
         part, all_jets = (slice(r.offsets[k], r.offsets[k + 1]) for r in (toy, jets))
         expected = momentum(*(c[part] for c in columns)).sum(axis=1)
@@ -134,7 +136,8 @@ def test_clustering_prints_nothing():
     # in a fresh process: the banner would come with the first jet of a process
     code = (
         "import numpy as np; from ptmiss.events.objects.jets import cluster;"
-        "one = np.ones(1); cluster(50 * one, one, one, one, np.array([0, 1]))"
+        "from ptmiss.core.ragged import Ragged; one = np.ones(1);"
+        "cluster(Ragged(np.array([0, 1]), dict(pt=50 * one, eta=one, phi=one, mass=one)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"],

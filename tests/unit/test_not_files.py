@@ -12,6 +12,7 @@ import pytest
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import json, manifest, parquet
 from ptmiss.events.readers.formats import open_reader
+from ptmiss.events.readers.reader import Input
 from skims import skim
 from toys import write_pfnano
 
@@ -47,7 +48,7 @@ def test_an_ntuple_that_is_no_file(folder, name):
         skim(Path(name), folder / "out")
     with (
         pytest.raises(UserError, match="expected a regular file"),
-        open_reader(name, "pfnano", False, "no_lepton", "x"),
+        open_reader(name, "pfnano", Input(False, "no_lepton", "x")),
     ):
         pass
 

@@ -8,8 +8,15 @@ from scipy import special, stats
 
 from ptmiss.core.ragged import Ragged, offsets_of
 from ptmiss.events.objects.puppi.calibration import calibrate, inverse_erf, median_and_spread
-from ptmiss.events.objects.puppi.identity import LEPTON, NEUTRAL, PILEUP, PRIMARY, identities
-from ptmiss.events.objects.puppi.neighbours import alphas
+from ptmiss.events.objects.puppi.identity import (
+    LEPTON,
+    NEUTRAL,
+    PILEUP,
+    PRIMARY,
+    Tracks,
+    identities,
+)
+from ptmiss.events.objects.puppi.neighbours import Points, alphas
 from ptmiss.events.objects.puppi.parameters import PHASE2, RUN2_V14, RUN2_V15, TUNES, records
 from ptmiss.events.objects.puppi.weights import both_flavours, puppi_weights
 from unit.reference_puppi import reference_weights
@@ -198,7 +205,7 @@ def alpha_of_first(points, members, cone=0.4, rapidity=None):
     rapidity = eta if rapidity is None else np.array(rapidity)
     wanted = np.arange(len(pt)) == 0
     offsets = offsets_of(np.array([len(pt)]))
-    found = alphas(pt, eta, phi, rapidity, np.array(members), wanted, offsets, cone)
+    found = alphas(Points(pt, eta, phi, rapidity), np.array(members), wanted, offsets, cone)
     assert np.isnan(found[1:]).all()
     return found[0]
 
@@ -252,7 +259,7 @@ def identity(tune, no_lepton=False, other=None, **values):
     full = {"pt": 1.0, "eta": 0.0, "dz": 0.0, "pdg_id": 211, "charge": 1, "from_pv": 0} | values
     other = np.zeros(0, np.uint8) if other is None else np.array([other], np.uint8)
     columns = [np.array([value]) for value in full.values()]
-    return identities(*columns, other, records(tune.association), no_lepton)[0]
+    return identities(Tracks(*columns, other), records(tune.association), no_lepton)[0]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ptmiss.core.ragged import Ragged, offsets_of
-from ptmiss.events.objects.puppi.neighbours import alphas
+from ptmiss.events.objects.puppi.neighbours import Points, alphas
 from ptmiss.events.objects.puppi.parameters import RUN2_V14, RUN2_V15, TUNES
 from ptmiss.events.objects.puppi.weights import puppi_weights
 from unit.toy_pileup import from_rows, toy_events
@@ -42,7 +42,7 @@ def test_not_even_the_last_digit_of_alpha_depends_on_the_order():
     everything, offsets = np.ones(n, dtype=bool), offsets_of(np.array([n]))
 
     def all_alphas(*columns):
-        return alphas(*columns, columns[1], everything, everything, offsets, 0.4)
+        return alphas(Points(*columns, columns[1]), everything, everything, offsets, 0.4)
 
     shuffled = all_alphas(pt[order], eta[order], phi[order])
     assert np.array_equal(shuffled, all_alphas(pt, eta, phi)[order])

@@ -7,6 +7,7 @@ import numpy as np
 
 from ptmiss.core.ragged import from_arrow
 from ptmiss.events.readers.formats import open_reader
+from ptmiss.events.readers.reader import Input
 from skims import skim
 from toys import make_toy, write_pfnano
 
@@ -14,7 +15,7 @@ SMALL = {"pileup": 2.0, "per_collision": 8.0, "per_hard": 10.0}
 
 
 def reader_of(path):
-    return open_reader(str(path), "pfnano", False, "no_lepton", "x")
+    return open_reader(str(path), "pfnano", Input(False, "no_lepton", "x"))
 
 
 def test_private_layout_gives_the_same_candidates(tmp_path):

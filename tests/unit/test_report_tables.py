@@ -40,7 +40,7 @@ def test_numbers_survive_the_way_to_the_page_exactly(tmp_path):
     frame = tables.read([one(tmp_path / "t.csv", changed(value=value))])
     again = pd.read_csv(io.StringIO(tables.as_csv(frame)))
     assert again["value"][0] == value
-    assert list(again.columns) == list(tables.COLUMNS)
+    assert list(again.columns) == list(tables.PERFORMANCE.names)
 
 
 def test_empty_and_infinite_numbers_are_no_values_but_bins_may_be_open(tmp_path):

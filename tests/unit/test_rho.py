@@ -6,7 +6,7 @@ import fastjet
 import numpy as np
 import pytest
 
-from ptmiss.core.ragged import offsets_of
+from ptmiss.core.ragged import Ragged, offsets_of
 from ptmiss.events.objects.rho import median_density
 from unit.toy_pileup import toy_events
 
@@ -20,16 +20,21 @@ def centres():
     return -5 + (rows + 0.5) * 10 / 18, (columns + 0.5) * 2 * math.pi / 11
 
 
+def density_of(pt, eta, phi, offsets, mass=None, **options):
+    columns = {"pt": pt, "eta": eta, "phi": phi} | ({} if mass is None else {"mass": mass})
+    return median_density(Ragged(offsets, columns), mass is not None, **options)
+
+
 def test_one_candidate_in_each_cell():
     eta, phi = centres()
-    density = median_density(np.full(N_CELLS, 3.0), eta, phi, np.array([0, N_CELLS]))
+    density = density_of(np.full(N_CELLS, 3.0), eta, phi, np.array([0, N_CELLS]))
     assert density.dtype == np.float32
     assert density == pytest.approx([3.0 / AREA])
 
 
 def test_median_takes_the_mean_of_the_two_cells_in_the_middle():
     eta, phi = centres()
-    density = median_density(np.arange(N_CELLS), eta, phi, np.array([0, N_CELLS]))
+    density = density_of(np.arange(N_CELLS), eta, phi, np.array([0, N_CELLS]))
     assert density == pytest.approx([98.5 / AREA])
 
 
@@ -37,11 +42,11 @@ def test_empty_cells_count():
     eta, phi = centres()
     few = N_CELLS // 2 - 1
     offsets = np.array([0, 0, few])
-    assert median_density(np.ones(few), eta[:few], phi[:few], offsets).tolist() == [0.0, 0.0]
+    assert density_of(np.ones(few), eta[:few], phi[:few], offsets).tolist() == [0.0, 0.0]
 
 
 def test_no_events():
-    assert median_density(*np.zeros((3, 0)), np.array([0])).shape == (0,)
+    assert density_of(*np.zeros((3, 0)), np.array([0])).shape == (0,)
 
 
 def test_candidates_beyond_the_grid_or_odd_are_left_out():
@@ -49,7 +54,7 @@ def test_candidates_beyond_the_grid_or_odd_are_left_out():
     odd = np.array([[1e3, np.nan, 1, 1, np.inf, 1], [5.0, 0, np.nan, 0, 0, -999.9]])
     odd = np.vstack([odd, [0, 0, 0, np.inf, 0, 0]])
     columns = np.concatenate([np.stack([np.full(N_CELLS, 3.0), eta, phi]), odd], axis=1)
-    density = median_density(*columns, np.array([0, columns.shape[1]]))
+    density = density_of(*columns, np.array([0, columns.shape[1]]))
     assert density == pytest.approx([3.0 / AREA])
 
 
@@ -57,8 +62,8 @@ def test_candidates_beyond_the_grid_or_odd_are_left_out():
 def test_phi_may_lie_anywhere(turns):
     toy = toy_events(7, [10.0])
     pt, eta, phi = (toy[name].astype(np.float64) for name in ("pt", "eta", "phi"))
-    shifted = median_density(pt, eta, phi + turns * 2 * math.pi, toy.offsets)
-    assert shifted == pytest.approx(median_density(pt, eta, phi, toy.offsets), rel=1e-6)
+    shifted = density_of(pt, eta, phi + turns * 2 * math.pi, toy.offsets)
+    assert shifted == pytest.approx(density_of(pt, eta, phi, toy.offsets), rel=1e-6)
 
 
 def test_mass_turns_eta_into_rapidity():
@@ -67,14 +72,14 @@ def test_mass_turns_eta_into_rapidity():
     ones, offsets = np.ones(N_CELLS), np.array([0, N_CELLS])
     mass = np.full(N_CELLS, 1000.0)
     eta = np.arcsinh(np.sinh(rapidity) * math.hypot(1.0, 1000.0))
-    assert median_density(ones, eta, phi, offsets, mass=mass) == pytest.approx([1 / AREA])
-    assert median_density(ones, eta, phi, offsets).tolist() == [0.0]
+    assert density_of(ones, eta, phi, offsets, mass=mass) == pytest.approx([1 / AREA])
+    assert density_of(ones, eta, phi, offsets).tolist() == [0.0]
 
 
 def test_equals_fastjet():
     toy = toy_events(11, [3.0, 12.0, 25.0])
     names = ("pt", "eta", "phi", "mass")
-    found = median_density(toy["pt"], toy["eta"], toy["phi"], toy.offsets, mass=toy["mass"])
+    found = density_of(toy["pt"], toy["eta"], toy["phi"], toy.offsets, mass=toy["mass"])
     for k in range(3):
         part = slice(toy.offsets[k], toy.offsets[k + 1])
         pt, eta, phi, mass = (toy[name][part].astype(np.float64) for name in names)
@@ -87,7 +92,7 @@ def test_equals_fastjet():
 
 
 def test_other_grids():
-    density = median_density(
+    density = density_of(
         np.ones(4),
         np.array([-0.5, -0.5, 0.5, 0.5]),
         np.array([1.0, 4.0, 1.0, 4.0]),
@@ -105,4 +110,4 @@ def test_the_number_of_cells_is_rounded():
     one_row = np.ones(6), np.full(6, 0.5), np.arange(6) * math.pi / 3 + 0.1
     # only one row of two is filled: the median lies half-way between 0 and a filled cell
     expected = 0.5 / (1.0 * 2 * math.pi / 6)
-    assert median_density(*one_row, np.array([0, 6]), **options) == pytest.approx([expected])
+    assert density_of(*one_row, np.array([0, 6]), **options) == pytest.approx([expected])

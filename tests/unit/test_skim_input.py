@@ -12,6 +12,7 @@ import pytest
 import uproot
 
 from ptmiss.core.errors import UserError
+from ptmiss.events.readers import branches
 from ptmiss.events.readers.branches import expected
 from skims import skim
 from toys import make_toy, pfnano_branches, write_pfnano, write_tree
@@ -344,3 +345,25 @@ def test_a_sum_of_weights_may_be_of_more_files_than_these(tmp_path):
     path = written(tmp_path / "a.root", lambda branches: None)
     for spec in ({"sum_of_weights": 1e9}, {"sum_of_weights": 1.0}):
         assert skim(path, tmp_path, **spec).table.num_rows == 12
+
+
+def test_a_branch_says_its_unit(tmp_path, monkeypatch):
+    def in_mev(values):
+        for name in ("pt", "mass"):
+            values["PFCands"][name] = values["PFCands"][name] * np.float32(1000.0)
+
+    text = (branches.FOLDER / "pfnano.yaml").read_text()
+    for name in ("cand_pt", "cand_mass"):
+        text = text.replace(f"{name}: {{", f"{name}: {{unit: MeV, ")
+    (tmp_path / "pfnano.yaml").write_text(text)
+    (tmp_path / "gev").mkdir()
+    plain = skim(written(tmp_path / "gev.root"), tmp_path / "gev").table
+    monkeypatch.setattr(branches, "FOLDER", tmp_path)
+    expected.cache_clear()
+    try:
+        table = skim(written(tmp_path / "mev.root", in_mev), tmp_path / "mev").table
+    finally:
+        expected.cache_clear()
+    for name in ("cand_pt", "cand_mass"):
+        stored, scaled = (ak.to_numpy(ak.flatten(t[name].to_pylist())) for t in (plain, table))
+        assert scaled == pytest.approx(stored, rel=1e-6)

@@ -81,8 +81,8 @@ def _word(line: str, position: int) -> str:
     return match[0] if match else ""
 
 
-def _error(text: str, position: int, found: str) -> UserError:
-    what = repr(found) if found else "the end"
+def _error(text: str, position: int, word: str) -> UserError:
+    what = repr(word) if word else "the end"
     return UserError(
         f"condition {text!r}: position {position + 1}: found {what}, expected {_ALLOWED}"
     )
@@ -120,7 +120,7 @@ class _Reader:
 
         def evaluate(columns: Columns) -> np.ndarray:
             terms = [value(columns) for value in values]
-            good = np.logical_and.reduce([np.isfinite(term) for term in terms])
+            good: np.ndarray = np.logical_and.reduce([np.isfinite(term) for term in terms])
             for left, sign, right in zip(terms, signs, terms[1:], strict=False):
                 good = good & sign(left, right)
             return good
@@ -138,7 +138,7 @@ class _Reader:
                 sign = 1.0
             case _:
                 raise self.error(node)
-        if type(size) not in (int, float) or size > 1e300:
+        if isinstance(size, bool) or not isinstance(size, int | float) or size > 1e300:
             raise self.error(node)
         number = sign * size
         return lambda columns: np.full(next(iter(columns.values())).size, number)

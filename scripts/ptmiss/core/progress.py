@@ -22,13 +22,23 @@ def progress(
     total: int,
     size: Callable[[_T], int],
     *,
-    unit: str = "events",
     stream: TextIO | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[_T]:
-    """Yield items, and say in between how much of `total` is done and how long the rest takes.
+    """Yield items, and say in between how much is done and how long the rest takes.
 
-    size: how much an item is; stream: where a bar is drawn if it is a terminal, stderr if left out.
+    Parameters
+    ----------
+    items
+        What is worked on.
+    name
+        What the bar or the line begins with.
+    total, size
+        Number of events of all items, and of one.
+    stream
+        Where a bar is drawn if it is a terminal, stderr if left out.
+    clock
+        Seconds that pass.
     """
     stream = stream or sys.stderr
     terminal = stream.isatty()
@@ -43,7 +53,7 @@ def progress(
         last = now
         share = min(done / total, 1.0) if total else 1.0
         left = (now - started) * (total - done) / done if done else 0.0
-        words = f"{done:,} of {total:,} {unit}, {_minutes(max(left, 0.0))} left"
+        words = f"{done:,} of {total:,} events, {_minutes(max(left, 0.0))} left"
         if terminal:
             bar = "#" * round(_WIDTH * share)
             stream.write(f"\r{name} [{bar:<{_WIDTH}}] {share:4.0%}, {words}\x1b[K")

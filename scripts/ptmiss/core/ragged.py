@@ -87,8 +87,8 @@ def from_arrow(table: pa.Table | pa.RecordBatch, names: list[str]) -> Ragged:
     Lists of booleans become uint8-backed numpy bool arrays; all others are taken without a copy
     where the table consists of one chunk.
     """
-    offsets = None
-    columns = {}
+    offsets: np.ndarray | None = None
+    columns: dict[str, np.ndarray] = {}
     for name in names:
         column = table.column(name)
         array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
@@ -103,7 +103,7 @@ def from_arrow(table: pa.Table | pa.RecordBatch, names: list[str]) -> Ragged:
         elif not np.array_equal(offsets, own):
             raise ValueError(f"column {name} has other candidate counts than {names[0]}")
         columns[name] = array.flatten().to_numpy(zero_copy_only=False)
-    return Ragged(offsets, columns)
+    return Ragged(np.zeros(1, dtype=np.int64) if offsets is None else offsets, columns)
 
 
 def to_arrow(values: np.ndarray, offsets: np.ndarray, value_type: pa.DataType) -> pa.ListArray:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.ragged import Ragged
 
 IDENTITY = ("run", "lumi", "event")
 """Columns that name an event."""
@@ -48,6 +49,9 @@ STORED_METS = (
     "deepmet_response",
 )
 """METs that an input may hold; each gives columns stored_{name}_px and stored_{name}_py."""
+
+PREFIX = "cand_"
+"""Of the columns of candidates in a skim; readers and objects name them without it."""
 
 _CANDIDATE = [
     ("cand_pt", pa.float32(), "transverse momentum in GeV"),
@@ -91,6 +95,18 @@ CANDIDATE_COLUMNS = tuple(name for name, _, _ in (*_CANDIDATE, *_OTHER_PUPPI))
 two, the PUPPI weights of one flavour, a skim has the one that cand_puppi is not."""
 
 
+def without_prefix(candidates: Ragged) -> Ragged:
+    """Return the columns of candidates of a skim under the names that readers and objects use."""
+    columns = {name.removeprefix(PREFIX): values for name, values in candidates.columns.items()}
+    return Ragged(candidates.offsets, columns)
+
+
+def with_prefix(candidates: Ragged) -> Ragged:
+    """Return the columns of candidates under the names that they have in a skim."""
+    columns = {f"{PREFIX}{name}": values for name, values in candidates.columns.items()}
+    return Ragged(candidates.offsets, columns)
+
+
 def skim_schema(has_truth: bool, other_puppi: str | None = None) -> pa.Schema:
     """Return the Arrow schema of a skim; with the column cand_truth if `has_truth`.
 
@@ -118,7 +134,8 @@ def skim_schema(has_truth: bool, other_puppi: str | None = None) -> pa.Schema:
 
 def flavour_of(schema: pa.Schema, skim: str | os.PathLike[str]) -> str:
     """Return the flavour of the column cand_puppi; raises `UserError` if a skim does not say it."""
-    flavour = (schema.metadata or {}).get(PUPPI_KEY.encode(), b"").decode(errors="replace")
+    stored: bytes = (schema.metadata or {}).get(PUPPI_KEY.encode(), b"")
+    flavour = stored.decode(errors="replace")
     if flavour not in OTHER_FLAVOUR:
         raise UserError(
             f"{skim}: does not say which PUPPI weight cand_puppi is ({PUPPI_KEY}); make the skim"
@@ -135,8 +152,19 @@ def puppi_column(
 ) -> str:
     """Return the column of a skim that a model gets as PUPPI weight.
 
-    flavour: what the model wants, None for one that does not look at it. Raises `UserError` naming
-    skim and model if the skim has only the other one.
+    Parameters
+    ----------
+    schema
+        Of the skim.
+    flavour
+        What the model wants, None for one that does not look at it.
+    skim, model
+        Their files, for messages.
+
+    Raises
+    ------
+    UserError
+        If the skim has only the other flavour.
     """
     if flavour is None:
         return PUPPI

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,7 +100,15 @@ class Ledger:
         repaired: dict[str, int],
         derived: dict[str, int],
     ) -> None:
-        """Account for the candidates of a batch of kept events."""
+        """Account for the candidates of a batch of kept events.
+
+        Parameters
+        ----------
+        n_in, n_kept
+            Candidates read, and left.
+        dropped, repaired, derived
+            Numbers by reason; `n_in` is `n_kept` and all that were dropped.
+        """
         self.candidates_in += n_in
         self.candidates_kept += n_kept
         self.dropped.update(dropped)
@@ -150,7 +159,7 @@ class Ledger:
             **({"renumbered": dict(self.renumbered)} if self.renumbered else {}),
         }
 
-    def write(self, path: str) -> None:
+    def write(self, path: str | os.PathLike[str]) -> None:
         """Check the ledger and write it as JSON."""
         self.check()
         write_json(path, self.as_dict())

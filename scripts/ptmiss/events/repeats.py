@@ -109,7 +109,7 @@ def find(files: Sequence[str | os.PathLike[str]], recorded: bool) -> Repeats:
 
 def _content(files: Sequence[str | os.PathLike[str]], rows: np.ndarray) -> np.ndarray:
     """Return a hash of the content of these rows, uint64, shape (rows,)."""
-    found, first = [], 0
+    hashes, first = [], 0
     for file in files:
         there = set(parquet.column_names(file))
         names = [name for name in CONTENT if name in there]
@@ -118,9 +118,5 @@ def _content(files: Sequence[str | os.PathLike[str]], rows: np.ndarray) -> np.nd
             first += table.num_rows
             if len(own):
                 part = table.take(pa.array(own))
-                found.append(hashed(_float64(part, name) for name in names))
-    return np.concatenate(found)
-
-
-def _float64(table: pa.Table, name: str) -> np.ndarray:
-    return table[name].combine_chunks().cast(pa.float64()).to_numpy(zero_copy_only=False)
+                hashes.append(hashed(parquet.float64(part, name) for name in names))
+    return np.concatenate(hashes)

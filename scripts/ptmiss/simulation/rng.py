@@ -12,13 +12,9 @@ import numpy as np
 
 from ptmiss.core.compiled import njit
 from ptmiss.core.hashing import event_hash
+from ptmiss.core.splitmix import GOLDEN, mix
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_M1 = np.uint64(0xBF58476D1CE4E5B9)
-_M2 = np.uint64(0x94D049BB133111EB)
-_S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
-
-
+_S11 = np.uint64(11)
 _LAYER = np.uint64(127)
 _TAIL, _AREA = 3.442619855899, 9.91256303526217e-3
 
@@ -38,12 +34,9 @@ _INSIDE = np.append(_EDGE[1:] / _EDGE[:-1], 0.0)
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def _word(state: np.ndarray) -> np.uint64:
-    """Return 64 random bits and advance `state` (SplitMix64: Steele, Lea, Flood, OOPSLA 2014)."""
-    state[0] += _GOLDEN
-    z = state[0]
-    z = (z ^ (z >> _S30)) * _M1
-    z = (z ^ (z >> _S27)) * _M2
-    return z ^ (z >> _S31)
+    """Return 64 random bits and advance `state` (SplitMix64)."""
+    state[0] += GOLDEN
+    return mix(state[0])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
@@ -64,7 +57,7 @@ def normal(state: np.ndarray) -> float:
         word = _word(state)
         layer = np.int64(word & _LAYER)
         u = float(word >> _S11) * (2.0 / 9007199254740992.0) - 1.0
-        x = u * _EDGE[layer]
+        x = u * float(_EDGE[layer])
         if abs(u) < _INSIDE[layer]:
             return x
         if layer == 0:

@@ -53,15 +53,7 @@ def gen_jets(particles: Ragged) -> Ragged:
     visible = ~is_invisible(particles["pdg_id"])
     # what stays in the beam would only cost time: it cannot be in a jet of 10 GeV
     seen = particles.keep_candidates(visible & (np.abs(particles["eta"]) < 10.0))
-    return cluster(
-        seen["pt"],
-        seen["eta"],
-        seen["phi"],
-        seen["mass"],
-        seen.offsets,
-        radius=JET_RADIUS,
-        min_pt=JET_MIN_PT,
-    )
+    return cluster(seen, radius=JET_RADIUS, min_pt=JET_MIN_PT)
 
 
 def truth_of(particles: Ragged) -> Truth:

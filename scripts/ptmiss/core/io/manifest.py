@@ -48,13 +48,13 @@ def check(path: str | os.PathLike[str]) -> None:
         return
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{record}: cannot be read ({error}); delete it or correct it") from None
-    found = re.match(r"\\?([0-9a-fA-F]{64})\s", text)
-    if found is None:
+    match = re.match(r"\\?([0-9a-fA-F]{64})\s", text)
+    if match is None:
         raise UserError(
             f"{record}: found {text[:20]!r}, expected a SHA-256 sum and a name; delete it or make "
             "it anew with sha256sum"
         )
-    expected, digest = found[1].lower(), _digest_of(path)
+    expected, digest = match[1].lower(), _digest_of(path)
     if digest != expected:
         raise UserError(
             f"{path}: damaged or changed, SHA-256 is {digest[:12]}..., expected {expected[:12]}... "
@@ -63,9 +63,21 @@ def check(path: str | os.PathLike[str]) -> None:
 
 
 def read_bytes(path: str | os.PathLike[str], limit: int, missing: str, remedy: str) -> bytes:
-    """Return the content of a file of at most `limit` bytes that is what its record says.
+    """Return the content of a file that is what its record says.
 
-    missing: what to do where there is no file; remedy: about one that is too large or unreadable.
+    Parameters
+    ----------
+    path
+        Of a regular file.
+    limit
+        The most bytes that it may have.
+    missing, remedy
+        What to do where there is no file, and about one that is too large or unreadable.
+
+    Raises
+    ------
+    UserError
+        If there is no such file, or it cannot be read or is another one.
     """
     require_regular(path, remedy)
     try:
@@ -97,7 +109,7 @@ def _digest_of(path: str | os.PathLike[str]) -> str:
 
 
 @functools.lru_cache(maxsize=4096)
-def _digest(path: str, inode: int, size: int, time: int) -> str:
+def _digest(path: str, _inode: int, _size: int, _time: int) -> str:
     """Hash a file once, however often it is opened; the rest of the key tells that it changed."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

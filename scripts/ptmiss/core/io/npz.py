@@ -24,39 +24,39 @@ class Arrays:
 
     def names(self, name: str) -> list[str]:
         """Return an array of words."""
-        found = self._get(name)
-        if found.dtype.kind != "U" or found.ndim != 1:
-            raise self.wrong(f"{name} is {_described(found)}, expected a list of words")
-        return [str(one) for one in found]
+        array = self._get(name)
+        if array.dtype.kind != "U" or array.ndim != 1:
+            raise self.wrong(f"{name} is {_described(array)}, expected a list of words")
+        return [str(one) for one in array]
 
     def numbers(self, name: str, *shape: int | None) -> np.ndarray:
         """Return finite numbers, with their stored type, of a shape (None: any length)."""
-        found = self._get(name)
-        same = len(shape) == found.ndim and all(
-            wanted in (None, length) for wanted, length in zip(shape, found.shape, strict=True)
+        array = self._get(name)
+        same = len(shape) == array.ndim and all(
+            wanted in (None, length) for wanted, length in zip(shape, array.shape, strict=True)
         )
-        if not same or found.dtype.kind not in "iuf":
+        if not same or array.dtype.kind not in "iuf":
             wanted = ", ".join("any" if n is None else str(n) for n in shape)
-            raise self.wrong(f"{name} is {_described(found)}, expected numbers of shape ({wanted})")
-        if not np.isfinite(found).all():
+            raise self.wrong(f"{name} is {_described(array)}, expected numbers of shape ({wanted})")
+        if not np.isfinite(array).all():
             raise self.wrong(f"{name} holds numbers that are not finite")
-        return found
+        return array
 
     def number(self, name: str, finite: bool = True) -> float:
         """Return a single number. finite: it must be."""
         if finite:
             return float(self.numbers(name))
-        found = self._get(name)
-        if found.shape != () or found.dtype.kind not in "iuf":
-            raise self.wrong(f"{name} is {_described(found)}, expected a number")
-        return float(found)
+        array = self._get(name)
+        if array.shape != () or array.dtype.kind not in "iuf":
+            raise self.wrong(f"{name} is {_described(array)}, expected a number")
+        return float(array)
 
     def rising(self, name: str, length: int | None = None) -> np.ndarray:
         """Return a list of at least one finite number, each above the one before."""
-        found = self.numbers(name, length)
-        if not found.size or (np.diff(found.astype(np.float64)) <= 0.0).any():
+        array = self.numbers(name, length)
+        if not array.size or (np.diff(array.astype(np.float64)) <= 0.0).any():
             raise self.wrong(f"{name} is not a list of rising numbers")
-        return found
+        return array
 
     def wrong(self, what: str) -> UserError:
         """Return the error that says what is wrong with the file."""

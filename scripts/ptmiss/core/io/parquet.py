@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -70,7 +71,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[pq.ParquetFile]:
         ) from error
     except CORRUPT as error:
         raise UserError(
-            f"{path}: not a readable Parquet file ({_said(error)}); {_REMEDY}"
+            f"{path}: not a readable Parquet file ({_message(error)}); {_REMEDY}"
         ) from error
 
 
@@ -85,7 +86,7 @@ def _check_names(schema: pa.Schema) -> None:
             value.decode()
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     """Return the first 200 characters of what Arrow says; some messages quote a whole schema."""
     return " ".join(str(error).split())[:200] or type(error).__name__
 
@@ -116,7 +117,7 @@ def read_group(
         table = file.read_row_group(number, columns=columns, use_threads=False)
     except CORRUPT as error:
         raise UserError(
-            f"{path}: not a readable Parquet file ({_said(error)}); {_REMEDY}"
+            f"{path}: not a readable Parquet file ({_message(error)}); {_REMEDY}"
         ) from error
     return checked(table, path, columns, layout)
 
@@ -127,11 +128,24 @@ def checked(
     columns: list[str] | None = None,
     layout: pa.Schema | None = None,
 ) -> pa.Table:
-    """Return the table if its readers can rely on it, else raise `UserError`.
+    """Return the table if its readers can rely on it: all lists of a row are equally long.
 
-    Every column that is asked for is there, and all lists of a row are equally long. layout:
-    fields of some columns: those are of the same kind (any precision will do) and hold no null
-    where the field allows none.
+    Parameters
+    ----------
+    table
+        As it was read.
+    path
+        The file, for messages.
+    columns
+        Those that have to be there; None for those of `layout`.
+    layout
+        Fields of some columns: those are of the same kind (any precision will do) and hold no null
+        where the field allows none.
+
+    Raises
+    ------
+    UserError
+        If the file is another one.
     """
     wanted = columns or (layout.names if layout else ())
     odd = [name for name in wanted if name not in table.schema.names]
@@ -158,14 +172,14 @@ def _check_column(column: pa.ChunkedArray, field: pa.Field, path: str | os.PathL
         raise UserError(f"{path}: column {field.name} has {nulls} empty values; {_REMEDY}")
 
 
-def _alike(found: pa.DataType, expected: pa.DataType) -> bool:
+def _alike(stored: pa.DataType, expected: pa.DataType) -> bool:
     types = pa.types
     if types.is_list(expected):
-        return types.is_list(found) and _alike(found.value_type, expected.value_type)
+        return bool(types.is_list(stored)) and _alike(stored.value_type, expected.value_type)
     for kind in (types.is_floating, types.is_integer):
         if kind(expected):
-            return kind(found)
-    return found == expected
+            return bool(kind(stored))
+    return bool(stored == expected)
 
 
 def _check_lengths(table: pa.Table, path: str | os.PathLike[str]) -> None:
@@ -181,14 +195,21 @@ def _check_lengths(table: pa.Table, path: str | os.PathLike[str]) -> None:
         first = column
 
 
-def _equally_long(one: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
-    if one.num_chunks == other.num_chunks == 1:
+def _equally_long(left: pa.ChunkedArray, right: pa.ChunkedArray) -> bool:
+    if left.num_chunks == right.num_chunks == 1:
         # as a reader gets them: nothing has to be computed
-        mine, its = one.chunk(0), other.chunk(0)
-        if mine.null_count == its.null_count == 0 and mine.offsets.equals(its.offsets):
+        first, second = left.chunk(0), right.chunk(0)
+        if first.null_count == second.null_count == 0 and first.offsets.equals(second.offsets):
             return True
-    lengths = [pc.list_value_length(each).combine_chunks() for each in (one, other)]
-    return lengths[0].equals(lengths[1])
+    lengths = [pc.list_value_length(lists).combine_chunks() for lists in (left, right)]
+    return bool(lengths[0].equals(lengths[1]))
+
+
+def float64(table: pa.Table, name: str) -> np.ndarray:
+    """Return a column of numbers as float64, (n,); null becomes NaN."""
+    column = table[name].combine_chunks().cast(pa.float64())
+    values: np.ndarray = column.to_numpy(zero_copy_only=False)
+    return values
 
 
 def column_names(path: str | os.PathLike[str]) -> list[str]:

@@ -73,9 +73,9 @@ def _first(error: ValidationError) -> str:
     where = ".".join(map(str, first["loc"])) or "the whole"
     if first["type"] == "missing":
         return f"{where} is missing"
-    found = repr(first["input"])
-    found = found if len(found) <= 40 else found[:37] + "..."
-    return f"{where} is {found}: {first['msg'].removeprefix('Value error, ')}"
+    value = repr(first["input"])
+    value = value if len(value) <= 40 else value[:37] + "..."
+    return f"{where} is {value}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def to_values(record: BaseModel) -> dict[str, Any]:
@@ -85,16 +85,17 @@ def to_values(record: BaseModel) -> dict[str, Any]:
 
 def read_each(kind: type[R], paths: Sequence[str], stage: str) -> list[R]:
     """Read the record of each training; `UserError` where two are of one: it would count twice."""
-    found: dict[str, tuple[str, R]] = {}
+    records: dict[str, tuple[str, R]] = {}
     for path in paths:
-        one = read(kind, path, stage)
-        if one.training in found:
+        record = read(kind, path, stage)
+        training = to_values(record)["training"]
+        if training in records:
             raise UserError(
-                f"{path}: a second record of training {one.training!r}, beside"
-                f" {found[one.training][0]}; give each once"
+                f"{path}: a second record of training {training!r}, beside"
+                f" {records[training][0]}; give each once"
             )
-        found[one.training] = path, one
-    return [one for _, one in found.values()]
+        records[training] = path, record
+    return [record for _, record in records.values()]
 
 
 Text = Annotated[str, Field(min_length=1, max_length=1000)]

@@ -82,18 +82,18 @@ def _explain(error: ValidationError, where: str) -> str:
     """Say in one line what is wrong with the first offending key, and how many others there are."""
     problems = error.errors(include_url=False)
     first = problems[0]
-    key = ".".join([where, *(_part(part) for part in first["loc"])]).strip(".")
+    key = ".".join(filter(None, [where, *(_part(part) for part in first["loc"])]))
     kind, context = first["type"], first.get("ctx", {})
     if kind == "extra_forbidden":
         text = f"setting {key}: unknown key; remove it or correct its spelling (see config.yaml)"
     elif kind == "missing":
         text = f"setting {key}: missing; config.yaml shows it with its default"
     elif kind == "union_tag_invalid":
-        found, allowed = context.get("tag"), context.get("expected_tags")
-        text = f"setting {key}: found {quoted(found)}, allowed {allowed}"
+        tag, allowed = context.get("tag"), context.get("expected_tags")
+        text = f"setting {key}: found {quoted(tag)}, allowed {allowed}"
     elif kind == "string_pattern_mismatch":
-        found = quoted(first["input"])
-        text = f"setting {key}: found {found}, allowed pattern {context['pattern']}"
+        pattern = context["pattern"]
+        text = f"setting {key}: found {quoted(first['input'])}, allowed pattern {pattern}"
     else:
         reason = first["msg"].removeprefix("Value error, ")
         text = f"setting {key}: found {quoted(first['input'])}; {reason}{_hint(first)}"
@@ -109,9 +109,9 @@ def _part(part: object) -> str:
 
 def _hint(problem: Mapping[str, object]) -> str:
     """Say why a number that stands in a YAML file may have arrived as a text."""
-    found = problem["input"]
-    if problem["type"] not in ("float_type", "int_type") or not isinstance(found, str):
+    value = problem["input"]
+    if problem["type"] not in ("float_type", "int_type") or not isinstance(value, str):
         return ""
-    if not _NUMBER.fullmatch(found):
+    if not _NUMBER.fullmatch(value):
         return ""
     return " (YAML takes it for a text: write numbers without quotes, 1.0e-3 instead of 1e-3)"

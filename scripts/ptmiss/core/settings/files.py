@@ -81,12 +81,12 @@ def _from_json(text: str, path: str | os.PathLike[str]) -> object:
         return None
 
     def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found: dict[str, object] = {}
+        mapping: dict[str, object] = {}
         for key, value in pairs:
-            if key in found:
+            if key in mapping:
                 raise UserError(f"{path}: the key {quoted(key)} stands there twice; remove one")
-            found[key] = value
-        return found
+            mapping[key] = value
+        return mapping
 
     try:
         return json.loads(text, object_pairs_hook=once)
@@ -131,8 +131,8 @@ class _Reading:
         elif isinstance(event, yaml.CollectionStartEvent):
             if len(self.levels) >= _DEEPEST:
                 raise UserError(_too_deep(self.path))
-            keys = {} if isinstance(event, yaml.MappingStartEvent) else None
-            self.levels.append(_Level(keys, event.anchor))
+            is_mapping = isinstance(event, yaml.MappingStartEvent)
+            self.levels.append(_Level({} if is_mapping else None, event.anchor))
         elif isinstance(event, yaml.CollectionEndEvent):
             done = self.levels.pop()
             if done.anchor:
@@ -155,13 +155,13 @@ class _Reading:
                     f"{self._at(event)}: the key {quoted(text)} stands there again, after line"
                     f" {level.keys[text]}; the last one would count, remove one of them"
                 )
-            level.keys[text] = event.start_mark.line + 1
+            level.keys[text] = _line(event)
         level.is_key = not level.is_key
 
     def _number(self, event: yaml.ScalarEvent) -> None:
-        text = event.value
+        text, read_as = event.value, 0.0
         if _OCTAL.fullmatch(text):
-            what, read_as = "octal, for its leading 0", int(text.replace("_", ""), 8)
+            what, read_as = "octal, for its leading 0", float(int(text.replace("_", ""), 8))
         elif _SEXAGESIMAL.fullmatch(text):
             what, read_as = "sexagesimal, for its colon", _base_60(text)
         else:
@@ -172,7 +172,11 @@ class _Reading:
         )
 
     def _at(self, event: yaml.Event) -> str:
-        return f"{self.path} line {event.start_mark.line + 1}"
+        return f"{self.path} line {_line(event)}"
+
+
+def _line(event: yaml.Event) -> int:
+    return 0 if event.start_mark is None else event.start_mark.line + 1
 
 
 def _base_60(text: str) -> float:

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, Field, StringConstraints
 
 from ptmiss.core.errors import quoted
-from ptmiss.core.workflow.inputs import path_problem
+from ptmiss.core.paths import path_problem
 
 T = TypeVar("T", bound=tuple[Hashable, ...])
 
@@ -58,7 +58,11 @@ def from_zero(edges: tuple[float, ...]) -> tuple[float, ...]:
 
 def one_line(text: str) -> str:
     """Check that a text can be shown: something in it, no control and no direction marks."""
-    bad = [one for one in text if one in _TURNING or unicodedata.category(one) in ("Cc", "Cs")]
+    bad = [
+        letter
+        for letter in text
+        if letter in _TURNING or unicodedata.category(letter) in ("Cc", "Cs")
+    ]
     if bad:
         raise ValueError(
             f"it holds {bad[0]!a}, which is a control character or turns the direction of"

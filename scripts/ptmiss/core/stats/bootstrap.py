@@ -15,12 +15,9 @@ import numpy as np
 
 from ptmiss.core.compiled import njit
 from ptmiss.core.hashing import event_hash
+from ptmiss.core.splitmix import GOLDEN, mix
 
-_STEP = np.uint64(0x9E3779B97F4A7C15)
-_M1 = np.uint64(0xBF58476D1CE4E5B9)
-_M2 = np.uint64(0x94D049BB133111EB)
-_S30, _S27, _S31, _S16 = (np.uint64(s) for s in (30, 27, 31, 16))
-_LOW = np.uint64(0xFFFF)
+_S16, _LOW = np.uint64(16), np.uint64(0xFFFF)
 
 
 def _poisson_table() -> np.ndarray:
@@ -45,17 +42,15 @@ def states_of(identity: np.ndarray, seed: int) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _copies(state, table, out):
+def _copies(state: np.ndarray, table: np.ndarray, out: np.ndarray) -> None:
     width = out.shape[1]
     for i in range(state.size):
         s = state[i]
         out[i, 0] = 1
         r = 1
         while r < width:
-            s = s + _STEP
-            z = (s ^ (s >> _S30)) * _M1
-            z = (z ^ (z >> _S27)) * _M2
-            z = z ^ (z >> _S31)
+            s = s + GOLDEN
+            z = mix(s)
             for _ in range(4):
                 if r < width:
                     out[i, r] = table[z & _LOW]

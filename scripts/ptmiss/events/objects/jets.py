@@ -4,62 +4,26 @@ from __future__ import annotations
 
 import math
 
-import awkward as ak
-import fastjet
 import numpy as np
 
 from ptmiss.core.compiled import njit
-from ptmiss.core.ragged import Ragged, event_index, offsets_of, segment_sum
+from ptmiss.core.ragged import Ragged, event_index, segment_sum
+from ptmiss.events.objects.clustering import anti_kt
 
 
-def cluster(
-    pt: np.ndarray,
-    eta: np.ndarray,
-    phi: np.ndarray,
-    mass: np.ndarray,
-    offsets: np.ndarray,
-    radius: float = 0.4,
-    min_pt: float = 10.0,
-) -> Ragged:
-    """Return the anti-kT jets of each event above `min_pt`, in order of falling pT.
+def cluster(candidates: Ragged, radius: float = 0.4, min_pt: float = 10.0) -> Ragged:
+    """Return the jets of `anti_kt` in order of falling pT.
 
-    pt, eta, phi, mass: candidates in GeV and radians, shape (n_candidates,), event i at
-    offsets[i] .. offsets[i + 1]. Candidates without transverse momentum or with a value that is
-    not finite are ignored. The jets have the columns pt, eta, phi, mass, float32; phi lies within
-    [-pi, pi] and a mass squared below 0 from rounding gives mass 0.
-
-    Source: Cacciari, Salam, Soyez, arXiv:0802.1189 (anti-kT) and arXiv:1111.6097 (FastJet), four-
-    momenta added.
+    They have the columns pt, eta, phi, mass, float32; phi lies within [-pi, pi] and a mass squared
+    below 0 from rounding gives mass 0.
     """
-    offsets = np.asarray(offsets)
-    momentum = np.stack([np.asarray(x, dtype=np.float64) for x in (pt, eta, phi, mass)])
-    usable = np.isfinite(momentum).all(axis=0) & (momentum[0] > 0.0)
-    counts = segment_sum(usable.astype(np.int64), offsets)
-    pt, eta, phi, mass = momentum[:, usable]
-    p_z = pt * np.sinh(eta)
-    constituents = _records(
-        offsets_of(counts),
-        {
-            "px": pt * np.cos(phi),
-            "py": pt * np.sin(phi),
-            "pz": p_z,
-            "E": np.sqrt(pt * pt + p_z * p_z + mass * mass),
-        },
-    )
-    # FastJet writes a banner to stdout the first time it clusters
-    fastjet._swig.ClusterSequence.set_fastjet_banner_stream(None)
-    definition = fastjet.JetDefinition(fastjet.antikt_algorithm, float(radius))
-    jets = fastjet.ClusterSequence(constituents, definition).inclusive_jets(min_pt=float(min_pt))
-
-    offsets = offsets_of(ak.to_numpy(ak.num(jets)).astype(np.int64))
-    flat = ak.flatten(jets)
-    p_x, p_y, p_z, energy = (ak.to_numpy(flat[name]) for name in ("px", "py", "pz", "E"))
-    pt = np.hypot(p_x, p_y)
+    jets = anti_kt(candidates, radius, min_pt)
+    pt, p_z, energy = jets.pt, jets.p_z, jets.energy
     mass = np.sqrt(np.maximum(energy * energy - pt * pt - p_z * p_z, 0.0))
-    columns = {"pt": pt, "eta": np.arcsinh(p_z / pt), "phi": np.arctan2(p_y, p_x), "mass": mass}
-    order = np.lexsort((-pt, event_index(offsets)))
+    columns = {"pt": pt, "eta": jets.eta, "phi": np.arctan2(jets.p_y, jets.p_x), "mass": mass}
+    order = np.lexsort((-pt, event_index(jets.offsets)))
     return Ragged(
-        offsets, {name: values[order].astype(np.float32) for name, values in columns.items()}
+        jets.offsets, {name: values[order].astype(np.float32) for name, values in columns.items()}
     )
 
 
@@ -70,12 +34,11 @@ def clean_of_leptons(jets: Ragged, leptons: Ragged, radius: float = 0.4) -> np.n
     """
     if jets.n_events != leptons.n_events:
         raise ValueError(f"jets of {jets.n_events} events, leptons of {leptons.n_events}")
-    eta, phi, lepton_eta, lepton_phi = (
-        objects[name].astype(np.float64) for objects in (jets, leptons) for name in ("eta", "phi")
-    )
-    return _far_from_all(
-        eta, phi, jets.offsets, lepton_eta, lepton_phi, leptons.offsets, float(radius)
-    )
+    places = [
+        np.stack([objects[name].astype(np.float64) for name in ("eta", "phi")])
+        for objects in (jets, leptons)
+    ]
+    return _far_from_all(places[0], jets.offsets, places[1], leptons.offsets, float(radius))
 
 
 def count_jets(
@@ -85,31 +48,43 @@ def count_jets(
     max_abs_eta: float = 3.0,
     radius: float = 0.4,
 ) -> np.ndarray:
-    """Return the jets above `min_pt` within |eta| < `max_abs_eta` and clean of leptons.
+    """Return how many jets of each event are hard, central and clean of leptons.
 
-    The result has shape (n_events,) and type uint8; 255 stands for any larger number.
+    Parameters
+    ----------
+    jets, leptons
+        Columns eta, phi, and pt (GeV) of jets.
+    min_pt, max_abs_eta
+        Jets are above the first, in GeV, and within the second.
+    radius
+        Least distance of a lepton in eta and azimuth.
+
+    Returns
+    -------
+    np.ndarray
+        uint8, shape (n_events,); 255 stands for any larger number.
     """
     good = clean_of_leptons(jets, leptons, radius)
     good &= (jets["pt"] > min_pt) & (np.abs(jets["eta"]) < max_abs_eta)
-    return np.minimum(segment_sum(good.astype(np.int64), jets.offsets), 255).astype(np.uint8)
-
-
-def _records(offsets: np.ndarray, columns: dict[str, np.ndarray]) -> ak.Array:
-    contents = [ak.contents.NumpyArray(np.ascontiguousarray(x)) for x in columns.values()]
-    layout = ak.contents.ListOffsetArray(
-        ak.index.Index64(offsets), ak.contents.RecordArray(contents, list(columns))
-    )
-    return ak.Array(layout, with_name="Momentum4D")
+    counts = segment_sum(good.astype(np.int64), jets.offsets)
+    return np.asarray(np.minimum(counts, 255).astype(np.uint8))
 
 
 @njit(cache=True, nogil=True)
-def _far_from_all(eta, phi, offsets, lepton_eta, lepton_phi, lepton_offsets, radius):
-    far = np.ones(len(eta), dtype=np.bool_)
+def _far_from_all(
+    jets: np.ndarray,
+    offsets: np.ndarray,
+    leptons: np.ndarray,
+    lepton_offsets: np.ndarray,
+    radius: float,
+) -> np.ndarray:
+    # jets, leptons: eta and phi, shape (2, n)
+    far = np.ones(jets.shape[1], dtype=np.bool_)
     for event in range(len(offsets) - 1):
         for i in range(offsets[event], offsets[event + 1]):
             for j in range(lepton_offsets[event], lepton_offsets[event + 1]):
-                d_eta = eta[i] - lepton_eta[j]
-                turn = (phi[i] - lepton_phi[j]) / (2.0 * math.pi)
+                d_eta = jets[0, i] - leptons[0, j]
+                turn = (jets[1, i] - leptons[1, j]) / (2.0 * math.pi)
                 d_phi = (turn - math.floor(turn + 0.5)) * 2.0 * math.pi
                 if d_eta * d_eta + d_phi * d_phi < radius * radius:
                     far[i] = False

@@ -17,4 +17,5 @@ def pinned(pt: np.ndarray, pdg_id: np.ndarray, from_pv: np.ndarray, pinned_pt: f
     `pinned_pt` (GeV) that fits the primary vertex (from_pv 2 or 3).
     """
     kind = np.abs(pdg_id)
-    return ((kind == 11) | (kind == 13)) & (pt > np.float32(pinned_pt)) & (from_pv >= 2)
+    prompt: np.ndarray = ((kind == 11) | (kind == 13)) & (from_pv >= 2)
+    return prompt & (pt > np.float32(pinned_pt))

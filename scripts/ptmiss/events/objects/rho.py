@@ -3,40 +3,66 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from ptmiss.core.compiled import njit
+from ptmiss.core.ragged import Ragged
+
+
+class Momentum(NamedTuple):
+    """Momenta of candidates in GeV and radians, float64, shape (n_candidates,) each."""
+
+    pt: np.ndarray
+    eta: np.ndarray
+    phi: np.ndarray
+    mass: np.ndarray
 
 
 def median_density(
-    pt: np.ndarray,
-    eta: np.ndarray,
-    phi: np.ndarray,
-    offsets: np.ndarray,
-    mass: np.ndarray | None = None,
+    candidates: Ragged,
+    in_rapidity: bool = False,
     max_rapidity: float = 5.0,
     spacing: float = 0.55,
 ) -> np.ndarray:
-    """Return the median over cells of pT / area in GeV, float32, shape (n_events,).
-
-    pt, eta, phi, mass: candidates in GeV and radians, shape (n_candidates,), event i at
-    offsets[i] .. offsets[i + 1]. With `mass` given, cells are in rapidity, otherwise in eta.
-    Cells are equal, as near to `spacing` as a whole number of them allows; empty cells count.
-    Candidates beyond the grid or with a value that is not finite are left out.
+    """Return the median over cells of pT / area of each event.
 
     Source: Cacciari, Salam, Soyez, arXiv:1111.6097 (grid median); CMS uses |y| < 5 and 0.55.
+
+    Parameters
+    ----------
+    candidates
+        Columns pt (GeV), eta, phi and, for rapidity, mass (GeV). Those beyond the grid or with a
+        value that is not finite are left out.
+    in_rapidity
+        Whether cells are in rapidity, else in eta.
+    max_rapidity
+        Where the grid ends, on both sides.
+    spacing
+        Width of the cells, which are equal and as near to it as a whole number of them allows.
+
+    Returns
+    -------
+    np.ndarray
+        In GeV, float32, shape (n_events,). Empty cells count.
     """
-    mass = np.zeros(len(pt)) if mass is None else mass
     # one type, one compilation
-    pt, eta, phi, mass = (np.asarray(x, dtype=np.float64) for x in (pt, eta, phi, mass))
-    n_rows = max(int(2.0 * max_rapidity / spacing + 0.5), 1)
-    n_columns = max(int(2.0 * math.pi / spacing + 0.5), 1)
-    return _median_density(pt, eta, phi, mass, offsets, max_rapidity, n_rows, n_columns)
+    pt, eta, phi = (np.asarray(candidates[x], dtype=np.float64) for x in ("pt", "eta", "phi"))
+    mass = candidates["mass"].astype(np.float64) if in_rapidity else np.zeros(len(pt))
+    rows = max(int(2.0 * max_rapidity / spacing + 0.5), 1)
+    columns = max(int(2.0 * math.pi / spacing + 0.5), 1)
+    return _median_density(
+        Momentum(pt, eta, phi, mass), candidates.offsets, max_rapidity, (rows, columns)
+    )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _median_density(pt, eta, phi, mass, offsets, max_rapidity, n_rows, n_columns):
+def _median_density(
+    momentum: Momentum, offsets: np.ndarray, max_rapidity: float, shape: tuple[int, int]
+) -> np.ndarray:
+    pt, eta, phi, mass = momentum
+    n_rows, n_columns = shape
     densities = np.empty(len(offsets) - 1, dtype=np.float32)
     cells = np.empty(n_rows * n_columns)
     area = 2.0 * max_rapidity / n_rows * 2.0 * math.pi / n_columns

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +15,10 @@ class Vector(NamedTuple):
 
     px: np.ndarray
     py: np.ndarray
+
+    def keep_events(self, mask: np.ndarray) -> Vector:
+        """Return the events where `mask` (shape (n_events,)) is true."""
+        return Vector(self.px[mask], self.py[mask])
 
 
 @dataclass(frozen=True)
@@ -50,20 +53,21 @@ class EventBatch:
 
     def take(self, mask: np.ndarray) -> EventBatch:
         """Return the events where `mask` (shape (n_events,)) is true."""
-        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return EventBatch(**{name: _take(value, mask) for name, value in fields.items()})
-
-
-def _take(value: object, mask: np.ndarray) -> object:
-    if value is None:
-        return None
-    if isinstance(value, Ragged):
-        return value.keep_events(mask)
-    if isinstance(value, Vector):
-        return Vector(value.px[mask], value.py[mask])
-    if isinstance(value, dict):
-        return {name: _take(item, mask) for name, item in value.items()}
-    return value[mask]
+        return EventBatch(
+            run=self.run[mask],
+            lumi=self.lumi[mask],
+            event=self.event[mask],
+            gen_weight=None if self.gen_weight is None else self.gen_weight[mask],
+            n_pv=self.n_pv[mask],
+            n_pv_good=self.n_pv_good[mask],
+            rho=None if self.rho is None else self.rho[mask],
+            gen_met=None if self.gen_met is None else self.gen_met.keep_events(mask),
+            stored={name: vector.keep_events(mask) for name, vector in self.stored.items()},
+            muons=self.muons.keep_events(mask),
+            electrons=self.electrons.keep_events(mask),
+            jets=None if self.jets is None else self.jets.keep_events(mask),
+            gen_jets=None if self.gen_jets is None else self.gen_jets.keep_events(mask),
+        )
 
 
 UNKNOWN = -1000

@@ -44,7 +44,7 @@ class Branch(abc.ABC):
         self.dtype = None if dtype is None else dtype.newbyteorder("=")
         self.has_lists = jagged
         self.edges: list[int] = []
-        self._last: tuple[int, Piece | None] = (-1, None)
+        self._last: tuple[int, Piece] | None = None
 
     @abc.abstractmethod
     def _read(self, i: int) -> Piece:
@@ -67,7 +67,7 @@ class Branch(abc.ABC):
         return self
 
     def _piece(self, i: int) -> Piece:
-        if self._last[0] == i:
+        if self._last is not None and self._last[0] == i:
             return self._last[1]
         with decoding(self.address, f"branch {self.name}, {self.unit} {i}"):
             piece = self._read(i)
@@ -102,6 +102,8 @@ class Branch(abc.ABC):
             if wanted is not None and not wanted.any():
                 continue
             content, offsets = self._piece(i)
+            if offsets is None:
+                raise TypeError(f"branch {self.name} has one number an event")
             own = offsets[low - self.edges[i] : high - self.edges[i] + 1]
             n = np.diff(own)
             if wanted is None:
@@ -132,9 +134,9 @@ class Branch(abc.ABC):
 def _check(piece: Piece, n_events: int) -> None:
     """Raise `ValueError` unless a stretch holds `n_events` events, each of them whole."""
     content, offsets = piece
-    found = len(content) if offsets is None else len(offsets) - 1
-    if found != n_events:
-        raise ValueError(f"it holds {found} events, expected {n_events}")
+    n = len(content) if offsets is None else len(offsets) - 1
+    if n != n_events:
+        raise ValueError(f"it holds {n} events, expected {n_events}")
     if offsets is None or n_events == 0:
         return
     if offsets[0] < 0 or offsets[-1] > len(content) or (np.diff(offsets) < 0).any():

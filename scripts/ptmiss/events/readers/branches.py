@@ -6,18 +6,18 @@ import difflib
 import functools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import yaml
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.resources import RESOURCES
 from ptmiss.events.readers.branch import Branch, Table
 
 # The safe loader in C where PyYAML has it: the one in Python takes as long as a thousand events.
 SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-FOLDER = Path(__file__).resolve().parents[4] / "resources" / "branches"
+FOLDER = RESOURCES / "branches"
 
 _SHAPES = {
     "flat": "one number an event",
@@ -26,13 +26,20 @@ _SHAPES = {
 }
 
 
+_TO_OWN = {
+    unit: np.float32(factor)
+    for unit, factor in {"mm": 0.1, "m": 100.0, "MeV": 1e-3, "TeV": 1e3}.items()
+}
+"""Units of a branch that is not in GeV or cm, and the factor that makes it so."""
+
+
 @dataclass(frozen=True)
 class Field:
     """What the reader wants: one quantity under one of several names.
 
     names: in which `*` stands for the collection; group: collections that stand for each other,
     such as those of all candidates, are groups of fields of which a file needs one; empty for
-    fields of every file.
+    fields of every file; scale: from the file's unit to GeV or cm.
     """
 
     names: tuple[str, ...]
@@ -40,11 +47,16 @@ class Field:
     kind: str
     required: bool | str
     group: str = ""
+    scale: np.float32 | None = None
+
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        """Return values of the file in GeV or cm."""
+        return values if self.scale is None else values * self.scale
 
     def within(self, *collections: str) -> tuple[str, ...]:
         """Return the names in some collections, in the order of these; each name once."""
-        found = [name.replace("*", one) for one in collections or ("",) for name in self.names]
-        return tuple(dict.fromkeys(found))
+        names = (name.replace("*", place) for place in collections or ("",) for name in self.names)
+        return tuple(dict.fromkeys(names))
 
 
 @dataclass(frozen=True)
@@ -69,6 +81,7 @@ def expected(name: str) -> Expected:
             field["type"],
             field["required"],
             field.get("group", ""),
+            _TO_OWN[field["unit"]] if "unit" in field else None,
         )
         for key, field in values["fields"].items()
     }
@@ -77,17 +90,31 @@ def expected(name: str) -> Expected:
 
 
 def bind(table: Table, address: str, want: Expected, is_data: bool) -> dict[str, Branch]:
-    """Return field -> branch for every field of `want` that the table has.
+    """Return field -> branch for every field that a table has.
 
-    Fields of one collection come from one collection: the first of `want.collections` that the
-    table has. Of several groups of fields the first that is complete is taken, and nothing of the
-    others. Raises `UserError` for a required branch that is missing, naming the nearest name that
-    is there, and for any wanted branch that does not hold numbers of the right shape. Fields of the
-    generator are required only where `is_data` is false.
+    Fields of candidates come from one collection: the first that the table has. Of several groups
+    of fields the first that is complete is taken, and nothing of the others.
+
+    Parameters
+    ----------
+    table
+        An open TTree or RNTuple.
+    address
+        Of its file, for messages.
+    want
+        The fields of the format.
+    is_data
+        Recorded collisions: fields of the generator may be missing.
+
+    Raises
+    ------
+    UserError
+        For a required branch that is missing, naming the nearest name that is there, and for any
+        wanted branch that does not hold numbers of the right shape.
     """
     present = set(table.names)
     collection, group = collection_of(present, want), _group(want, present)
-    found = {}
+    branches = {}
     for key, field in want.fields.items():
         if field.group not in ("", group):
             continue
@@ -96,7 +123,7 @@ def bind(table: Table, address: str, want: Expected, is_data: bool) -> dict[str,
         if name is not None:
             branch = table.branch(name)
             _check(branch, field)
-            found[key] = branch.prepare(table.n_events)
+            branches[key] = branch.prepare(table.n_events)
         elif field.required is True or (field.required == "simulation" and not is_data):
             others = [
                 other.names[0]
@@ -104,7 +131,7 @@ def bind(table: Table, address: str, want: Expected, is_data: bool) -> dict[str,
                 if other.group not in ("", field.group) and other.required is True and field.group
             ]
             raise UserError(_missing(address, names, table, field.required, others))
-    return found
+    return branches
 
 
 def collection_of(present: Collection[str], want: Expected) -> str | None:
@@ -168,13 +195,13 @@ def friends_of(table: Table) -> str:
 
 
 def _check(branch: Branch, field: Field) -> None:
-    numeric = branch.dtype is not None and branch.dtype.shape == () and branch.dtype.kind in "iufb"
-    if branch.has_lists == (field.shape == "flat") or not numeric:
+    kind = "" if branch.dtype is None or branch.dtype.shape else branch.dtype.kind
+    if branch.has_lists == (field.shape == "flat") or kind not in ("i", "u", "f", "b"):
         raise UserError(
             f"{branch.address}: branch {branch.name} is {branch.typename}, expected "
             f"{_SHAPES[field.shape]}; is this the right format (samples: source)?"
         )
-    if field.kind == "integer" and branch.dtype.kind not in "iu":
+    if field.kind == "integer" and kind not in "iu":
         raise UserError(
             f"{branch.address}: branch {branch.name} is {branch.typename}, expected whole numbers"
         )

@@ -3,7 +3,7 @@
 Delphes knows the species of a track; particle flow in CMS does not, so that kaons and protons
 become +-211 as their charge says. Neutral hadrons beyond the tracker's and HCAL's reach
 (|eta| > 3) become type 1, hadronic energy in the forward calorimeter, and photons there type 2,
-electromagnetic energy in it. Lengths are in mm and become cm.
+electromagnetic energy in it.
 
 A track names its vertex by `Vertex.Index`, not by the place of the vertex in the collection, which
 is sorted by SumPT2. Since November 2025 candidates say how much of them is of the hard collision:
@@ -13,7 +13,6 @@ stays that of the whole tower where tracks were subtracted.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import logging
 import zlib
@@ -23,13 +22,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ptmiss.core.ragged import Ragged, event_index, offsets_of
-from ptmiss.events.readers.batch import UNKNOWN, Candidates, EventBatch
-from ptmiss.events.readers.reader import Columns
+from ptmiss.events.readers.batch import UNKNOWN, Candidates
+from ptmiss.events.readers.reader import Identity
+from ptmiss.events.readers.tree import TreeReader
 
 FORWARD_ABS_ETA = 3.0
 """From here on neutral candidates are those of the forward calorimeter, as in CMS."""
 
-_MM = np.float32(0.1)  # in cm
 _TRACK = ("pt", "eta", "phi", "mass", "pid", "charge", "d0", "dz", "vertex")
 _LOOKED_AT = 100
 """Events in which one tower with energy of the hard collision shows that the fractions are set."""
@@ -37,27 +36,12 @@ _LOOKED_AT = 100
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class DelphesReader:
-    """One file of Delphes. identity: what tells this file from others (its content's hash)."""
+class DelphesReader(TreeReader):
+    """One file of Delphes."""
 
-    columns: Columns
-    identity: str
-
-    @property
-    def address(self) -> str:
-        """Path or address of the file."""
-        return self.columns.address
-
-    @property
-    def n_events(self) -> int:
-        """Number of events in the file."""
-        return self.columns.n_events
-
-    @property
-    def sqrt_s(self) -> float | None:
-        """Centre-of-mass energy in TeV, None where the file does not say it."""
-        return self.columns.sqrt_s
+    form = "delphes"
+    truth_name = "HardEnergyFraction"
+    numbers_events = False
 
     @functools.cached_property
     def has_truth(self) -> bool:
@@ -94,52 +78,32 @@ class DelphesReader:
     def _truth_fields(self) -> tuple[str, ...]:
         """Names of the fields that hold the truth; none where one of them is missing."""
         if self._flow:
-            wanted = ("flow_hard_fraction",)
-        else:
-            has_fraction = self.columns.has("track_hard_fraction")
-            track = "track_hard_fraction" if has_fraction else "track_is_pileup"
-            wanted = (track, "photon_hard_fraction", "hadron_hard_fraction")
+            return ("flow_hard_fraction",) if self.columns.has("flow_hard_fraction") else ()
+        has_fraction = self.columns.has("track_hard_fraction")
+        track = "track_hard_fraction" if has_fraction else "track_is_pileup"
+        wanted = (track, "photon_hard_fraction", "hadron_hard_fraction")
         return wanted if self.columns.has(*wanted) else ()
 
     def chunks(self, limit: int) -> list[tuple[int, int]]:
         """Return ranges of at most `limit` events that cover the file."""
-        rhythm = "flow_pt" if self._flow else self.columns.want.rhythm
-        want = dataclasses.replace(self.columns.want, rhythm=rhythm)
-        return dataclasses.replace(self.columns, want=want).chunks(limit)
+        return self.columns.chunks(limit, "flow_pt" if self._flow else self.columns.want.rhythm)
 
-    def identities(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return run, luminosity block (uint32) and event (uint64) of the events start .. stop.
+    def identities(self, start: int, stop: int) -> Identity:
+        """Return the identity of the events start .. stop.
 
         Delphes numbers the events of each file from 0: the luminosity block is a hash of the
         file's content, so that two files differ and two copies of one file do not.
         """
-        event = self.columns.flat("event", start, stop).astype(np.uint64)
-        lumi = np.full(len(event), zlib.crc32(self.identity.encode()), dtype=np.uint32)
+        event = self.columns.needed("event", start, stop).astype(np.uint64)
+        lumi = np.full(len(event), zlib.crc32(self.given.identity.encode()), dtype=np.uint32)
         return np.ones(len(event), dtype=np.uint32), lumi, event
 
-    def events(self, start: int, stop: int) -> EventBatch:
-        """Return the events start .. stop without candidates."""
-        read, n = self.columns, stop - start
-        weight = None if read.is_data else read.flat("gen_weight", start, stop)
-        n_pv = np.ones(n, dtype=np.int64)
-        if read.has("vertex_z"):
-            n_pv = read.ragged({"z": "vertex_z"}, start, stop).counts.astype(np.int64)
-        run, lumi, event = self.identities(start, stop)
-        return EventBatch(
-            run=run,
-            lumi=lumi,
-            event=event,
-            gen_weight=None if weight is None else weight.astype(np.float64),
-            n_pv=n_pv,
-            n_pv_good=n_pv,
-            rho=None,
-            gen_met=None if read.is_data else read.vector("gen_met", start, stop),
-            stored=read.stored(start, stop),
-            muons=read.leptons("muon", start, stop),
-            electrons=read.leptons("electron", start, stop),
-            jets=read.jets(start, stop),
-            gen_jets=read.gen_jets(start, stop),
-        )
+    def vertices(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the numbers of all and of good vertices, int64, shape (n_events,)."""
+        n_pv = np.ones(stop - start, dtype=np.int64)
+        if self.columns.has("vertex_z"):
+            n_pv = self.columns.ragged({"z": "vertex_z"}, start, stop).counts.astype(np.int64)
+        return n_pv, n_pv
 
     def candidates(self, start: int, stop: int, keep: np.ndarray) -> Candidates:
         """Return the candidates of the events start .. stop where `keep` is true."""
@@ -197,7 +161,7 @@ class DelphesReader:
         primary = vertices.offsets[:-1][filled]
         if "sum_pt2" in vertices.columns:
             primary = np.lexsort((-vertices["sum_pt2"], owner))[primary]
-        z[filled] = vertices["z"][primary] * _MM
+        z[filled] = vertices["z"][primary]
         if "index" in vertices.columns:
             index[filled] = vertices["index"][primary]
             # equal indices tell no vertex from another: some writers leave all of them at 0
@@ -229,8 +193,8 @@ def _tracks(tracks: Ragged, vertices: _Vertices) -> dict[str, np.ndarray]:
         "eta": tracks["eta"],
         "phi": tracks["phi"],
         "mass": tracks.columns.get("mass", _mass_of(pdg_id)).astype(np.float32),
-        "d0": tracks["d0"] * _MM,
-        "dz": tracks["dz"] * _MM - vertices.z[owner],
+        "d0": tracks["d0"],
+        "dz": tracks["dz"] - vertices.z[owner],
         "charge": charge.astype(np.int32),
         "pdg_id": pdg_id,
     }
@@ -277,4 +241,4 @@ def _merged(parts: list[dict[str, np.ndarray]], counts: list[np.ndarray]) -> Rag
         for name in parts[0]
         if name in names
     }
-    return Ragged(offsets_of(sum(counts)), columns)
+    return Ragged(offsets_of(np.sum(counts, axis=0)), columns)

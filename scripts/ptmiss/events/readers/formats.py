@@ -1,35 +1,37 @@
-"""The formats by the name that a sample's `source` gives."""
+"""The readers by the name that a sample's `source` gives."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
+from ptmiss.core.errors import UserError
 from ptmiss.events.readers.delphes import DelphesReader
-from ptmiss.events.readers.pfnano import PFNanoReader, refuse_without_candidates
-from ptmiss.events.readers.reader import Reader, open_columns
-from ptmiss.events.readers.remote import ONCE, Remote
+from ptmiss.events.readers.names import READERS
+from ptmiss.events.readers.pfnano import PFNanoReader
+from ptmiss.events.readers.reader import Input, Reader
+
+_BUILT_IN: dict[str, type[Reader]] = {
+    "simulated": PFNanoReader,
+    "pfnano": PFNanoReader,
+    "delphes": DelphesReader,
+}
 
 
-@contextlib.contextmanager
-def open_reader(
-    address: str,
-    source: str,
-    is_data: bool,
-    puppi_flavour: str,
-    identity: str,
-    remote: Remote = ONCE,
-) -> Iterator[Reader]:
-    """Yield the reader of a file.
+def reader_of(source: str) -> type[Reader]:
+    """Return the class that reads files of a source, importing a plug-in if it is one's name.
 
-    source: "simulated" and "pfnano" (both NanoAOD with candidates) or "delphes"; puppi_flavour:
-    "no_lepton" or "standard"; identity: a text that differs between files with different content;
-    remote: how patient to be with an address that is read over the network.
-    Raises `UserError` for a file that cannot be read or lacks something that is required.
+    Raises `UserError` if there is none, or none that can be used.
     """
-    if source == "delphes":
-        with open_columns(address, "delphes", is_data, remote) as columns:
-            yield DelphesReader(columns, identity)
-    else:
-        with open_columns(address, "pfnano", is_data, remote, refuse_without_candidates) as columns:
-            yield PFNanoReader(columns, puppi_flavour)
+    if source in _BUILT_IN:
+        return _BUILT_IN[source]
+    plugin = READERS.load(source)
+    if isinstance(plugin, type) and issubclass(plugin, Reader):
+        return plugin
+    raise UserError(
+        f"reader {source!r}: {plugin!r} is no subclass of Reader; correct or uninstall it"
+    )
+
+
+def open_reader(address: str, source: str, given: Input) -> AbstractContextManager[Reader]:
+    """Return the reader of a file, which is open inside the `with`; see `Reader.open`."""
+    return reader_of(source).open(address, given)

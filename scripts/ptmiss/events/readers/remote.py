@@ -37,7 +37,7 @@ def source_of(address: str, remote: Remote) -> dict[str, Any]:
     options: dict[str, Any] = {"handler": PatientSource, "remote": remote}
     if address.startswith("root://"):
         # The client reads these when it starts. Its own patience is ten minutes for a server that
-        # is not there and half an hour for one that says nothing; who sets them knows better.
+        # is not there and half an hour for one that says nothing. What the user has set stays.
         for name in ("CONNECTIONWINDOW", "REQUESTTIMEOUT", "STREAMTIMEOUT"):
             os.environ.setdefault(f"XRD_{name}", str(remote.timeout))
         os.environ.setdefault("XRD_CONNECTIONRETRY", "1")
@@ -50,7 +50,7 @@ def source_of(address: str, remote: Remote) -> dict[str, Any]:
     return options
 
 
-class PatientSource(FSSpecSource):
+class PatientSource(FSSpecSource):  # type: ignore[misc]  # the library has no types
     """Bytes of a remote file, asked for again where a request fails."""
 
     def __init__(
@@ -68,7 +68,7 @@ class PatientSource(FSSpecSource):
     def num_bytes(self) -> int:
         """Size of the file."""
         size = FSSpecSource.num_bytes.fget
-        return persevere(lambda: size(self), self._file_path_orig, self._remote)
+        return int(persevere(lambda: size(self), self._file_path_orig, self._remote))
 
 
 class WholeFileError(OSError):
@@ -103,7 +103,11 @@ def persevere(request: Callable[[], T], address: str, remote: Remote) -> T:
         pause = remote.wait * 2 ** (number - 1)
         LOG.warning(
             "%s: attempt %d of %d failed (%s); the next one in %g s",
-            *(address, number, remote.attempts, reason, pause),
+            address,
+            number,
+            remote.attempts,
+            reason,
+            pause,
         )
         time.sleep(pause)
     raise AssertionError("no attempt was made")

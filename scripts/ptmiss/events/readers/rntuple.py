@@ -7,7 +7,7 @@ that of Delphes' branches too (`Event/Event.Number`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ class NTupleTable:
             elif "." not in field and not collection.startswith(_ANONYMOUS):
                 self._paths.setdefault(f"{collection}_{field}", path)
                 self._paths.setdefault(f"{collection}/{collection}.{field}", path)
-        self.names = list(self._paths)
+        self.names: Sequence[str] = list(self._paths)
         self.top = frozenset(self.names)
         self.friends: tuple[str, ...] = ()
         clusters = ntuple.cluster_summaries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import uproot
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io.regular import require_regular
-from ptmiss.core.workflow.inputs import is_remote
+from ptmiss.core.paths import is_remote
 from ptmiss.events.readers.branch import Table
 from ptmiss.events.readers.decoding import decoding
 from ptmiss.events.readers.remote import Remote, source_of
@@ -21,7 +21,7 @@ from ptmiss.events.readers.ttree import TreeTable
 
 _LARGE = 1_000_000  # ROOT adds this to the version of a file whose addresses have 64 bits
 
-_TABLES = {
+_TABLES: dict[str, Callable[[Any, str], Table]] = {
     "TTree": TreeTable,
     "TNtuple": TreeTable,
     "TNtupleD": TreeTable,
@@ -83,9 +83,9 @@ def table_of(file: Any, address: str, name: str) -> Table:
         classes = file.classnames(recursive=False)
     kinds = {key.split(";")[0]: kind for key, kind in classes.items()}
     if name not in kinds:
-        found = ", ".join(sorted(kinds)) or "nothing"
+        present = ", ".join(sorted(kinds)) or "nothing"
         raise UserError(
-            f"{address}: no tree {name!r}, found {found[:200]}; is this the right format "
+            f"{address}: no tree {name!r}, found {present[:200]}; is this the right format "
             "(samples: source)?"
         )
     if kinds[name] not in _TABLES:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from uproot.interpretation.identify import UnknownInterpretation
-from uproot.interpretation.library import _regularize_library
+from uproot.interpretation.library import NumPy
 from uproot.models.TBasket import Model_TBasket
 
 from ptmiss.events.readers.branch import Branch, Piece
 from ptmiss.events.readers.decoding import decoding
 
-_NUMPY = _regularize_library("np")
+_NUMPY = NumPy()
 _KEY = struct.Struct(">ihiIhh")  # bytes on disk, version, bytes unpacked, date, key length, cycle
 _FAR = 1000  # ROOT adds this to the version of a key whose addresses have 64 bits
 _LARGE = 1 << 28  # bytes; a basket that claims more is compared with what its branch holds in all
@@ -29,7 +30,7 @@ class TreeTable:
         if self.n_events < 0:
             raise ValueError(f"{self.n_events} events")
         keys = tree.keys(recursive=True, full_paths=True)
-        self.names = [key for key in keys if key.count("/") <= 1]
+        self.names: Sequence[str] = [key for key in keys if key.count("/") <= 1]
         self.top = frozenset(branch.name for branch in tree.branches)
         self.friends = _friends(tree)
 
@@ -65,7 +66,7 @@ class TreeBranch(Branch):
         self._normal = branch.num_baskets - len(branch.embedded_baskets)
 
     def _limits(self) -> list[int]:
-        return self._branch.entry_offsets
+        return list(self._branch.entry_offsets)
 
     def _read(self, i: int) -> Piece:
         branch = self._branch
@@ -108,11 +109,11 @@ class TreeBranch(Branch):
 
 def _texts(data: bytes, n: int) -> list[str]:
     """Return the first n texts of some bytes, each preceded by its length."""
-    found = []
+    texts = []
     for _ in range(n):
         length, first = data[0], 1
         if length == 255:  # a long one: four bytes of length follow
             length, first = int.from_bytes(data[1:5], "big"), 5
-        found.append(data[first : first + length].decode("utf-8", "surrogateescape"))
+        texts.append(data[first : first + length].decode("utf-8", "surrogateescape"))
         data = data[first + length :]
-    return found
+    return texts

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, RootModel, model_validator
+from pydantic import AfterValidator, Discriminator, Field, RootModel, Tag, model_validator
 
 from ptmiss.core.settings.base import Section
 from ptmiss.core.settings.types import FilePath, Name, each_once, one_line
+from ptmiss.events.readers.names import READERS
 
 FoldNumber = Annotated[int, Field(ge=0, le=9)]
 
@@ -19,6 +20,21 @@ Label = Annotated[
 
 _LEAST_FACTOR, _LARGEST_FACTOR = 1e-25, 1e15
 """With generators' own weights, up to 1e10, products are numbers that single precision can hold."""
+
+
+def _known_source(source: str) -> str:
+    if READERS.knows(source):
+        return source
+    known = ", ".join(repr(name) for name in ("simulated", *READERS.names()))
+    raise ValueError(
+        f"allowed {known}, or a reader that is installed (entry point {READERS.group})"
+    )
+
+
+def _kind_of(sample: object) -> str:
+    """Tell which class a sample is of: every other source than "simulated" is a format of files."""
+    source = sample.get("source") if isinstance(sample, dict) else getattr(sample, "source", "")
+    return "simulated" if source == "simulated" else ""
 
 
 class SimulatedSample(Section):
@@ -40,10 +56,17 @@ class SimulatedSample(Section):
 class FileSample(Section):
     """Events read from files the user has.
 
-    sqrt_s alone may be left out: not to know it is no default.
+    sqrt_s alone may be left out, which says that it is not known.
     """
 
-    source: Literal["pfnano", "delphes"]
+    source: Annotated[
+        str,
+        Field(
+            description="format: pfnano, delphes, or the name of an installed reader",
+            examples=list(READERS.built_in),
+        ),
+        AfterValidator(_known_source),
+    ]
     label: Label
     files: Annotated[
         tuple[FilePath, ...],
@@ -80,7 +103,10 @@ class FileSample(Section):
         return self
 
 
-Sample = Annotated[SimulatedSample | FileSample, Field(discriminator="source")]
+Sample = Annotated[
+    Annotated[SimulatedSample, Tag("simulated")] | Annotated[FileSample, Tag("")],
+    Discriminator(_kind_of),
+]
 
 
 class AnySample(RootModel[Sample]):

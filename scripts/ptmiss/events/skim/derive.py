@@ -101,13 +101,13 @@ def puppi(columns: Ragged, n_pv_good: np.ndarray, flavour: str) -> tuple[Ragged,
             key: puppi_weights(columns, n_pv_good, RUN2_V15, no_lepton=key == "no_lepton")
             for key in missing
         }
-    made = {names[key]: values for key, values in weights.items()}
-    return Ragged(columns.offsets, {**columns.columns, **made}), missing
+    computed = {names[key]: values for key, values in weights.items()}
+    return Ragged(columns.offsets, {**columns.columns, **computed}), missing
 
 
 def density(columns: Ragged) -> np.ndarray:
     """Return the median energy density in GeV, float32, shape (n_events,)."""
-    return median_density(columns["pt"], columns["eta"], columns["phi"], columns.offsets)
+    return median_density(columns)
 
 
 def n_jets(events: EventBatch, columns: Ragged, leptons: Ragged) -> np.ndarray:
@@ -117,6 +117,5 @@ def n_jets(events: EventBatch, columns: Ragged, leptons: Ragged) -> np.ndarray:
     """
     jets = events.jets
     if jets is None:
-        momentum = (columns[name] for name in ("pt", "eta", "phi", "mass"))
-        jets = cluster(*momentum, columns.offsets, radius=0.4, min_pt=20.0)
+        jets = cluster(columns, radius=0.4, min_pt=20.0)
     return count_jets(jets, leptons)

@@ -45,39 +45,50 @@ class Info:
 def read(
     schema: pa.Schema, path: str | os.PathLike[str], remedy: str, estimates: bool = False
 ) -> Info:
-    """Return what the file says of itself.
+    """Return what a file says of itself.
 
-    estimates: the file is one of estimates, which name their training and variation. Raises
-    `UserError` with the remedy for a value that is missing or makes no sense: a guess would take
-    recorded events for simulated ones.
+    Parameters
+    ----------
+    schema
+        Of the file.
+    path, remedy
+        The file and what to do about it, for messages.
+    estimates
+        Whether it is one of estimates, which name their training and variation.
+
+    Raises
+    ------
+    UserError
+        For a value that is missing or makes no sense: a guess would take recorded events for
+        simulated ones.
     """
     try:
-        said = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+        metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
     except UnicodeDecodeError:
         raise UserError(f"{path}: metadata of the file are not text; {remedy}") from None
     needed = ["sample", "part", "is_data", *(("training", "variation") if estimates else ())]
     for name in needed:
-        if not said.get(name):
+        if not metadata.get(name):
             raise UserError(f"{path}: does not say its {name} in the file's metadata; {remedy}")
-    is_data = _TRUTH_VALUES.get(said["is_data"])
+    is_data = _TRUTH_VALUES.get(metadata["is_data"])
     if is_data is None:
-        raise _damaged(path, "is_data", said["is_data"], "true or false", remedy)
-    selection = said.get("selection", "none")
+        raise _damaged(path, "is_data", metadata["is_data"], "true or false", remedy)
+    selection = metadata.get("selection", "none")
     if selection not in SELECTIONS:
         raise _damaged(path, "selection", selection, ", ".join(SELECTIONS), remedy)
-    sqrt_s = said.get("sqrt_s", "")
+    sqrt_s = metadata.get("sqrt_s", "")
     if sqrt_s and not _positive(sqrt_s):
         raise _damaged(path, "sqrt_s", sqrt_s, "an energy in TeV", remedy)
     return Info(
-        sample=said["sample"],
-        part=said["part"],
-        label=said.get("label") or said["sample"],
+        sample=metadata["sample"],
+        part=metadata["part"],
+        label=metadata.get("label") or metadata["sample"],
         is_data=is_data,
         selection=selection,
         sqrt_s=sqrt_s,
-        training=said.get("training", ""),
-        variation=said.get("variation", ""),
-        puppi_flavour=said.get(PUPPI_KEY, ""),
+        training=metadata.get("training", ""),
+        variation=metadata.get("variation", ""),
+        puppi_flavour=metadata.get(PUPPI_KEY, ""),
     )
 
 

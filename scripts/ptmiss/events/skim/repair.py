@@ -8,19 +8,17 @@ NaN and magnitudes above 1e6 for unusable.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from ptmiss.core.ragged import Ragged
 from ptmiss.events.columns import OTHER_FLAVOUR
+from ptmiss.events.objects.species import known_pdg_id
 
 LIMIT = 1e6
 """Magnitudes above this are taken for garbage."""
 
 PACKING = 0.01
 """Weights are packed into 8 bits: this far outside 0..1 is rounding, more is garbage."""
-
-KNOWN_PDG_IDS = (-211, -13, -11, 0, 1, 2, 11, 13, 22, 130, 211)
-"""Particle-flow types, those of DeepMET's table; 0 is an undefined one, 1 and 2 are hadronic and
-electromagnetic energy of the forward calorimeter."""
 
 MAX_ABS_ETA = 10.0
 
@@ -75,11 +73,10 @@ def mend(columns: Ragged) -> tuple[Ragged, Counts]:
         masks["fromPV not 0..3"] = strange
         replaced = _replaced(out["from_pv"], strange, np.where(charge != 0, 0, 3))
         out["from_pv"] = replaced.astype(np.uint8)
-    weights = (
-        ("puppi", "PUPPI weight"),
-        *((f"puppi_{f}", f"PUPPI weight ({f})") for f in OTHER_FLAVOUR),
-    )
-    for name, text in (*weights, ("truth", "truth fraction")):
+    fractions = {"puppi": "PUPPI weight"}
+    fractions |= {f"puppi_{flavour}": f"PUPPI weight ({flavour})" for flavour in OTHER_FLAVOUR}
+    fractions["truth"] = "truth fraction"
+    for name, text in fractions.items():
         if name in out:
             values = out[name]
             outside = ~((values >= -PACKING) & (values <= 1 + PACKING))
@@ -101,15 +98,7 @@ def hardest(columns: Ragged, limit: int) -> tuple[Ragged, Counts]:
     return columns.keep_candidates(keep), {"more than the limit of an event": int((~keep).sum())}
 
 
-def known_pdg_id(pdg_id: np.ndarray) -> np.ndarray:
-    """Return which codes are particle-flow types, bool, same shape."""
-    table = np.zeros(512, dtype=bool)
-    table[np.array(KNOWN_PDG_IDS) + 256] = True
-    inside = np.clip(pdg_id, -256, 255)
-    return table[inside + 256] & (inside == pdg_id)
-
-
-def _replaced(values: np.ndarray, where: np.ndarray, by: object) -> np.ndarray:
+def _replaced(values: np.ndarray, where: np.ndarray, by: npt.ArrayLike) -> np.ndarray:
     return np.where(where, by, values).astype(values.dtype) if where.any() else values
 
 

@@ -7,8 +7,10 @@ veto on further leptons.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
+import vector
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.ragged import Ragged, event_index, offsets_of, segment_sum
@@ -47,11 +49,13 @@ def select(events: EventBatch, selection: Selection, address: str) -> Selected:
     n_muons = 1 if isinstance(selection, WmunuSelection) else 2
     leading = leading_by_pt(events.muons, n_muons)
     reasons = ["too few muons", "muon pt or eta", "muon isolation"]
-    failed = [
-        (leading < 0).any(axis=1),
-        ~_all(events.muons, leading, lambda m: _in_acceptance(m, selection)),
-        ~_all(events.muons, leading, lambda m: m["isolation"] < selection.muon_isolation),
-    ]
+    with np.errstate(invalid="ignore"):
+        isolated = events.muons["isolation"] < selection.muon_isolation
+        failed = [
+            (leading < 0).any(axis=1),
+            ~_all(leading, _in_acceptance(events.muons, selection)),
+            ~_all(leading, isolated),
+        ]
     if isinstance(selection, ZmumuSelection):
         _need(events.muons, "charge", selection, address)
         boson, mass, opposite = _pair(events.muons, leading)
@@ -78,18 +82,28 @@ def leading_by_pt(muons: Ragged, n: int) -> np.ndarray:
     owner = event_index(muons.offsets)
     order = np.lexsort((-pt, ~usable, owner))
     counts = segment_sum(usable.astype(np.int64), muons.offsets)
-    found = np.full((muons.n_events, n), -1, dtype=np.int64)
+    leading = np.full((muons.n_events, n), -1, dtype=np.int64)
     for k in range(n):
         has = counts > k
-        found[has, k] = order[muons.offsets[:-1][has] + k]
-    return found
+        leading[has, k] = order[muons.offsets[:-1][has] + k]
+    return leading
 
 
 def clean_leptons(events: EventBatch, selected: Selected, pt: float, isolation: float) -> Ragged:
-    """Return the leptons around which jets do not count: columns eta, phi.
+    """Return the leptons around which jets do not count.
 
-    The selected muons where a boson is rebuilt; otherwise all isolated electrons and muons above
-    `pt` (GeV), whose relative isolation is below `isolation` (any, where the input has none).
+    Parameters
+    ----------
+    events, selected
+        Events that pass, and the verdict on them. Where a boson is rebuilt, its muons count.
+    pt, isolation
+        Otherwise all electrons and muons above the first, in GeV, with a relative isolation below
+        the second (any, where the input has none).
+
+    Returns
+    -------
+    Ragged
+        Columns eta, phi.
     """
     n = events.n_events
     if selected.leading.shape[1]:
@@ -98,16 +112,16 @@ def clean_leptons(events: EventBatch, selected: Selected, pt: float, isolation: 
             raise ValueError("only events that pass have all their muons")
         columns = {name: events.muons[name][chosen] for name in ("eta", "phi")}
         return Ragged(offsets_of(np.full(n, selected.leading.shape[1])), columns)
-    found = []
+    kept = []
     for leptons in (events.muons, events.electrons):
         good = leptons["pt"] > pt
         if "isolation" in leptons.columns:
             good &= leptons["isolation"] < isolation
-        found.append(leptons.keep_candidates(good))
-    owner = np.concatenate([event_index(part.offsets) for part in found])
+        kept.append(leptons.keep_candidates(good))
+    owner = np.concatenate([event_index(part.offsets) for part in kept])
     order = np.argsort(owner, kind="stable")
     columns = {
-        name: np.concatenate([part[name] for part in found])[order] for name in ("eta", "phi")
+        name: np.concatenate([part[name] for part in kept])[order] for name in ("eta", "phi")
     }
     return Ragged(offsets_of(np.bincount(owner, minlength=n)), columns)
 
@@ -120,42 +134,43 @@ def _need(muons: Ragged, column: str, selection: Selection, address: str) -> Non
         )
 
 
-def _in_acceptance(muons: dict[str, np.ndarray], cuts: ZmumuSelection | WmunuSelection):
-    return (muons["pt"] > cuts.muon_pt) & (np.abs(muons["eta"]) < cuts.muon_abs_eta)
+def _in_acceptance(muons: Ragged, cuts: ZmumuSelection | WmunuSelection) -> np.ndarray:
+    good: np.ndarray = (muons["pt"] > cuts.muon_pt) & (np.abs(muons["eta"]) < cuts.muon_abs_eta)
+    return good
 
 
-def _all(muons: Ragged, leading: np.ndarray, cut) -> np.ndarray:
+def _all(leading: np.ndarray, passed: np.ndarray) -> np.ndarray:
     """Tell whether every leading muon of an event passes a cut; missing ones do not."""
-    with np.errstate(invalid="ignore"):
-        passed = np.append(cut(muons.columns), False)  # index -1, a missing muon, fails
-    return passed[leading].all(axis=1)
+    good: np.ndarray = np.append(passed, False)[leading]  # index -1, a missing muon, fails
+    return np.asarray(good.all(axis=1))
 
 
-def _momentum(muons: Ragged, index: np.ndarray) -> np.ndarray:
-    """Four-momenta px, py, pz, e in GeV, float64, shape (4, n); NaN for index -1."""
-    pt, eta, phi, mass = (
-        np.append(muons[name].astype(np.float64), np.nan)[index]
+def _momentum(muons: Ragged, index: np.ndarray) -> vector.MomentumNumpy4D:
+    """Four-momenta in GeV, float64, shape (n,); NaN for index -1."""
+    values = {
+        name: np.append(muons[name].astype(np.float64), np.nan)[index]
         for name in ("pt", "eta", "phi", "mass")
-    )
-    with np.errstate(over="ignore", invalid="ignore"):
-        p = np.stack([pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)])
-        return np.concatenate([p, np.sqrt((p**2).sum(axis=0) + mass**2)[None]])
+    }
+    # Cartesian first: a sum of vectors given by size and angle would go back to size and angle
+    return cast("vector.MomentumNumpy4D", vector.MomentumNumpy4D(values).to_xyzt())
 
 
 def _pair(muons: Ragged, leading: np.ndarray) -> tuple[Vector, np.ndarray, np.ndarray]:
     """Boson, mass in GeV and whether the charges are opposite, of the two leading muons."""
     with np.errstate(over="ignore", invalid="ignore"):
-        total = _momentum(muons, leading[:, 0]) + _momentum(muons, leading[:, 1])
-        square = total[3] ** 2 - (total[:3] ** 2).sum(axis=0)
-        mass = np.sqrt(np.maximum(square, 0))
+        first, second = (_momentum(muons, leading[:, i]) for i in (0, 1))
+        total = cast("vector.MomentumNumpy4D", first.add(second))
+        boson, mass = Vector(total.px, total.py), total.mass
     charge = np.append(muons["charge"], 0)
     product = charge[leading[:, 0]] * charge[leading[:, 1]]
-    return Vector(total[0], total[1]), mass, product < 0
+    return boson, mass, product < 0
 
 
 def _w_boson(events: EventBatch, leading: np.ndarray) -> Vector:
     """Leading muon + true invisible momentum; NaN for recorded events."""
-    px, py, _, _ = _momentum(events.muons, leading)
+    with np.errstate(over="ignore", invalid="ignore"):
+        muon = _momentum(events.muons, leading)
+        px, py = muon.px, muon.py
     if events.gen_met is None:
         return Vector(np.full_like(px, np.nan), np.full_like(py, np.nan))
     return Vector(px + events.gen_met.px, py + events.gen_met.py)

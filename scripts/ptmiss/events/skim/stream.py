@@ -14,15 +14,15 @@ import pyarrow as pa
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import parquet
 from ptmiss.core.io.manifest import base_name, sha256_of
+from ptmiss.core.paths import is_remote
 from ptmiss.core.progress import progress
 from ptmiss.core.ragged import Ragged
-from ptmiss.core.workflow.inputs import is_remote
 from ptmiss.events.columns import OTHER_FLAVOUR, PUPPI_KEY, skim_schema
 from ptmiss.events.ledger import COMMON_REASONS, Ledger
 from ptmiss.events.objects.pinned import pinned
 from ptmiss.events.readers.batch import Candidates, EventBatch, Vector
-from ptmiss.events.readers.formats import open_reader
-from ptmiss.events.readers.reader import Reader
+from ptmiss.events.readers.formats import reader_of
+from ptmiss.events.readers.reader import Input, Reader
 from ptmiss.events.readers.remote import Remote
 from ptmiss.events.settings.samples import FileSample, SimulatedSample
 from ptmiss.events.settings.skim import SkimSettings
@@ -30,15 +30,22 @@ from ptmiss.events.skim import derive, repair
 from ptmiss.events.skim.gates import check_units, off_raw_met, refuse_incomplete
 from ptmiss.events.skim.identity import Identities
 from ptmiss.events.skim.select import clean_leptons, select
-from ptmiss.events.skim.table import to_table
+from ptmiss.events.skim.table import Derived, to_table
 
 LOG = logging.getLogger(__name__)
 
 MOST_OF_SUM = 10.0
 """Share of a sample's sum of weights in one part: above 1 only by negative weights elsewhere."""
 
-_TRUTH = {"simulated": "PFCands_truth", "pfnano": "PFCands_truth", "delphes": "HardEnergyFraction"}
-"""What holds the truth of the candidates in each format."""
+
+def skim(
+    job: Skim,
+    ntuples: Sequence[str],
+    events: str | os.PathLike[str],
+    ledger: str | os.PathLike[str],
+) -> Ledger:
+    """Skim the files of one part of a sample; the stage skim."""
+    return job.run(ntuples, events, ledger)
 
 
 @dataclass
@@ -64,7 +71,8 @@ class Skim:
         self.remote = Remote(
             self.settings.remote_attempts, self.settings.remote_wait, self.settings.remote_timeout
         )
-        recorded = self.is_data and self.spec.source != "delphes"
+        self.reader = reader_of(self.spec.source)
+        recorded = self.is_data and self.reader.numbers_events
         self.identities = Identities(by_content=not recorded and self.spec.source != "simulated")
         self.ledger = Ledger(
             sample=self.sample,
@@ -117,14 +125,8 @@ class Skim:
         truth_of: dict[bool, str] = {}
         for address in ntuples:
             sha256 = None if is_remote(address) else sha256_of(address)
-            with open_reader(
-                address,
-                self.spec.source,
-                self.is_data,
-                self.settings.puppi_flavour,
-                sha256 or address,
-                self.remote,
-            ) as reader:
+            given = Input(self.is_data, self.settings.puppi_flavour, sha256 or address, self.remote)
+            with self.reader.open(address, given) as reader:
                 self.ledger.add_input(base_name(address), sha256, reader.n_events)
                 LOG.info("%s: %d events", base_name(address), reader.n_events)
                 self._check_energy(reader)
@@ -133,7 +135,7 @@ class Skim:
                 truth_of.setdefault(reader.has_truth, address)
                 if len(truth_of) == 2:
                     raise UserError(
-                        f"{truth_of[False]}: no {_TRUTH[self.spec.source]}, but "
+                        f"{truth_of[False]}: no {reader.truth_name}, but "
                         f"{truth_of[True]} has it; files of one sample must agree, make two "
                         "samples of them"
                     )
@@ -145,20 +147,20 @@ class Skim:
                 schema = self._schema(reader.has_truth)
                 self.identities.open(reader, self.settings.chunk_events)
                 pieces = reader.chunks(self.settings.chunk_events)
-                said = progress(pieces, base_name(address), reader.n_events, _length)
-                for start, stop in said:
+                name, n = base_name(address), reader.n_events
+                for start, stop in progress(pieces, name, n, lambda piece: piece[1] - piece[0]):
                     yield self._batch(reader, start, stop, schema)
 
     def _check_energy(self, reader: Reader) -> None:
         """Refuse a file of another centre-of-mass energy than the settings or other files say."""
-        said = self.spec.sqrt_s if isinstance(self.spec, FileSample) else None
-        found = reader.sqrt_s
-        if None not in (found, said) and found != said:
+        wanted = self.spec.sqrt_s if isinstance(self.spec, FileSample) else None
+        energy = reader.sqrt_s
+        if energy is not None and wanted is not None and energy != wanted:
             raise UserError(
-                f"{reader.address}: sqrt(s) {_tev(found)}, but samples.{self.sample}.sqrt_s is "
-                f"{said:g}; correct the setting"
+                f"{reader.address}: sqrt(s) {_tev(energy)}, but samples.{self.sample}.sqrt_s is "
+                f"{wanted:g}; correct the setting"
             )
-        self.energy_of.setdefault(found if said is None else said, reader.address)
+        self.energy_of.setdefault(energy if wanted is None else wanted, reader.address)
         if len(self.energy_of) == 2:
             (first, address), (other, _) = self.energy_of.items()
             raise UserError(
@@ -211,7 +213,7 @@ class Skim:
             bad = int(np.count_nonzero(~(np.isfinite(vector.px) & np.isfinite(vector.py))))
             if bad:
                 self.ledger.not_finite[name] += bad
-        return to_table(schema, events, columns, weight, rho, selected.boson, jets)
+        return to_table(schema, events, columns, Derived(weight, rho, selected.boson, jets))
 
     def _weight(self, events: EventBatch) -> np.ndarray:
         """Generator weight times cross-section over the sum of all weights; 1 for data."""
@@ -284,10 +286,6 @@ class Skim:
         self.ledger.add_candidates(0, -sum(dropped.values()), dropped, {}, {})
         mask = pinned(columns["pt"], columns["pdg_id"], columns["from_pv"], self.settings.pinned_pt)
         return Ragged(columns.offsets, {**columns.columns, "pinned": mask})
-
-
-def _length(piece: tuple[int, int]) -> int:
-    return piece[1] - piece[0]
 
 
 def _tev(energy: float | None) -> str:

@@ -2,50 +2,55 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pyarrow as pa
 
 from ptmiss.core.ragged import Ragged, segment_sum, to_arrow
-from ptmiss.events.columns import CANDIDATE_COLUMNS, STORED_METS
+from ptmiss.events.columns import CANDIDATE_COLUMNS, STORED_METS, with_prefix
 from ptmiss.events.folds import fold_of
 from ptmiss.events.readers.batch import EventBatch, Vector
 
 
+class Derived(NamedTuple):
+    """What the skim makes of events: weight, rho in GeV, n_jets of shape (n_events,), the boson."""
+
+    weight: np.ndarray
+    rho: np.ndarray
+    boson: Vector
+    n_jets: np.ndarray
+
+
 def to_table(
-    schema: pa.Schema,
-    events: EventBatch,
-    candidates: Ragged,
-    weight: np.ndarray,
-    rho: np.ndarray,
-    boson: Vector,
-    n_jets: np.ndarray,
+    schema: pa.Schema, events: EventBatch, candidates: Ragged, derived: Derived
 ) -> pa.Table:
     """Return the rows of a batch; values that the input does not have, or not finite, are null.
 
-    candidates: columns named as in the data model, without `cand_`. All arrays: shape (n_events,).
+    candidates: columns named as in the data model, without `cand_`.
     """
     values: dict[str, np.ndarray | None] = {
         "run": events.run,
         "lumi": events.lumi,
         "event": events.event,
         "fold": fold_of(events.run, events.lumi, events.event),
-        "weight": weight,
+        "weight": derived.weight,
         "n_pv": np.clip(events.n_pv, 0, 65535),
-        "rho": rho,
+        "rho": derived.rho,
         "gen_ht": None,
-        "n_jets": n_jets,
+        "n_jets": derived.n_jets,
     }
     if events.gen_jets is not None:
         values["gen_ht"] = segment_sum(events.gen_jets["pt"], events.gen_jets.offsets)
-    vectors = {"gen_met": events.gen_met, "boson": boson}
+    vectors = {"gen_met": events.gen_met, "boson": derived.boson}
     vectors |= {f"stored_{name}": events.stored.get(name) for name in STORED_METS}
     for name, vector in vectors.items():
         values[f"{name}_px"] = None if vector is None else vector.px
         values[f"{name}_py"] = None if vector is None else vector.py
-    columns = []
+    columns, candidates = [], with_prefix(candidates)
     for field in schema:
         if field.name in CANDIDATE_COLUMNS:
-            flat = candidates[field.name.removeprefix("cand_")]
+            flat = candidates[field.name]
             columns.append(to_arrow(flat, candidates.offsets, field.type.value_type))
         else:
             columns.append(_column(values[field.name], field, events.n_events))

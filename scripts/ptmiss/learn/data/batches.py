@@ -17,12 +17,12 @@ import numpy as np
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import parquet
 from ptmiss.learn.data.dataset import Events, read_group
-from ptmiss.learn.features import CATEGORIES, CONTINUOUS
+from ptmiss.learn.task import DatasetLayout
 
 Place = tuple[Events, int]
 """An event: some events, and which of them."""
 
-AHEAD = 4
+PREFETCH = 4
 """Batches that are prepared while the network is busy with an earlier one."""
 
 
@@ -30,15 +30,14 @@ AHEAD = 4
 class Batch:
     """One step's input; E event slots and S candidate slots, the unused ones 0.
 
-    continuous float32 (S, 8); categories uint8 (S, 3); event int32 (S,), E for unused slots;
-    truth, pinned float32 (E, 2) in units of 50 GeV; weight float32 (E,); n_events: in use.
+    continuous float32 (S, F); categories uint8 (S, C); event int32 (S,), E for unused slots;
+    targets float32 (E, T) in units of their scales; weight float32 (E,); n_events: in use.
     """
 
     continuous: np.ndarray
     categories: np.ndarray
     event: np.ndarray
-    truth: np.ndarray
-    pinned: np.ndarray
+    targets: np.ndarray
     weight: np.ndarray
     n_events: int
 
@@ -54,8 +53,10 @@ class BatchShape:
 class Store:
     """The row groups of a dataset, from memory as far as `cache_bytes` allow, else from disk."""
 
-    def __init__(self, path: str | os.PathLike[str], cache_bytes: int) -> None:
-        self.path, self.cache_bytes = path, cache_bytes
+    def __init__(
+        self, path: str | os.PathLike[str], layout: DatasetLayout, cache_bytes: int
+    ) -> None:
+        self.path, self.layout, self.cache_bytes = path, layout, cache_bytes
         self.kept: dict[int, Events] = {}
         self.kept_bytes = 0
         with parquet.reading(path) as file:
@@ -70,7 +71,7 @@ class Store:
             for index in map(int, groups):
                 events = self.kept.get(index)
                 if events is None:
-                    events = read_group(file, self.path, index)
+                    events = read_group(file, self.path, index, self.layout)
                     if self.kept_bytes + events.nbytes <= self.cache_bytes:
                         self.kept[index] = events
                         self.kept_bytes += events.nbytes
@@ -125,11 +126,11 @@ def pack(places: Iterator[Place], shape: BatchShape) -> Iterator[Batch]:
 
 
 def _filled(places: list[Place], shape: BatchShape) -> Batch:
-    continuous = np.zeros((shape.candidates, len(CONTINUOUS)), dtype=np.float32)
-    categories = np.zeros((shape.candidates, len(CATEGORIES)), dtype=np.uint8)
+    like = places[0][0]
+    continuous = np.zeros((shape.candidates, like.continuous.shape[1]), dtype=np.float32)
+    categories = np.zeros((shape.candidates, like.categories.shape[1]), dtype=np.uint8)
     event = np.full(shape.candidates, shape.events, dtype=np.int32)
-    truth = np.zeros((shape.events, 2), dtype=np.float32)
-    pinned = np.zeros((shape.events, 2), dtype=np.float32)
+    targets = np.zeros((shape.events, like.targets.shape[1]), dtype=np.float32)
     weight = np.zeros(shape.events, dtype=np.float32)
     slot = 0
     for i, (events, row) in enumerate(places):
@@ -138,17 +139,17 @@ def _filled(places: list[Place], shape: BatchShape) -> Batch:
         continuous[slot:end] = events.continuous[first:last]
         categories[slot:end] = events.categories[first:last]
         event[slot:end] = i
-        truth[i], pinned[i], weight[i] = events.truth[row], events.pinned[row], events.weight[row]
+        targets[i], weight[i] = events.targets[row], events.weight[row]
         slot = end
-    return Batch(continuous, categories, event, truth, pinned, weight, len(places))
+    return Batch(continuous, categories, event, targets, weight, len(places))
 
 
-def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+def prefetch(batches: Iterator[Batch]) -> Iterator[Batch]:
     """Yield the same batches, prepared by another thread while the caller computes.
 
     An error of the other thread is raised here. Leaving the loop early ends the thread.
     """
-    ready: queue.Queue = queue.Queue(maxsize=AHEAD)
+    ready: queue.Queue = queue.Queue(maxsize=PREFETCH)
     stop = threading.Event()
 
     def fill() -> None:
@@ -182,7 +183,7 @@ def _put(ready: queue.Queue, item: object, stop: threading.Event) -> bool:
     return False
 
 
-def turns(rng: np.random.Generator, n: int) -> np.ndarray:
+def rotations(rng: np.random.Generator, n: int) -> np.ndarray:
     """Return random symmetries of the detector, float32 (n, 3, 3), acting on (x, y, z).
 
     A rotation in phi; for half of the events also a reflection of y; for half a reflection of z.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ptmiss.core.compiled import njit
@@ -16,25 +18,30 @@ LEPTON = 3
 """Electron or muon in lepton-free PUPPI: weight 1, and nobody's neighbour."""
 
 
+class Tracks(NamedTuple):
+    """What decides where a candidate comes from; float64 and whole numbers, shape (n,) each.
+
+    pt in GeV, dz in cm. from_pv: association to the primary vertex (3 used in its fit, 2 and 1
+    near, 0 used by another). from_other: the largest such number with respect to the next vertices,
+    or shape (0,) if it is not known, which counts as 0.
+    """
+
+    pt: np.ndarray
+    eta: np.ndarray
+    dz: np.ndarray
+    pdg_id: np.ndarray
+    charge: np.ndarray
+    from_pv: np.ndarray
+    from_other: np.ndarray
+
+
 @njit(cache=True, nogil=True)
-def identities(
-    pt: np.ndarray,
-    eta: np.ndarray,
-    dz: np.ndarray,
-    pdg_id: np.ndarray,
-    charge: np.ndarray,
-    from_pv: np.ndarray,
-    from_other: np.ndarray,
-    rules: np.ndarray,
-    no_lepton: bool,
-) -> np.ndarray:
+def identities(tracks: Tracks, rules: np.ndarray, no_lepton: bool) -> np.ndarray:
     """Return NEUTRAL, PRIMARY, PILEUP or LEPTON for each candidate, uint8, shape (n,).
 
-    from_pv: association to the primary vertex (3 used in its fit, 2 and 1 near, 0 used by another).
-    from_other: the largest such number with respect to the next vertices, shape (n,), or shape (0,)
-    if it is not known, which counts as 0. rules: records(Association), shape (1,). pT in GeV, dz in
-    cm. A dz that is not a number passes no cut.
+    rules: records(Association), shape (1,). A dz that is not a number passes no cut.
     """
+    pt, eta, dz, pdg_id, charge, from_pv, from_other = tracks
     rule = rules[0]
     kinds = np.zeros(len(pt), dtype=np.uint8)
     for i in range(len(pt)):

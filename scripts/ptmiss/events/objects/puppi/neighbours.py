@@ -10,6 +10,7 @@ then always one contiguous run, and no azimuth needs to be wrapped.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,39 +20,58 @@ _MAX_RAPIDITY = 5.2
 _MIN_DR2 = 1e-4
 
 
+class Points(NamedTuple):
+    """Candidates, float64, shape (n_candidates,) each: pT in GeV, phi within [-pi, pi]."""
+
+    pt: np.ndarray
+    eta: np.ndarray
+    phi: np.ndarray
+    rapidity: np.ndarray
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def alphas(
-    pt: np.ndarray,
-    eta: np.ndarray,
-    phi: np.ndarray,
-    rapidity: np.ndarray,
-    members: np.ndarray,
-    wanted: np.ndarray,
-    offsets: np.ndarray,
-    cone: float,
+    points: Points, members: np.ndarray, wanted: np.ndarray, offsets: np.ndarray, cone: float
 ) -> np.ndarray:
-    """Return alpha = ln(sum over neighbours of pT^2 / dR^2), float64, shape (n_candidates,).
+    """Return alpha = ln(sum over neighbours of pT^2 / dR^2).
 
-    Neighbours are the `members` (bool) of the same event within `cone` in rapidity and azimuth. dR
-    is taken in eta and azimuth; dR^2 < 1e-4 does not count, which leaves out the candidate itself.
-    An empty sum gives 0. Only candidates that are `wanted` (bool) get an alpha, others NaN. pT in
-    GeV; phi within [-pi, pi]; cone at most 2 pi / 3. Members and wanted candidates must be finite.
+    dR is taken in eta and azimuth; dR^2 < 1e-4 does not count, which leaves out the candidate
+    itself.
+
+    Parameters
+    ----------
+    points
+        The candidates; members and wanted ones must be finite.
+    members
+        Which of them are neighbours of others, bool, shape (n_candidates,).
+    wanted
+        Which of them get an alpha, bool, shape (n_candidates,).
+    offsets
+        Of the events, int64, shape (n_events + 1,).
+    cone
+        How far away in rapidity and azimuth a neighbour can be; at most 2 pi / 3.
+
+    Returns
+    -------
+    np.ndarray
+        float64, shape (n_candidates,): 0 without neighbours, NaN for those that are not wanted.
     """
+    pt, eta, phi, rapidity = points
     n_rows, n_columns = _grid_shape(cone)
     result = np.full(len(pt), np.nan)
     starts = np.empty(n_rows * n_columns + 1, dtype=np.int64)
-    points = np.empty((4, 0))
+    grid = np.empty((4, 0))
     for event in range(len(offsets) - 1):
         begin, end = offsets[event], offsets[event + 1]
         if not wanted[begin:end].any():
             continue
         inside = begin + np.flatnonzero(members[begin:end])
-        if points.shape[1] < 2 * len(inside):
-            points = np.empty((4, 4 * len(inside)))
-        _fill_grid(inside, pt, eta, phi, rapidity, cone, starts, points)
+        if grid.shape[1] < 2 * len(inside):
+            grid = np.empty((4, 4 * len(inside)))
+        _fill_grid(inside, points, cone, starts, grid)
         for i in range(begin, end):
             if wanted[i]:
-                result[i] = _alpha_at(eta[i], phi[i], rapidity[i], cone, starts, points)
+                result[i] = _alpha_at(eta[i], phi[i], rapidity[i], cone, starts, grid)
     return result
 
 
@@ -82,27 +102,23 @@ def _grid_shape(cone: float) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True)
-def _cell_of(rapidity: float, phi: float, cone: float, n_rows: int, n_columns: int) -> tuple:
+def _cell_of(
+    rapidity: float, phi: float, cone: float, n_rows: int, n_columns: int
+) -> tuple[int, int]:
     # rows at the ends take everything beyond: two neighbours still differ by one row at most
     row = int((min(max(rapidity, -_MAX_RAPIDITY), _MAX_RAPIDITY) + _MAX_RAPIDITY) / cone)
-    n_turn = n_columns - 2
-    column = int((phi + math.pi) / (2.0 * math.pi) * n_turn)
-    return min(row, n_rows - 1), min(max(column, 0), n_turn - 1) + 1
+    n_around = n_columns - 2  # without the two copies
+    column = int((phi + math.pi) / (2.0 * math.pi) * n_around)
+    return min(row, n_rows - 1), min(max(column, 0), n_around - 1) + 1
 
 
 @njit(cache=True, nogil=True)
 def _fill_grid(
-    members: np.ndarray,
-    pt: np.ndarray,
-    eta: np.ndarray,
-    phi: np.ndarray,
-    rapidity: np.ndarray,
-    cone: float,
-    starts: np.ndarray,
-    points: np.ndarray,
+    members: np.ndarray, points: Points, cone: float, starts: np.ndarray, grid: np.ndarray
 ) -> None:
-    # starts: first point of each cell; points: rapidity, phi, eta, pT^2. Within a cell the points
+    # starts: first point of each cell; grid: rapidity, phi, eta, pT^2. Within a cell the points
     # are ordered by rapidity, phi, pT, so that no sum depends on the order of the candidates.
+    pt, eta, phi, rapidity = points
     n_rows, n_columns = _grid_shape(cone)
     starts[:] = 0
     cells = np.empty(len(members), dtype=np.int64)
@@ -140,19 +156,20 @@ def _fill_grid(
             for step in range(starts[cell + 1] - starts[cell]):
                 i = order[starts[source] + step]
                 at = starts[cell] + step
-                points[0, at] = rapidity[i]
-                points[1, at] = phi[i] + shift
-                points[2, at] = eta[i]
-                points[3, at] = pt[i] * pt[i]
+                grid[0, at] = rapidity[i]
+                grid[1, at] = phi[i] + shift
+                grid[2, at] = eta[i]
+                grid[3, at] = pt[i] * pt[i]
 
 
 @njit(cache=True, nogil=True)
 def _before(i: int, j: int, rapidity: np.ndarray, phi: np.ndarray, pt: np.ndarray) -> bool:
+    # no tuple: counting its four arrays in and out took a fifth of the time of all weights
     if rapidity[i] != rapidity[j]:
-        return rapidity[i] < rapidity[j]
+        return bool(rapidity[i] < rapidity[j])
     if phi[i] != phi[j]:
-        return phi[i] < phi[j]
-    return pt[i] < pt[j]
+        return bool(phi[i] < phi[j])
+    return bool(pt[i] < pt[j])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -162,7 +179,7 @@ def _alpha_at(
     rapidity: float,
     cone: float,
     starts: np.ndarray,
-    points: np.ndarray,
+    grid: np.ndarray,
 ) -> float:
     n_rows, n_columns = _grid_shape(cone)
     row, column = _cell_of(rapidity, phi, cone, n_rows, n_columns)
@@ -170,10 +187,10 @@ def _alpha_at(
     for r in range(max(row - 1, 0), min(row + 2, n_rows)):
         first = r * n_columns + column - 1
         for j in range(starts[first], starts[first + 3]):
-            d_phi2 = (points[1, j] - phi) ** 2
-            d_r2 = (points[2, j] - eta) ** 2 + d_phi2
-            inside = (points[0, j] - rapidity) ** 2 + d_phi2 < cone * cone
+            d_phi2 = (grid[1, j] - phi) ** 2
+            d_r2 = (grid[2, j] - eta) ** 2 + d_phi2
+            inside = (grid[0, j] - rapidity) ** 2 + d_phi2 < cone * cone
             # no branch: a third of the points count, which no processor can predict
-            term = points[3, j] / max(d_r2, _MIN_DR2)
+            term = grid[3, j] / max(d_r2, _MIN_DR2)
             total += term if inside & (d_r2 >= _MIN_DR2) else 0.0
     return math.log(total) if total > 0.0 else 0.0

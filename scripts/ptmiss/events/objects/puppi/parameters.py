@@ -6,7 +6,7 @@ in CommonTools/PileupAlgos (values); CMS-DP-2021-001 (what the Run 2 tunes v14 a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -94,9 +94,9 @@ class Tune:
 
 def records(*items: Metric | EtaRegion | Association | Protection) -> np.ndarray:
     """Return dataclasses of one kind as a structured array, float64 fields, shape (n,)."""
-    kind = np.dtype([(field.name, np.float64) for field in fields(items[0])])
-    rows = [tuple(float(getattr(item, name)) for name in kind.names) for item in items]
-    return np.array(rows, dtype=kind)
+    names = [field.name for field in fields(items[0])]
+    rows = [tuple(float(getattr(item, name)) for name in names) for item in items]
+    return np.array(rows, dtype=[(name, np.float64) for name in names])
 
 
 _CENTRAL = Metric(cone=0.4, min_pt=0.1, primary_only=True)
@@ -126,41 +126,20 @@ RUN2_V14 = Tune(
 )
 """Run 2, tune v14."""
 
-RUN2_V15 = Tune(
-    name="v15",
-    metrics=RUN2_V14.metrics,
-    regions=RUN2_V14.regions,
-    association=Association(
-        dz_cut=0.3,
-        dz_min_abs_eta=2.4,
-        sure_pt=20.0,
-        sure_abs_eta=99999.0,
-        other_vertices=2,
-        other_dz_cut=0.2,
-    ),
-    protection=_PROTECTION,
-    calibration_abs_eta=2.0,
+RUN2_V15 = replace(
+    RUN2_V14, name="v15", association=replace(RUN2_V14.association, other_vertices=2)
 )
 """Run 2 ultra-legacy, tune v15: v14 plus the recovery of tracks used by the next two vertices."""
 
-PHASE2 = Tune(
+PHASE2 = replace(
+    RUN2_V15,
     name="phase2",
-    metrics=RUN2_V14.metrics,
     regions=(
         EtaRegion(0.0, 2.5, 0, 0.2, 0.015, median_scale=1.0, rms_scale=1.0),
         EtaRegion(2.5, 3.5, 0, 0.2, 0.030, median_scale=1.0, rms_scale=1.0),
         EtaRegion(3.5, 10.0, 1, 2.0, 0.08, median_scale=0.75, rms_scale=1.0),
     ),
-    association=Association(
-        dz_cut=0.1,
-        dz_min_abs_eta=4.0,
-        sure_pt=20.0,
-        sure_abs_eta=99999.0,
-        other_vertices=2,
-        other_dz_cut=0.2,
-    ),
-    protection=_PROTECTION,
-    calibration_abs_eta=2.0,
+    association=replace(RUN2_V15.association, dz_cut=0.1, dz_min_abs_eta=4.0),
 )
 """High-luminosity detector with tracks up to |eta| = 4."""
 

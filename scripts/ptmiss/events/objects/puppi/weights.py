@@ -4,33 +4,53 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ptmiss.core.compiled import njit
 from ptmiss.core.ragged import Ragged
 from ptmiss.events.objects.puppi.calibration import calibrate
-from ptmiss.events.objects.puppi.identity import LEPTON, NEUTRAL, PILEUP, PRIMARY, identities
-from ptmiss.events.objects.puppi.neighbours import alphas, near
+from ptmiss.events.objects.puppi.identity import (
+    LEPTON,
+    NEUTRAL,
+    PILEUP,
+    PRIMARY,
+    Tracks,
+    identities,
+)
+from ptmiss.events.objects.puppi.neighbours import Points, alphas, near
 from ptmiss.events.objects.puppi.parameters import Tune, records
 
 
 def puppi_weights(
     candidates: Ragged, n_pv: np.ndarray, parameters: Tune, no_lepton: bool = False
 ) -> np.ndarray:
-    """Return the PUPPI weight 0..1 of each candidate, float32, shape (n_candidates,).
-
-    candidates: columns pt (GeV), eta, phi, mass (GeV), pdg_id, charge, from_pv and dz (cm).
-    An optional column from_other_pv holds the largest association to any of the next vertices;
-    tunes that recover tracks of those vertices (v15) recover none where the column is absent.
-    n_pv: reconstructed vertices (at least 4 degrees of freedom, |z| <= 24 cm), shape (n_events,).
-    no_lepton: electrons and muons get weight 1 and influence no other candidate; photons above the
-    tune's limit get weight 1 as well.
+    """Return the PUPPI weight of each candidate.
 
     Definition: Bertolini et al., arXiv:1407.6013, as configured in CMS (CMS-DP-2021-001). A
     candidate on the border of two eta regions belongs to the outer one. A candidate outside all
     regions, without transverse momentum, or with a value that is not finite gets weight 0; the last
     kind is nobody's neighbour. The weights do not depend on the order of the candidates.
+
+    Parameters
+    ----------
+    candidates
+        Columns pt (GeV), eta, phi, mass (GeV), pdg_id, charge, from_pv and dz (cm). An optional
+        column from_other_pv holds the largest association to any of the next vertices; tunes that
+        recover tracks of those vertices (v15) recover none where the column is absent.
+    n_pv
+        Reconstructed vertices (at least 4 degrees of freedom, |z| <= 24 cm), shape (n_events,).
+    parameters
+        The tune.
+    no_lepton
+        Electrons and muons get weight 1 and influence no other candidate; photons above the tune's
+        limit get weight 1 as well.
+
+    Returns
+    -------
+    np.ndarray
+        0..1, float32, shape (n_candidates,).
     """
     located = _located(candidates, n_pv, parameters)
     return _weigh(located, no_lepton)[0]
@@ -46,8 +66,8 @@ def both_flavours(
     of one.
     """
     located = _located(candidates, n_pv, parameters)
-    no_lepton, found = _weigh(located, True)
-    return _weigh(located, False, found)[0], no_lepton
+    no_lepton, alpha_of = _weigh(located, True)
+    return _weigh(located, False, alpha_of)[0], no_lepton
 
 
 @dataclass(frozen=True)
@@ -57,26 +77,22 @@ class _Located:
     candidates: Ragged
     n_pv: np.ndarray
     tune: Tune
-    pt: np.ndarray
-    eta: np.ndarray
-    phi: np.ndarray
-    rapidity: np.ndarray
+    points: Points
     region: np.ndarray
     regions: np.ndarray
 
     def kinds(self, no_lepton: bool) -> np.ndarray:
         columns = self.candidates.columns
-        return identities(
-            self.pt,
-            self.eta,
+        tracks = Tracks(
+            self.points.pt,
+            self.points.eta,
             np.asarray(columns["dz"], dtype=np.float64),
             columns["pdg_id"],
             columns["charge"],
             columns["from_pv"],
             columns.get("from_other_pv", np.zeros(0, dtype=np.uint8)),
-            records(self.tune.association),
-            no_lepton,
         )
+        return identities(tracks, records(self.tune.association), no_lepton)
 
 
 def _located(candidates: Ragged, n_pv: np.ndarray, tune: Tune) -> _Located:
@@ -88,14 +104,15 @@ def _located(candidates: Ragged, n_pv: np.ndarray, tune: Tune) -> _Located:
     regions = records(*tune.regions)
     phi, rapidity, region = _locate(pt, eta, phi, mass, regions)
     vertices = np.asarray(n_pv, dtype=np.float64)
-    return _Located(candidates, vertices, tune, pt, eta, phi, rapidity, region, regions)
+    return _Located(candidates, vertices, tune, Points(pt, eta, phi, rapidity), region, regions)
 
 
 def _weigh(
     at: _Located, no_lepton: bool, known: list[np.ndarray] | None = None
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Return the weights, and alpha of each metric; known: alpha of the flavour without leptons."""
-    parameters, pt, eta, offsets = at.tune, at.pt, at.eta, at.candidates.offsets
+    parameters, points, offsets = at.tune, at.points, at.candidates.offsets
+    pt, eta, phi, rapidity = points
     kinds = at.kinds(no_lepton)
     finite, weighed = at.region != _NOT_FINITE, at.region >= 0
     calibrating = weighed & (np.abs(eta) < parameters.calibration_abs_eta)
@@ -105,7 +122,7 @@ def _weigh(
     leptons = None if known is None else finite & (at.kinds(True) == LEPTON)
 
     weights = (weighed & ((kinds == PRIMARY) | (kinds == LEPTON))).astype(np.float32)
-    found = []
+    alpha_of = []
     for m, metric in enumerate(parameters.metrics):
         members = finite & (kinds == PRIMARY if metric.primary_only else kinds != LEPTON)
         neutral = (kinds == NEUTRAL) & (metric_of == m)
@@ -114,28 +131,21 @@ def _weigh(
         wanted = neutral | pileup | primary
         if leptons is not None:
             new = members & leptons
-            wanted &= leptons | near(at.phi, at.rapidity, new, offsets, metric.cone)
-        alpha = alphas(pt, eta, at.phi, at.rapidity, members, wanted, offsets, metric.cone)
+            wanted &= leptons | near(phi, rapidity, new, offsets, metric.cone)
+        alpha = alphas(points, members, wanted, offsets, metric.cone)
         if known is not None:
             alpha = np.where(wanted, alpha, known[m])
-        found.append(alpha)
+        alpha_of.append(alpha)
         median, spread = calibrate(alpha, pileup, primary, offsets)
         _weigh_neutrals(
-            alpha,
-            neutral,
-            pt,
-            photon,
-            at.region,
-            offsets,
-            at.n_pv,
-            median,
-            spread,
+            _Neutrals(alpha, neutral, pt, photon, at.region),
+            _Events(offsets, at.n_pv, median, spread),
             at.regions,
             records(parameters.protection),
             no_lepton,
             weights,
         )
-    return weights, found
+    return weights, alpha_of
 
 
 _OUTSIDE = -1
@@ -143,17 +153,19 @@ _NOT_FINITE = -2
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _locate(pt, eta, phi, mass, regions):
+def _locate(
+    pt: np.ndarray, eta: np.ndarray, phi: np.ndarray, mass: np.ndarray, regions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     # returns phi within [-pi, pi], rapidity, and the index of the eta region or a number below 0
     n = len(pt)
-    turned = np.empty(n)
+    azimuth = np.empty(n)
     rapidity = np.empty(n)
     region = np.full(n, _OUTSIDE, dtype=np.int64)
     for i in range(n):
         if not math.isfinite(pt[i] + eta[i] + phi[i] + mass[i]):
             region[i] = _NOT_FINITE
             continue
-        turned[i] = phi[i] - 2.0 * math.pi * math.floor(phi[i] / (2.0 * math.pi) + 0.5)
+        azimuth[i] = phi[i] - 2.0 * math.pi * math.floor(phi[i] / (2.0 * math.pi) + 0.5)
         rapidity[i] = eta[i]
         if mass[i] > 0.0:  # packed masses can be slightly negative
             # asinh keeps the digits that ln((E + pz) / (E - pz)) loses at large |eta|
@@ -162,25 +174,39 @@ def _locate(pt, eta, phi, mass, regions):
             for k in range(len(regions)):
                 if regions[k].low <= abs(eta[i]) < regions[k].high:
                     region[i] = k
-    return turned, rapidity, region
+    return azimuth, rapidity, region
+
+
+class _Neutrals(NamedTuple):
+    """What decides on neutral candidates, shape (n_candidates,) each; neutral, photon: bool."""
+
+    alpha: np.ndarray
+    neutral: np.ndarray
+    pt: np.ndarray
+    photon: np.ndarray
+    region: np.ndarray
+
+
+class _Events(NamedTuple):
+    """Their events: offsets (n_events + 1,); vertices, median and spread of alpha (n_events,)."""
+
+    offsets: np.ndarray
+    n_pv: np.ndarray
+    medians: np.ndarray
+    spreads: np.ndarray
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _weigh_neutrals(
-    alpha,
-    neutral,
-    pt,
-    photon,
-    region,
-    offsets,
-    n_pv,
-    medians,
-    spreads,
-    regions,
-    protections,
-    no_lepton,
-    weights,
-):
+    candidates: _Neutrals,
+    events: _Events,
+    regions: np.ndarray,
+    protections: np.ndarray,
+    no_lepton: bool,
+    weights: np.ndarray,
+) -> None:
+    alpha, neutral, pt, photon, region = candidates
+    offsets, n_pv, medians, spreads = events
     protection = protections[0]
     for event in range(len(n_pv)):
         for i in range(offsets[event], offsets[event + 1]):

@@ -17,15 +17,15 @@ from ptmiss.core.io import manifest, parquet
 from ptmiss.core.ragged import Ragged, from_arrow
 from ptmiss.core.settings.base import from_mapping
 from ptmiss.events.columns import CANDIDATE_COLUMNS, layout_of
-from ptmiss.learn.features import COLUMNS as FEATURE_COLUMNS
 from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.learn.onnx.child import Child
 from ptmiss.learn.onnx.file import Interface
-from ptmiss.learn.onnx.network import NetworkEstimator
-from ptmiss.learn.onnx.padding import check_pads
 from ptmiss.learn.settings.models import ModelLimits
 from ptmiss.tasks.met.estimators import classical, table
+from ptmiss.tasks.met.estimators.network import NetworkEstimator
+from ptmiss.tasks.met.estimators.padding import check_pads
 from ptmiss.tasks.met.estimators.table import NOMINAL
+from ptmiss.tasks.met.features import COLUMNS as FEATURE_COLUMNS
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 
 DEEPMET = "deepmet"

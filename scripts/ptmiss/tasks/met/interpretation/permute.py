@@ -14,7 +14,8 @@ import numpy as np
 
 from ptmiss.core.compiled import njit
 from ptmiss.core.hashing import event_hash
-from ptmiss.learn.features import CATEGORIES, CONTINUOUS, PT, PX, PY, Features
+from ptmiss.core.splitmix import GOLDEN, mix
+from ptmiss.tasks.met.features import CATEGORIES, CONTINUOUS, PT, PX, PY, Features
 
 MOMENTUM = "momentum"
 """pt, px and py together: they are one vector, and one of them alone would contradict the rest."""
@@ -25,25 +26,17 @@ DIRECTION = "direction"
 PERMUTED = ("d0", "dz", "eta", "mass", "puppi", *CATEGORIES, MOMENTUM, DIRECTION)
 """What is permuted, one at a time."""
 
-_STEP = np.uint64(0x9E3779B97F4A7C15)
-_M1 = np.uint64(0xBF58476D1CE4E5B9)
-_M2 = np.uint64(0x94D049BB133111EB)
-_S30, _S27, _S31 = (np.uint64(s) for s in (30, 27, 31))
-
 
 @njit(cache=True, nogil=True)
-def _shuffle(offsets, states, out):
+def _shuffle(offsets: np.ndarray, states: np.ndarray, out: np.ndarray) -> None:
     for i in range(states.size):
         first, last = offsets[i], offsets[i + 1]
         for j in range(first, last):
             out[j] = j
         s = states[i]
         for j in range(last - 1, first, -1):
-            s = s + _STEP
-            z = (s ^ (s >> _S30)) * _M1
-            z = (z ^ (z >> _S27)) * _M2
-            z = z ^ (z >> _S31)
-            k = first + np.int64(z % np.uint64(j - first + 1))
+            s = s + GOLDEN
+            k = first + np.int64(mix(s) % np.uint64(j - first + 1))
             out[j], out[k] = out[k], out[j]
 
 

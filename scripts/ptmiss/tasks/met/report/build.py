@@ -18,6 +18,7 @@ from ptmiss.core.html import page, provenance, stages
 from ptmiss.core.html.text import script_json
 from ptmiss.core.io.atomic import replacing, write_json
 from ptmiss.core.io.records import Values
+from ptmiss.core.resources import RESOURCES
 from ptmiss.tasks.met.report import (
     comparison,
     content,
@@ -39,6 +40,9 @@ from ptmiss.tasks.met.settings.config import Config
 
 _LOG = logging.getLogger(__name__)
 
+TEMPLATES = RESOURCES / "report"
+"""Folder of the page's templates."""
+
 _RESOLUTIONS = [
     f"{quantity}{form}{correction}"
     for quantity in ("sigma_par", "sigma_perp", "sigma_xy", "sigma_met")
@@ -57,27 +61,43 @@ class _Found:
     times: Sequence[stages.Stage]
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """The page (HTML), the summary (JSON) and, where wanted, the first figure alone (PNG)."""
+
+    report: str | os.PathLike[str]
+    summary: str | os.PathLike[str]
+    overview: str | os.PathLike[str] | None = None
+
+
 def build(
     inputs: Inputs,
     config: Config,
-    revision: str,
-    templates: Path,
-    report: str | os.PathLike[str],
-    summary: str | os.PathLike[str],
+    outputs: Outputs,
+    revision: str = "",
+    order: Sequence[str] = (),
     threads: int = 1,
-    overview: str | os.PathLike[str] | None = None,
 ) -> None:
-    """Write the page `report` (HTML), `summary` (JSON) and where wanted `overview` (PNG), the
-    figure of all final states.
+    """Write the page, the summary and the first figure. Equal inputs give equal bytes.
 
-    revision: of the source, such as a git commit, or empty; templates: folder of the page's
-    templates; threads: processes that draw. Equal inputs give equal bytes. Raises `UserError` for
-    an input that cannot be used; then no file is written.
+    Parameters
+    ----------
+    revision
+        of the source, such as a git commit, or empty
+    order
+        names of the stages as the page lists them
+    threads
+        processes that draw
+
+    Raises
+    ------
+    UserError
+        for an input that cannot be used; then no file is written
     """
     heads = headlines.read(inputs.headlines)
     found = _Found(
         tables.read(inputs.tables), heads, ledgers.read(inputs.ledgers),
-        stages.read(inputs.benchmarks),
+        stages.read(inputs.benchmarks, order),
     )  # fmt: skip
     numbers = headlines.index(found.frame, _RESOLUTIONS)
     headlines.compare(numbers, heads)
@@ -103,9 +123,8 @@ def build(
     names = [*found.frame["sample"].unique(), *(one.sample for one in found.books)]
     names += [one["sample"] for several in heads.values() for one in several]
     trainings = _drawn_trainings(found, list(settings["trainings"]))
-    shown = Shown(
-        inputs, found.frame, result, settings["samples"], names, trainings, _brief(config)
-    )
+    kinds = samples.Named(settings["samples"], names, _brief(config))
+    shown = Shown(inputs, found.frame, result, kinds, trainings)
     figures: list[Figure] = []
     made = _noted(shown.figures(config.performance.qt_split), figures)
     pictures = draw_all(made, config.report.dpi, threads)
@@ -118,14 +137,14 @@ def build(
     }
     groups = [group for section in values["sections"] for group in section["groups"]]
     values["drawn_ids"] = {group["id"] for group in groups}
-    html = page.render(templates, values, script_json(result))
-    with replacing(report) as temporary:
+    html = page.render(TEMPLATES, values, script_json(result))
+    with replacing(outputs.report) as temporary:
         temporary.write_text(html, encoding="utf-8")
-        if overview is not None:
-            with replacing(overview) as picture:
+        if outputs.overview is not None:
+            with replacing(outputs.overview) as picture:
                 picture.write_bytes(_overview(drawn, config.report.dpi))
-        write_json(summary, result)
-    _LOG.info("%s: %d figures, %.1f MB", Path(report).name, len(drawn), len(html) / 1e6)
+        write_json(outputs.summary, result)
+    _LOG.info("%s: %d figures, %.1f MB", Path(outputs.report).name, len(drawn), len(html) / 1e6)
 
 
 def _overview(drawn: Sequence[tuple[Figure, Picture]], dpi: int) -> bytes:
@@ -177,7 +196,7 @@ def _values(
         "trainings": record_rows.trainings(result),
         "variation_note": notes.variation_note(found.frame),
         "ledger": record_rows.ledger(found.books, kinds),
-        "stages": record_rows.stages(found.times),
+        "stages": stages.rows(found.times),
         "parity": record_rows.parity(result["parity"]),
         "revision": result["revision"],
         "versions": sorted(result["versions"].items()),

@@ -7,7 +7,7 @@ from typing import Any
 
 from ptmiss.core.html.text import DASH
 from ptmiss.core.io.records import Values
-from ptmiss.tasks.met.report.content import identifier
+from ptmiss.core.report.sections import identifier
 from ptmiss.tasks.met.report.rows import all_rows, gain_cell, points
 from ptmiss.tasks.met.report.samples import Kind
 from ptmiss.tasks.met.report.summary import further_looks
@@ -94,7 +94,7 @@ def lead_training(summary: Values) -> str:
     """Return the training that the first screen shows: the one of the largest mean gain."""
     general = summary["generalisation"]
     found = {name: one.get("mean_gain_over_puppi") for name, one in general.items()}
-    known = {name: value for name, value in found.items() if value is not None}
+    known: dict[str, float] = {name: value for name, value in found.items() if value is not None}
     if known:
         return max(known, key=lambda name: known[name])
     return str(next(iter(summary["trainings"]), ""))

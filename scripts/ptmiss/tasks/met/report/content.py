@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
 from ptmiss.core.figures.chart import Figure, Picture
-from ptmiss.core.html.page import data_address
+from ptmiss.core.report.sections import entry, identifier
 from ptmiss.tasks.met.report.plots.gains import ALL
 from ptmiss.tasks.met.report.plots.resolution import FORMS
 from ptmiss.tasks.met.report.samples import Kind
@@ -28,47 +25,6 @@ SECTIONS = {
 
 _BY_TRAINING = ("training", "interpretation", "calibration", "uncertainties")
 _GROUPS = {ALL: "All final states", "all": "All trainings"}
-
-
-def identifier(*parts: str) -> str:
-    """Return a name usable as an element's id and as a file name, for any text.
-
-    Letters, digits, underscores and hyphens stay; every other character becomes its hexadecimal
-    code, so that two different texts never give the same name.
-    """
-    return "-".join(
-        re.sub(r"[^A-Za-z0-9_]", lambda found: f".{ord(found[0]):x}.", part) for part in parts
-    )
-
-
-def entry(figure: Figure, picture: Picture) -> dict[str, Any]:
-    """Return what the template needs of one figure."""
-    n = picture.outside
-    outside = (
-        f" {n} point{'s lie' if n > 1 else ' lies'} outside the drawn range; the table has "
-        f"{'them' if n > 1 else 'it'}."
-        if n
-        else ""
-    )
-    return {
-        "id": identifier("figure", *figure.parts),
-        "sample": figure.sample,
-        "training": figure.training,
-        "quantity": figure.quantity[0],
-        "axis": figure.axis[0],
-        "form": figure.form,
-        "section": figure.section,
-        "pair": identifier(*_pair(figure)) if figure.training not in ("", TOGETHER) else "",
-        "words": " ".join([*figure.parts, figure.alt, figure.heading]).lower(),
-        "image": Markup(data_address("image/png", picture.png)),
-        "pdf": Markup(data_address("application/pdf", picture.pdf)),
-        "table": Markup(data_address("text/csv", figure.table)),
-        "alt": figure.alt,
-        "width": picture.width,
-        "height": picture.height,
-        "heading": figure.heading,
-        "caption": figure.caption + outside,
-    }
 
 
 def sections(
@@ -103,6 +59,10 @@ def _pair(figure: Figure) -> tuple[str, ...]:
     return figure.parts[1:] if figure.parts[0] == figure.training else figure.parts
 
 
+def _pair_name(figure: Figure) -> str:
+    return identifier(*_pair(figure)) if figure.training not in ("", TOGETHER) else ""
+
+
 def _place(order: Sequence[str]) -> Callable[[str], tuple[int, str]]:
     return lambda name: (order.index(name) if name in order else len(order), name)
 
@@ -121,7 +81,10 @@ def _group(
         figure = member[0]
         return ranks[_pair(figure)], figure.training
 
-    ordered = [(figure, entry(figure, picture)) for figure, picture in sorted(members, key=rank)]
+    ordered = [
+        (figure, entry(figure, picture, _pair_name(figure)))
+        for figure, picture in sorted(members, key=rank)
+    ]
     label = _GROUPS.get(name) or (kinds[name].label if name in kinds else name)
     if section in _BY_TRAINING and name not in _GROUPS:
         label = f"Training {name}"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ptmiss.core.html.stages import Stage
-from ptmiss.core.html.text import DASH, count, number
+from ptmiss.core.html.text import count, number
 from ptmiss.core.io.records import Values
 from ptmiss.events.ledger import OFF_RAW_MET
 from ptmiss.tasks.met.report.ledgers import Ledger
@@ -78,31 +76,6 @@ def parity(found: Mapping[str, Values]) -> list[dict[str, str]]:
         }
         for training, one in found.items()
     ]
-
-
-def stages(found: Iterable[Stage]) -> list[dict[str, Any]]:
-    """Return the rows of run time and memory."""
-    return [
-        {
-            "stage": one.stage,
-            "jobs": count(one.jobs),
-            "wall": _time(one.wall_s),
-            "longest": _time(one.longest_s),
-            "cpu": _time(one.cpu_s),
-            "memory": DASH if one.peak_memory_mb is None else f"{one.peak_memory_mb:,.0f} MB",
-        }
-        for one in found
-    ]
-
-
-def _time(seconds: float | None) -> str:
-    if seconds is None or not math.isfinite(seconds):
-        return DASH
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
 
 
 def trainings(summary: Values) -> list[dict[str, str]]:

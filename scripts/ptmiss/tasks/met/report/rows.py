@@ -7,7 +7,7 @@ from typing import Any
 
 from ptmiss.core.html.text import DASH, count, number
 from ptmiss.core.io.records import Values
-from ptmiss.tasks.met.report.content import identifier
+from ptmiss.core.report.sections import identifier
 from ptmiss.tasks.met.report.samples import Kind
 from ptmiss.tasks.met.report.style import looks
 from ptmiss.tasks.met.report.summary import further_looks

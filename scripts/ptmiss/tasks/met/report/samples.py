@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ptmiss.core.figures.chart import SIMULATION
@@ -35,6 +35,19 @@ class Kind:
     def short(self, length: int) -> str:
         """Return the label for a figure, of at most `length` characters as they are seen."""
         return in_figure(self.drawn or self.label, length)
+
+
+@dataclass(frozen=True)
+class Named:
+    """The samples of a page.
+
+    settings: those of the configuration; names: those that results have; brief: those that only
+    stand in for data (`plots.shared.Context`).
+    """
+
+    settings: Mapping[str, Values]
+    names: Sequence[str]
+    brief: Sequence[str] = ()
 
 
 def kinds(samples: Mapping[str, Values], names: Iterable[str]) -> dict[str, Kind]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from ptmiss.core.figures.chart import Figure
 from ptmiss.core.io.records import Values
+from ptmiss.tasks.met.performance.layouts import GAINS, ROC, SLICES, SPECTRA
 from ptmiss.tasks.met.report import samples, tables, verdicts
 from ptmiss.tasks.met.report.plots import (
     calibration,
@@ -69,27 +70,17 @@ class Shown:
         inputs: Inputs,
         frame: pd.DataFrame,
         summary: Values,
-        config_samples: Mapping[str, Values],
-        names: Sequence[str],
+        named: samples.Named,
         trainings: Sequence[str] = (),
-        brief: Iterable[str] = (),
     ) -> None:
-        """trainings: those that figures show, all if empty; brief: `shared.Context.brief`."""
+        """trainings: those that figures show, all if empty."""
         self._trainings = set(trainings or [*frame["training"].unique(), *summary["trainings"]])
-        self._brief = frozenset(brief)
+        self._brief = frozenset(named.brief)
         self._summary, self._frame = summary, self._chosen(frame)
         self._read = {
             name: self._chosen(tables.read(getattr(inputs, name), layout))
-            for name, layout in (
-                ("gains", tables.GAINS),
-                ("spectra", tables.SPECTRA),
-                ("roc", tables.ROC),
-                ("slices", tables.SLICES),
-                ("weights", tables.WEIGHTS),
-                ("importance", tables.IMPORTANCE),
-                ("uncertainties", tables.UNCERTAINTIES),
-                ("calibration", tables.CALIBRATION),
-            )
+            for name, layout in tables.KINDS.items()
+            if name != "tables"
         }
         self._displays = self._of_chosen(verdicts.displays(inputs.displays))
         self._histories = self._of_chosen(verdicts.histories(inputs.histories))
@@ -101,7 +92,7 @@ class Shown:
             for sample in one[column].unique()
         ]
         more += [event["sample"] for events in self._displays.values() for event in events]
-        self.kinds = samples.kinds(config_samples, [*names, *dict.fromkeys(more)])
+        self.kinds = samples.kinds(named.settings, [*named.names, *dict.fromkeys(more)])
 
     def _chosen(self, frame: pd.DataFrame) -> pd.DataFrame:
         return frame[frame["training"].isin(self._trainings)].reset_index(drop=True)
@@ -120,15 +111,15 @@ class Shown:
         yield from gains.overview(self._summary, context)
         together = tables.together(frame)
         yield from resolution.figures(together, context)
-        yield from gains.binned(tables.together(read["gains"], tables.GAINS), context)
+        yield from gains.binned(tables.together(read["gains"], GAINS), context)
         yield from spectra.figures(
-            tables.together(read["spectra"], tables.SPECTRA),
+            tables.together(read["spectra"], SPECTRA),
             context,
             set(read["roc"]["signal"].unique()),
             together,
         )
-        yield from roc.figures(tables.together(read["roc"], tables.ROC), context)
-        yield from resolution.slices(tables.together(read["slices"], tables.SLICES), context)
+        yield from roc.figures(tables.together(read["roc"], ROC), context)
+        yield from resolution.slices(tables.together(read["slices"], SLICES), context)
         yield from interpretation.weights(read["weights"], context)
         yield from interpretation.importance(read["importance"], context)
         yield from interpretation.displays(self._displays, context)

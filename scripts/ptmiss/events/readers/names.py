@@ -1,0 +1,10 @@
+"""The formats by name: those read here and those of installed plug-ins, which nothing here imports.
+
+Settings look at names only, so that an edit of a reader concerns the stage that reads and no other.
+"""
+
+from __future__ import annotations
+
+from ptmiss.core.plugins import Plugins
+
+READERS = Plugins("ptmiss.readers", "reader", ("pfnano", "delphes"))
