@@ -15,7 +15,7 @@ RUN_READY := .venv/.run-$(shell cksum < requirements/run.txt | cut -d' ' -f1)
 TEST_READY := .venv/.test-$(shell cksum < requirements/test.txt | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slurm test-conda lint lock schema envs clean benchmark test-faults test-fuzz test-remote
+.PHONY: help run test test-slurm test-conda lint lock schema envs stages clean benchmark test-faults test-fuzz test-remote
 .PHONY: env check docs docs-results docs-seeds docs-closure test-readme test-runtimes test-scale
 
 help:  ## list the targets
@@ -110,6 +110,9 @@ schema: $(RUN_READY)  ## write the JSON schema of a task's settings (TASK, SCHEM
 
 envs: $(RUN_READY)  ## write envs/*.yaml from what each stage imports and requirements/run.txt
 	PYTHONPATH=scripts $(BIN)/python -m ptmiss.environments envs
+
+stages: $(RUN_READY)  ## write the table of commands in ARCHITECTURE.md from the declared stages
+	PYTHONPATH=scripts $(BIN)/python docs/tools/commands_page.py ARCHITECTURE.md
 
 docs: $(TEST_READY)  ## the documentation site, to .cache/site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

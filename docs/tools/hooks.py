@@ -20,11 +20,13 @@ import functions_page
 import settings_page
 import skim_page
 
+from ptmiss.stages import stages_of
+
 ROOT = Path(__file__).resolve().parents[2]
 
 GENERATED = {
     "reference/settings.md": lambda: settings_page.text(ROOT / "config.yaml"),
-    "reference/commands.md": lambda: commands_page.text(ROOT / "scripts"),
+    "reference/commands.md": lambda: commands_page.text(stages_of()),
     "reference/functions.md": lambda: functions_page.text(ROOT / "scripts" / "ptmiss"),
     "reference/architecture.md": lambda: _own("ARCHITECTURE.md"),
     "reference/contributing.md": lambda: _own("CONTRIBUTING.md"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ptmiss.core.workflow.sources import third_party
+from command_modules import imported
 from ptmiss.learn.data import dataset
 from ptmiss.tasks.met.learning import TASK
 from toys import toy_skim
@@ -73,4 +73,4 @@ def test_mistakes_are_one_line(
 
 
 def test_tensorflow_is_not_needed() -> None:
-    assert not {"tensorflow", "keras"} & third_party(COMMAND)
+    assert not {"tensorflow", "keras"} & imported("preprocess")

@@ -52,7 +52,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(data: Path, out: Path, settings: dict = SETTINGS) -> list[str]:
     flags = {
         "train": data / "train.parquet", "validation": data / "validation.parquet",
-        "summary": data / "dataset.json", "spec": json.dumps(SPEC),
+        "summary": data / "dataset.json", "training": "t", "spec": json.dumps(SPEC),
         "settings": json.dumps(settings), "threads": 1, "model": out / "model.keras",
         "history": out / "history.csv", "record": out / "training.json",
         "checkpoints": out / "checkpoints", "tensorboard": out / "tensorboard",

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from command_modules import imported
 from performance_toys import toy, write
-from ptmiss.core.workflow.sources import third_party
 from ptmiss.tasks.met.performance.tables import COLUMNS
 from ptmiss.tasks.met.variations.names import VARIATIONS
 
@@ -21,9 +21,9 @@ CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 
 
 def run(monkeypatch: pytest.MonkeyPatch, folder: Path, files: list[Path]) -> None:
-    arguments = ["--estimates", *files, "--performance", folder / "p.csv",
+    arguments = ["--estimates", *files, "--measured", folder / "p.csv",
                  "--folds", json.dumps(CONFIG["folds"]),
-                 "--binning", json.dumps(CONFIG["performance"]),
+                 "--performance", json.dumps(CONFIG["performance"]),
                  "--settings", json.dumps({**CONFIG["uncertainty"], "axes": ["all"]}),
                  "--table", folder / "deep" / "u.csv"]  # fmt: skip
     monkeypatch.setattr(sys, "argv", [str(COMMAND), *map(str, arguments)])
@@ -44,7 +44,7 @@ def test_the_table_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_no_runtime_of_networks_is_needed() -> None:
-    assert not {"tensorflow", "onnx", "onnxruntime", "fastjet"} & third_party(COMMAND)
+    assert not {"tensorflow", "onnx", "onnxruntime", "fastjet"} & imported("uncertainty")
 
 
 def test_a_mistake_is_one_line_and_exit_status_1(

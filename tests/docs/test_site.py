@@ -23,6 +23,7 @@ from texts import ROOT, blocks, inline, texts
 
 from ptmiss.core.settings import merging
 from ptmiss.simulation.cards import load_card
+from ptmiss.stages import stages_of
 from ptmiss.tasks.met.performance.tables import COLUMNS
 from ptmiss.tasks.met.settings.config import Config
 
@@ -119,8 +120,8 @@ def test_the_reference_has_every_setting_and_main_functions(site):
         assert f"<code>{key}</code>" in pages["settings.html"], key
     assert "puppi_weights(" in re.sub("<[^>]+>", "", pages["functions.html"])
     commands = pages["commands.html"]
-    for script in (ROOT / "scripts").glob("*.py"):
-        assert script.name in commands
+    for name in stages_of():
+        assert f"{name}.py" in commands
 
 
 @functools.cache

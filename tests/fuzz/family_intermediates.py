@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
 import yaml
 
-from command_modules import module_of
+from command_modules import command
 from fuzz import harness, mutate
 
 FOLDS = {"train": [0, 1, 2], "validation": [3, 4], "test": [5, 6, 7, 8, 9]}
@@ -221,27 +221,20 @@ def _collisions():
     return pa.table(arrays, schema=SCHEMA)
 
 
-def command(name: str) -> ModuleType:
-    """Return a command of the product as a module."""
-    path = harness.SCRIPTS / f"{name}.py"
-    return module_of(path)
-
-
 def _targets(good: Path) -> list[Target]:
     page = _Page(good)
-    gate, accept, confirm = map(command, ("gate", "accept", "confirm"))
     settings, calibration = _section("gate"), _section("calibration")
 
     def judged(path, own):
-        gate.main(["--headline", str(path), "--settings", settings, "--verdict", str(own / "v")])
+        command("gate", "--headline", path, "--settings", settings, "--verdict", own / "v")
 
-    def accepted(path, own):
-        accept.main(["--verdicts", str(path), "--settings", settings, "--accepted", str(own / "a")])
+    def accepted(path, own, *closures):
+        command("accept", "--gates", path, "--closures", *closures, "--settings", settings,
+                "--calibration", calibration, "--accepted", own / "a",
+                "--confirmed", own / "c")  # fmt: skip
 
     def confirmed(path, own):
-        confirm.main(
-            ["--verdicts", str(path), "--settings", calibration, "--confirmed", str(own / "c")]
-        )
+        accepted(good / "classical.gate.json", own, path)
 
     return [
         Target("performance/t.headline.json", judged, 4),

@@ -77,7 +77,7 @@ def test_a_history_without_epochs(tmp_path, text):
 def test_a_benchmark_of_another_kind_is_short(tmp_path):
     path = tmp_path / "x.tsv"
     path.write_text("[" * 100_000)
-    refused(path, lambda path: stages.read([path]), "leave it out of --benchmarks")
+    refused(path, lambda path: stages.read([path]), "leave it out of --results")
 
 
 @pytest.mark.parametrize(

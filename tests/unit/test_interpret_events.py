@@ -152,10 +152,10 @@ def test_a_sample_without_test_events_is_said(
 
 
 def test_samples_of_the_training_come_first_and_a_list_is_taken_as_it_is() -> None:
-    values = settings(max_samples=3).interpret
+    values = settings(max_samples=3).settings
     configured = ["a", "b", "c", "d"]
     assert chosen_samples(values, ["d", "b"], configured) == ["b", "d", "a"]
-    given = settings(samples=["c"]).interpret
+    given = settings(samples=["c"]).settings
     assert chosen_samples(given, ["d", "b"], configured) == ["c"]
 
 
@@ -169,7 +169,7 @@ def test_samples_of_the_training_come_first_and_a_list_is_taken_as_it_is() -> No
     ],
 )
 def test_settings_that_cannot_be(change: dict[str, object], says: str) -> None:
-    values = json.loads(settings().interpret.model_dump_json())
+    values = json.loads(settings().settings.model_dump_json())
     with pytest.raises(UserError, match=says):
         from_mapping(InterpretSettings, {**values, **change}, "interpret")
 

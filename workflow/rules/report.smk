@@ -51,6 +51,6 @@ rule report:
     params:
         **RULES.params("report"),
         results=kinds_of_results,
-        stages=list(STAGES),
+        stages=[name for name, stage in STAGES.items() if stage.in_workflow],
     shell:
         RULES.command("report", revision=REVISION)

@@ -117,8 +117,7 @@ def _value(flag: Flag, given: Mapping[str, Any]) -> object:
     from ptmiss.core.settings.base import parse  # pydantic: `--help` needs none
 
     kind: Any = named(flag.settings)
-    where = flag.where.format_map(given)
-    settings = parse(kind, given[flag.name], "" if where == "*" else where)
+    settings = parse(kind, given[flag.name], flag.where.format_map(given))
     return getattr(settings, "root", settings)  # a choice of classes comes as the one it is
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ptmiss.core.hashing import event_hash
-
-N_FOLDS = 10
-"""Number of folds; the value is part of the data model and of every stored file."""
+from ptmiss.events.n_folds import N_FOLDS
 
 
 def fold_of(run: np.ndarray, lumi: np.ndarray, event: np.ndarray) -> np.ndarray:

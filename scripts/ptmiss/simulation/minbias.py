@@ -12,7 +12,7 @@ import pyarrow as pa
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import parquet
 from ptmiss.core.ragged import Ragged, from_arrow, to_arrow
-from ptmiss.events.folds import N_FOLDS
+from ptmiss.events.n_folds import N_FOLDS
 from ptmiss.simulation.particles import is_invisible
 from ptmiss.simulation.pythia import start
 from ptmiss.simulation.record import BATCH, Record, concatenate, next_batch

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ptmiss.events.folds import N_FOLDS
+from ptmiss.events.n_folds import N_FOLDS
 from ptmiss.simulation.settings import Preset
 
 Profile = namedtuple("Profile", "mu cumulative")

@@ -59,18 +59,18 @@ def _stage_of(path: Path) -> str:
 
 
 def _read_one(path: Path) -> list[dict[str, float | None]]:
-    require_regular(path, "leave it out of --benchmarks")
+    require_regular(path, "leave it out of --results")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{path}: not a readable benchmark file ({error}); leave it out of --benchmarks"
+            f"{path}: not a readable benchmark file ({error}); leave it out of --results"
         ) from None
     names = lines[0].split("\t") if lines else []
     if "s" not in names or "max_rss" not in names:
         raise UserError(
             f"{path}: found {chr(9).join(names)[:100]!r} in its first line, expected s and max_rss"
-            " as Snakemake's benchmark files have them; leave it out of --benchmarks"
+            " as Snakemake's benchmark files have them; leave it out of --results"
         )
     rows = []
     for line in lines[1:]:

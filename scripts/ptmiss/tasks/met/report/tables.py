@@ -108,7 +108,7 @@ def read(paths: Iterable[str | os.PathLike[str]], layout: Layout = PERFORMANCE) 
     for name in names:
         if names.count(name) > 1:
             raise UserError(
-                f"--tables: two files are named {name}{layout.suffix}; a training has one table"
+                f"--results: two tables are named {name}{layout.suffix}; a training has one table"
             )
     frames.sort(key=lambda frame: frame.attrs["training"])
     for frame in frames:

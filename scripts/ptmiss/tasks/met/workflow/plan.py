@@ -11,7 +11,7 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.workflow.plan import SKIM, BasePlan
 from ptmiss.core.workflow.rules import Wildcards
 from ptmiss.events.parts import file_parts, n_simulated_parts, part_name
-from ptmiss.events.settings.samples import SimulatedSample
+from ptmiss.events.settings.samples import FileSample, SimulatedSample
 from ptmiss.simulation.cards import load_card, parts_of_slices
 from ptmiss.tasks.met.settings.config import Config
 from ptmiss.tasks.met.settings.interpret import chosen_samples
@@ -134,10 +134,11 @@ class Plan(BasePlan[Config]):
             return []
         pairs = [name for pair in calibration.apply.items() for name in pair]
         samples = list(dict.fromkeys([*needed, *calibration.backgrounds, *pairs]))
-        configured = {
-            name: self.config.samples[name].sqrt_s for name in samples if name in self.files
+        energies = {
+            name: sample.sqrt_s
+            for name, sample in ((name, self.config.samples[name]) for name in samples)
+            if isinstance(sample, FileSample) and sample.sqrt_s is not None
         }
-        energies = {name: sqrt_s for name, sqrt_s in configured.items() if sqrt_s is not None}
         for name, sqrt_s in energies.items():
             first = next(iter(energies))
             if sqrt_s != energies[first]:
