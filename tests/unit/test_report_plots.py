@@ -11,10 +11,10 @@ import pytest
 
 import report_toys
 from ptmiss.core.errors import UserError
-from ptmiss.core.figures.chart import Display
 from ptmiss.core.workflow import closing
 from ptmiss.tasks.met.report import build, headlines, tables, verdicts
 from ptmiss.tasks.met.report import summary as summaries
+from ptmiss.tasks.met.report.event_display import Display
 from ptmiss.tasks.met.report.plots import calibration, uncertainties
 from ptmiss.tasks.met.report.samples import kinds
 

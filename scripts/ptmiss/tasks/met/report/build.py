@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ptmiss.core.figures.chart import Chart, Display, Figure, Picture
+from ptmiss.core.figures.chart import Chart, Drawing, Figure, Picture
 from ptmiss.core.figures.latex import readable
+from ptmiss.core.figures.paint import draw_all
 from ptmiss.core.html import page, provenance, stages
 from ptmiss.core.html.text import script_json
 from ptmiss.core.io.atomic import replacing, write_json
@@ -28,18 +29,8 @@ from ptmiss.tasks.met.report import (
     verdicts,
 )
 from ptmiss.tasks.met.report import summary as summaries
-from ptmiss.tasks.met.report.draw import draw_all
-from ptmiss.tasks.met.report.plots import (
-    calibration,
-    gains,
-    interpretation,
-    resolution,
-    roc,
-    shared,
-    spectra,
-    training,
-    uncertainties,
-)
+from ptmiss.tasks.met.report.plots import gains
+from ptmiss.tasks.met.report.shown import Inputs, Shown
 from ptmiss.tasks.met.settings.config import Config
 
 _LOG = logging.getLogger(__name__)
@@ -50,42 +41,6 @@ _RESOLUTIONS = [
     for form in ("", "_rms")
     for correction in ("", headlines.BINS)
 ]
-
-Paths = Sequence[str | os.PathLike[str]]
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Files a report is drawn from; all but the tables may be absent, and the page says so."""
-
-    tables: Paths
-    headlines: Paths = ()
-    ledgers: Paths = ()
-    benchmarks: Paths = ()
-    parity: Paths = ()
-    gains: Paths = ()
-    spectra: Paths = ()
-    roc: Paths = ()
-    slices: Paths = ()
-    verdicts: Paths = ()
-    histories: Paths = ()
-    records: Paths = ()
-    weights: Paths = ()
-    importance: Paths = ()
-    displays: Paths = ()
-    uncertainties: Paths = ()
-    calibration: Paths = ()
-    closures: Paths = ()
-
-    def hashed(self) -> list[str | os.PathLike[str]]:
-        """Return the files whose hashes stand on the page: all that hold results."""
-        named = {"tables": self.tables, **self.__dict__}
-        return [
-            path
-            for name, paths in named.items()
-            if name not in ("ledgers", "benchmarks")
-            for path in paths
-        ]
 
 
 @dataclass(frozen=True)
@@ -180,85 +135,11 @@ def _overview(drawn: Sequence[tuple[Figure, Picture]], dpi: int) -> bytes:
     return (drawn[0][1] if drawn else next(draw_all([nothing], dpi, 1))).png
 
 
-def _noted(figures: Iterable[Figure], noted: list[Figure]) -> Iterator[Chart | Display]:
+def _noted(figures: Iterable[Figure], noted: list[Figure]) -> Iterator[Chart | Drawing]:
     """Yield the charts of figures, which are noted."""
     for figure in figures:
         noted.append(figure)
         yield figure.chart
-
-
-class Shown:
-    """Everything that gives figures, read from the inputs."""
-
-    def __init__(
-        self,
-        inputs: Inputs,
-        frame: pd.DataFrame,
-        summary: Mapping[str, object],
-        config_samples: Mapping[str, Mapping[str, object]],
-        names: Sequence[str],
-        trainings: Sequence[str] = (),
-        brief: Iterable[str] = (),
-    ) -> None:
-        """trainings: those that figures show, all if empty; brief: `shared.Context.brief`."""
-        self._trainings = set(trainings or [*frame["training"].unique(), *summary["trainings"]])
-        self._brief = frozenset(brief)
-        self._summary, self._frame = summary, self._chosen(frame)
-        self._read = {
-            name: self._chosen(tables.read(getattr(inputs, name), layout))
-            for name, layout in (
-                ("gains", tables.GAINS),
-                ("spectra", tables.SPECTRA),
-                ("roc", tables.ROC),
-                ("slices", tables.SLICES),
-                ("weights", tables.WEIGHTS),
-                ("importance", tables.IMPORTANCE),
-                ("uncertainties", tables.UNCERTAINTIES),
-                ("calibration", tables.CALIBRATION),
-            )
-        }
-        self._displays = self._of_chosen(verdicts.displays(inputs.displays))
-        self._histories = self._of_chosen(verdicts.histories(inputs.histories))
-        more = [
-            sample
-            for one in self._read.values()
-            for column in ("sample", "signal", "background")
-            if column in one
-            for sample in one[column].unique()
-        ]
-        more += [event["sample"] for events in self._displays.values() for event in events]
-        self.kinds = samples.kinds(config_samples, [*names, *dict.fromkeys(more)])
-
-    def _chosen(self, frame: pd.DataFrame) -> pd.DataFrame:
-        return frame[frame["training"].isin(self._trainings)].reset_index(drop=True)
-
-    def _of_chosen(self, found: Mapping[str, object]) -> dict[str, object]:
-        return {name: value for name, value in found.items() if name in self._trainings}
-
-    def figures(self, qt_split: float) -> Iterator[Figure]:
-        """Yield every figure of the page."""
-        frame, read = self._frame, self._read
-        bosons = frozenset(frame.loc[frame["axis"] == "qt", "sample"])
-        events = frame[frame["axis"] == "all"].groupby("sample")["n_events"].max().to_dict()
-        context = shared.Context(self.kinds, qt_split, bosons, events, self._brief)
-        yield from training.figures(self._histories, self._summary["training"])
-        yield from gains.overview(self._summary, context)
-        together = tables.together(frame)
-        yield from resolution.figures(together, context)
-        yield from gains.binned(tables.together(read["gains"], tables.GAINS), context)
-        yield from spectra.figures(
-            tables.together(read["spectra"], tables.SPECTRA),
-            context,
-            set(read["roc"]["signal"].unique()),
-            together,
-        )
-        yield from roc.figures(tables.together(read["roc"], tables.ROC), context)
-        yield from resolution.slices(tables.together(read["slices"], tables.SLICES), context)
-        yield from interpretation.weights(read["weights"], context)
-        yield from interpretation.importance(read["importance"], context)
-        yield from interpretation.displays(self._displays, context)
-        yield from calibration.figures(read["calibration"], context)
-        yield from uncertainties.figures(read["uncertainties"], context)
 
 
 def _values(

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ptmiss.core.figures.chart import Chart, Display, Figure, Series, empty_bins
+from ptmiss.core.figures.chart import Chart, Figure, Series, empty_bins
 from ptmiss.core.html.text import count, plain_mathtext
+from ptmiss.tasks.met.report.event_display import Display
 from ptmiss.tasks.met.report.plots.resolution import QUANTITIES
 from ptmiss.tasks.met.report.plots.shared import Context, most_events, names_of, series_of
 from ptmiss.tasks.met.report.samples import Kind
