@@ -16,6 +16,7 @@ from ptmiss.core.io.records import Excerpt, read_values
 from ptmiss.events.readers.formats import open_reader
 from ptmiss.learn.data import dataset
 from ptmiss.learn.onnx import file as onnx_file
+from ptmiss.tasks.met.learning import TASK
 from ptmiss.tasks.met.report import tables
 from skims import skim
 from toys import toy_skim, write_pfnano
@@ -54,7 +55,8 @@ def test_flips_in_datasets(tmp_path):
     write_dataset(path, toy_features(20))
     rng = np.random.default_rng(2)
     for _ in range(FLIPS["dataset"]):
-        must_refuse(lambda damaged: list(dataset.groups(damaged)), flipped(path, tmp_path, rng))
+        damaged = flipped(path, tmp_path, rng)
+        must_refuse(lambda file: list(dataset.groups(file, TASK.dataset)), damaged)
 
 
 def test_flips_in_onnx_models(tmp_path):

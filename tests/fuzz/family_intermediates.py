@@ -332,12 +332,13 @@ def _exported(path: Path, own: Path) -> None:
 def _trained(path: Path, own: Path) -> None:
     from ptmiss.core.settings.base import parse
     from ptmiss.learn.settings.train import TrainSettings
-    from ptmiss.learn.settings.trainings import Training
-    from ptmiss.learn.training.train import _read_summary, network_spec
+    from ptmiss.learn.training.train import Recipe, _read_summary, network_spec
+    from ptmiss.tasks.met.learning import TASK
 
-    training = parse(Training, json.dumps(SPEC), "trainings")
-    summary = _read_summary(path, training)
-    network_spec(training, parse(TrainSettings, _section("train"), "train"), summary)
+    training = parse(TASK.training_settings, json.dumps(SPEC), "trainings")
+    recipe = Recipe(TASK, training, parse(TrainSettings, _section("train"), "train"))
+    summary = _read_summary(path, recipe)
+    network_spec(recipe, summary)
     str(summary["training"])
     [summary["inputs"], summary["train"]["sha256"], summary["validation"]["events"]]
 
@@ -345,10 +346,11 @@ def _trained(path: Path, own: Path) -> None:
 def _dataset(path: Path, own: Path) -> None:
     from ptmiss.learn.data import dataset
     from ptmiss.learn.data.batches import BatchShape, Store, in_order, pack
+    from ptmiss.tasks.met.learning import TASK
 
-    for events in dataset.groups(path):
+    for events in dataset.groups(path, TASK.dataset):
         assert len(events.continuous) == events.offsets[-1]
-    for batch in pack(in_order(Store(path, 1000)), BatchShape(8, 64)):
+    for batch in pack(in_order(Store(path, TASK.dataset, 1000)), BatchShape(8, 64)):
         assert batch.n_events
 
 
@@ -402,16 +404,18 @@ def _varied(path: Path, own: Path) -> None:
 def _preprocessed(path: Path, own: Path) -> None:
     from ptmiss.core.settings.base import from_mapping, parse
     from ptmiss.events.settings.folds import FoldSettings
-    from ptmiss.learn.data.preprocess import preprocess
-    from ptmiss.learn.settings.preprocess import PreprocessSettings
-    from ptmiss.learn.settings.trainings import Training
+    from ptmiss.learn.data.preprocess import Recipe, preprocess
+    from ptmiss.tasks.met.learning import TASK
 
     outputs = {"train": own / "t.parquet", "validation": own / "v.parquet"}
-    preprocess(
-        [path], "u", parse(Training, json.dumps(SPEC), "trainings"),
+    recipe = Recipe(
+        TASK,
+        "u",
+        parse(TASK.training_settings, json.dumps(SPEC), "trainings"),
         from_mapping(FoldSettings, FOLDS, "folds"),
-        parse(PreprocessSettings, _section("preprocess"), "preprocess"), outputs, own / "s.json",
-    )  # fmt: skip
+        parse(TASK.preprocess_settings, _section("preprocess"), "preprocess"),
+    )
+    preprocess([path], recipe, outputs, own / "s.json")
 
 
 def _interpreted(path: Path, own: Path) -> None:

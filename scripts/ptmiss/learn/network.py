@@ -95,7 +95,7 @@ class Network(keras.Model):
         event: tf.Tensor,
         n_events: int | tf.Tensor,
         training: bool = False,
-        width: int | None = None,
+        width: int | tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Return the estimates, float32 (n_events, k), of concatenated events.
 

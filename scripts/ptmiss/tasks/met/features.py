@@ -16,6 +16,7 @@ from ptmiss.learn.features import (
     Category,
     Column,
     Condition,
+    EstimateColumn,
     FeatureLayout,
     Features,
     Pinned,
@@ -64,6 +65,9 @@ TARGETS = (
     Target(name="pinned_py", unit="GeV", scale=SCALE),
 )
 """True missing momentum, and the sum of the pinned leptons."""
+
+ESTIMATE = (EstimateColumn(name="px", unit="GeV"), EstimateColumn(name="py", unit="GeV"))
+"""Columns of an estimate of missing momentum."""
 
 COLUMNS = (
     "cand_pt",

@@ -17,6 +17,8 @@ from ptmiss.core.stats.bootstrap import states_of
 from ptmiss.events.columns import layout_of
 from ptmiss.events.repeats import Repeats, find
 from ptmiss.events.skim import info
+from ptmiss.tasks.met.estimators.table import declared
+from ptmiss.tasks.met.features import ESTIMATE
 
 CHUNK_EVENTS = 8192
 """Events in memory at a time: their bootstrap copies (4 MB for 500 replicas) stay in the cache."""
@@ -241,17 +243,11 @@ def _describe(file: str, stored: Sequence[str]) -> tuple[str, int, Source]:
             f"{file}: column {missing[0]} is missing, so these are not estimates; {_REMEDY}"
         )
     said = info.read(schema, file, _REMEDY, estimates=True)
-    estimators = [
-        name.removesuffix("_px")
-        for name in schema.names
-        if name.endswith("_px")
-        and name.removesuffix("px") + "py" in schema.names
-        and name not in _EVENT
-        and not name.startswith("stored_")
-    ]
+    columns_of = declared(schema, file, _REMEDY)
+    estimators = [name for name, columns in columns_of.items() if columns == ESTIMATE]
     estimators += [f"stored_{name}" for name in stored if f"stored_{name}_px" in schema.names]
     if not estimators:
-        raise UserError(f"{file}: holds no estimator (columns NAME_px and NAME_py); {_REMEDY}")
+        raise UserError(f"{file}: holds no estimator of pTmiss (px and py in GeV); {_REMEDY}")
     return (
         said.part,
         rows,
