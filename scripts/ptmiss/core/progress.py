@@ -93,7 +93,7 @@ def progress(
     clock
         Seconds that pass.
     """
-    told = Progress(name, total, unit=unit, stream=stream or sys.stderr, clock=clock)
+    told = Progress(name, total, stream=stream or sys.stderr, clock=clock)
     for item in items:
         yield item
         told.step(size(item))
