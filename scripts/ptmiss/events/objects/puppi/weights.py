@@ -28,17 +28,29 @@ def puppi_weights(
 ) -> np.ndarray:
     """Return the PUPPI weight 0..1 of each candidate, float32, shape (n_candidates,).
 
-    candidates: columns pt (GeV), eta, phi, mass (GeV), pdg_id, charge, from_pv and dz (cm).
-    An optional column from_other_pv holds the largest association to any of the next vertices;
-    tunes that recover tracks of those vertices (v15) recover none where the column is absent.
-    n_pv: reconstructed vertices (at least 4 degrees of freedom, |z| <= 24 cm), shape (n_events,).
-    no_lepton: electrons and muons get weight 1 and influence no other candidate; photons above the
-    tune's limit get weight 1 as well.
-
     Definition: Bertolini et al., arXiv:1407.6013, as configured in CMS (CMS-DP-2021-001). A
     candidate on the border of two eta regions belongs to the outer one. A candidate outside all
     regions, without transverse momentum, or with a value that is not finite gets weight 0; the last
     kind is nobody's neighbour. The weights do not depend on the order of the candidates.
+
+    Parameters
+    ----------
+    candidates
+        Columns pt (GeV), eta, phi, mass (GeV), pdg_id, charge, from_pv and dz (cm). An optional
+        column from_other_pv holds the largest association to any of the next vertices; tunes that
+        recover tracks of those vertices (v15) recover none where the column is absent.
+    n_pv
+        Reconstructed vertices (at least 4 degrees of freedom, |z| <= 24 cm), shape (n_events,).
+    parameters
+        The tune.
+    no_lepton
+        Electrons and muons get weight 1 and influence no other candidate; photons above the tune's
+        limit get weight 1 as well.
+
+    Raises
+    ------
+    ValueError
+        If `n_pv` does not have one entry per event.
     """
     located = _located(candidates, n_pv, parameters)
     return _weigh(located, no_lepton)[0]
