@@ -8,11 +8,10 @@ import numpy as np
 import onnx
 import yaml
 
-from graph_toys import EPSILON, RULES, random_weights
+from graph_toys import EPSILON, RULES, build, random_weights
 from ptmiss.core.settings.base import from_mapping
 from ptmiss.events.settings.folds import FoldSettings
-from ptmiss.learn.features import CATEGORIES, CONTINUOUS
-from ptmiss.learn.onnx.graph import build
+from ptmiss.tasks.met.features import CATEGORIES, CONTINUOUS
 from ptmiss.tasks.met.interpretation.run import Sections
 from ptmiss.tasks.met.settings.interpret import InterpretSettings
 from ptmiss.tasks.met.settings.performance import PerformanceSettings

@@ -19,6 +19,7 @@ import api_pages
 import commands_page
 import settings_page
 import skim_page
+import tables_page
 
 from ptmiss.stages import stages_of
 
@@ -36,8 +37,11 @@ GENERATED = {
 API = api_pages.pages(ROOT / "scripts" / "ptmiss")
 """The same for the pages of functions, the list of rooms first."""
 
-SKIM_TABLES = "<!-- tables of the skim -->"
-"""Line of data-model.md that is replaced by the tables of all columns."""
+COLUMNS = {
+    "<!-- tables of the skim -->": skim_page.text,
+    "<!-- tables of a run -->": tables_page.text,
+}
+"""Lines of data-model.md, and what they are replaced by: tables of all columns."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -58,9 +62,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Fill in figures and the tables of the skim's columns."""
-    if SKIM_TABLES in markdown:
-        markdown = markdown.replace(SKIM_TABLES, skim_page.text())
+    """Fill in figures and the tables of columns."""
+    for mark, make in COLUMNS.items():
+        if mark in markdown:
+            markdown = markdown.replace(mark, make())
     words = json.loads(_own("docs/figures/figures.json"))
     folder = posixpath.relpath("figures", posixpath.dirname(page.file.src_uri) or ".")
     return _FIGURE.sub(lambda found: _figure(found[1], words, folder), markdown)

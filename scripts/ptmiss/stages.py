@@ -67,6 +67,7 @@ PREPROCESS = Stage(
         writes("validation", "validation dataset to write, Parquet"),
         writes("summary", "counts, weights and hashes to write, JSON"),
     ),
+    learns=True,
 )
 TRAIN = Stage(
     "train",
@@ -87,12 +88,13 @@ TRAIN = Stage(
         writes("tensorboard", "folder of TensorBoard files", place="params.tensorboard"),
     ),
     prepare=_TENSORFLOW,
+    learns=True,
     packages="TensorFlow; for a GPU replace tensorflow-cpu by tensorflow[and-cuda]",
 )
 EXPORT = Stage(
     "export",
     "Write a network as ONNX, if it gives the same numbers there, and the files of a server",
-    "ptmiss.learn.onnx.export:export",
+    "ptmiss.learn.export:export",
     (
         reads("model", "trained network, Keras"),
         reads("record", "record of its training, JSON"),
@@ -104,27 +106,9 @@ EXPORT = Stage(
         writes("parity", "differences in GeV, JSON"),
     ),
     prepare=_TENSORFLOW,
+    learns=True,
 )
-IMPORT_GRAPH = Stage(
-    "import_graph",
-    "Convert a frozen TensorFlow graph, such as CMSSW's DeepMET, to ONNX to compare with",
-    "ptmiss.learn.onnx.import_graph:import_graph",
-    (
-        reads("graph", "frozen graph (GraphDef), PB"),
-        writes("onnx", "file to write, ONNX"),
-        number("slots", "candidate slots the graph was made for", required=False, default=4500),
-        text("output", "output node, where it is not clear", required=False),
-        threads("threads to use"),
-    ),
-    environment="export",
-    prepare=_TENSORFLOW,
-    in_workflow=False,
-)
-
-SHARED = {
-    stage.name: stage
-    for stage in (MINBIAS, SIMULATE, SKIM, PREPROCESS, TRAIN, EXPORT, IMPORT_GRAPH)
-}
+SHARED = {stage.name: stage for stage in (MINBIAS, SIMULATE, SKIM, PREPROCESS, TRAIN, EXPORT)}
 
 
 def stages_of(task: str = DEFAULT_TASK) -> dict[str, Stage]:

@@ -22,8 +22,8 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.io import parquet
 from ptmiss.core.settings.base import to_json
 from ptmiss.tasks.met.calibration.apply import read
-from ptmiss.tasks.met.calibration.bins import SYSTEMATICS
-from ptmiss.tasks.met.calibration.tables import COLUMNS
+from ptmiss.tasks.met.calibration.layouts import CALIBRATION
+from ptmiss.tasks.met.calibration.names import SYSTEMATICS
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "calibrate.py"
 FOLDS = json.dumps({"train": [0, 1, 2, 3, 4], "validation": [5], "test": [6, 7, 8, 9]})
@@ -79,7 +79,7 @@ def written(estimates, tmp_path_factory) -> Path:
 def test_the_table_holds_every_figure(written):
     with open(written / "tables.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == CALIBRATION.names
     tables = {"xy", "response", "plateau", "map", "before", "after"}
     assert {row["table"] for row in rows} == tables
     quantities = {row["quantity"] for row in rows if row["table"] == "after"}

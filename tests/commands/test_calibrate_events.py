@@ -22,7 +22,7 @@ import performance_toys
 from command_modules import command as run
 from ptmiss.core.errors import UserError
 from ptmiss.core.settings.base import to_json
-from ptmiss.tasks.met.calibration.events import load
+from ptmiss.tasks.met.calibration.reading import load
 from ptmiss.tasks.met.performance.stream import sources
 
 FOLDS = json.dumps({"train": [0, 1, 2, 3, 4], "validation": [5], "test": [6, 7, 8, 9]})

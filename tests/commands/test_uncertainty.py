@@ -12,7 +12,7 @@ import yaml
 
 from command_modules import imported
 from performance_toys import toy, write
-from ptmiss.tasks.met.performance.tables import COLUMNS
+from ptmiss.tasks.met.performance.layouts import PERFORMANCE
 from ptmiss.tasks.met.variations.names import VARIATIONS
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +36,7 @@ def test_the_table_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         write(tmp_path / f"{name}.parquet", columns, variation=name)
         for name in ("nominal", *VARIATIONS)
     ]
-    (tmp_path / "p.csv").write_text(",".join(COLUMNS) + "\n")
+    (tmp_path / "p.csv").write_text(",".join(PERFORMANCE.names) + "\n")
     run(monkeypatch, tmp_path, files)
     lines = (tmp_path / "deep" / "u.csv").read_text().splitlines()
     assert lines[0].startswith("sample,estimator,axis,bin_low,bin_high,quantity,nominal")
@@ -50,7 +50,7 @@ def test_no_runtime_of_networks_is_needed() -> None:
 def test_a_mistake_is_one_line_and_exit_status_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "p.csv").write_text(",".join(COLUMNS) + "\n")
+    (tmp_path / "p.csv").write_text(",".join(PERFORMANCE.names) + "\n")
     with pytest.raises(SystemExit) as end:
         run(monkeypatch, tmp_path, [tmp_path / "none.parquet"])
     assert end.value.code == 1

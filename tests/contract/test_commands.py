@@ -90,7 +90,8 @@ def test_the_function_of_a_stage_takes_its_flags(name):
     stage = STAGES[name]
     wanted = parameters(named(stage.entry))
     flags = {flag.name for flag in stage.flags}
-    assert set(wanted) <= flags
+    assert ("task" in wanted) == stage.learns == bool(stage.task)
+    assert set(wanted) - {"task"} <= flags
     in_words = {word for flag in stage.flags for word in re.findall(r"\{(\w+)\}", flag.section)}
     assert flags - set(wanted) <= in_words | ({"threads"} if stage.prepare else set())
 

@@ -14,7 +14,7 @@ import calibration_toys as toys
 from alone import modules, run_alone
 from ptmiss.tasks.met.calibration import document
 from ptmiss.tasks.met.calibration.apply import Applied, read
-from ptmiss.tasks.met.calibration.bins import SYSTEMATICS
+from ptmiss.tasks.met.calibration.names import SYSTEMATICS
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "apply_corrections.py"
 
@@ -85,12 +85,12 @@ def test_the_example_gives_the_numbers_of_the_package(written, tmp_path, w):
     events.boson[:, :3] = events.unseen[:, :3] = 0.0  # without a direction
     events.n_pv[3:6] = 0.0, 200.0, np.nan
     np.savez(
-        tmp_path / "events.npz", met=events.met[0], n_pv=events.n_pv, boson=events.boson,
+        tmp_path / "events.npz", met=events.met["pf"], n_pv=events.n_pv, boson=events.boson,
         unseen=events.unseen, n_jets=events.n_jets.astype(np.int64),
     )  # fmt: skip
     alone(NUMBERS, EXAMPLE, written, tmp_path / "events.npz", tmp_path / "out.npz", *SYSTEMATICS)
     found = np.load(tmp_path / "out.npz")
-    tool = Applied(read(written), "pf", 0)
+    tool = Applied(read(written), "pf")
     for systematic in SYSTEMATICS:
         for dataset in ("data", "simulation"):
             met = tool.met(events, dataset, systematic)

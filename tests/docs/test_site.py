@@ -27,7 +27,7 @@ from texts import ROOT, blocks, inline, texts
 from ptmiss.core.settings import merging
 from ptmiss.simulation.cards import load_card
 from ptmiss.stages import stages_of
-from ptmiss.tasks.met.performance.tables import COLUMNS
+from ptmiss.tasks.met.performance.layouts import PERFORMANCE
 from ptmiss.tasks.met.settings.config import Config
 
 OTHERS = {"default-resources"}  # keys of a profile of Snakemake
@@ -323,7 +323,7 @@ def test_the_table_of_the_data_model_is_read_as_shown(tmp_path, monkeypatch, cap
         "zmumu,nominal,deepmet,n_pv,9.5,11.5,sigma_perp,12.25,12.0,12.5,300",
         "zmumu,nominal,puppi,n_pv,9.5,11.5,sigma_perp,15.0,14.5,15.5,300",
     ]
-    table.write_text("\n".join([",".join(COLUMNS), *rows, ""]))
+    table.write_text("\n".join([",".join(PERFORMANCE.names), *rows, ""]))
     monkeypatch.chdir(tmp_path)
     exec(compile(block.text, "data-model.md", "exec"), {})
     said = capsys.readouterr().out

@@ -12,8 +12,8 @@ from command_modules import command
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import records
 from ptmiss.core.settings.base import to_json
-from ptmiss.tasks.met.calibration.modulation import sigmas
 from ptmiss.tasks.met.calibration.verdict import Verdict, problems
+from ptmiss.tasks.met.closure.modulation import sigmas
 
 GATE = {"gate": "quality", "training": "mine", "judged": False, "passed": True, "tests": []}
 """The verdict of a gate that has nothing against the run."""

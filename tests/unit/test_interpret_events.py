@@ -17,7 +17,7 @@ from ptmiss.core.io import parquet
 from ptmiss.core.settings.base import from_mapping
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.learn.onnx import file as onnx_file
-from ptmiss.tasks.met.interpretation import events
+from ptmiss.tasks.met.interpretation import chosen as events
 from ptmiss.tasks.met.interpretation.displays import Shown, entry, pick
 from ptmiss.tasks.met.interpretation.run import Outputs, interpret
 from ptmiss.tasks.met.settings.config import Config
@@ -82,7 +82,7 @@ def test_a_part_without_events_need_not_have_the_truth(tmp_path: Path) -> None:
     parquet.write(paths[0], pq.read_table(paths[0]).slice(0, 0))
     toy_skim(paths[1], 3, 2, part="1", **SMALL)
     (sample,) = events.samples(paths)
-    assert sample.has_truth
+    assert events.has_truth(sample)
     assert sample.files == (str(paths[1]),)
     assert events.samples(paths[:1])[0].files == (str(paths[0]),)
 

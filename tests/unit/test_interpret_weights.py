@@ -15,7 +15,7 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.ragged import Ragged, segment_sum
 from ptmiss.core.stats.bootstrap import copies, interval, streams
 from ptmiss.learn.onnx import file as onnx_file
-from ptmiss.tasks.met.interpretation.bins import N_GROUPS, Cells
+from ptmiss.tasks.met.interpretation.cells import N_GROUPS, Cells
 from ptmiss.tasks.met.interpretation.groups import GROUPS, group_of
 from ptmiss.tasks.met.interpretation.run import Outputs, interpret
 from ptmiss.tasks.met.interpretation.weights import MeanWeights
@@ -161,7 +161,7 @@ def test_the_interval_draws_events_with_the_copies_of_the_other_tables() -> None
     row = next(iter(means.rows("s", 2)))
     counts = np.diff(offsets) @ drawn.astype(float)
     expected = segment_sum(weight, offsets) @ drawn / np.where(counts > 0, counts, np.nan)
-    assert [float(text) for text in row[6:9]] == [expected[0], *interval(expected)]
+    assert list(row[6:9]) == [expected[0], *interval(expected)]
     assert N_GROUPS == 8
 
 

@@ -7,6 +7,7 @@ from sklearn.metrics import roc_auc_score
 import performance_toys as toys
 from ptmiss.core.stats.bootstrap import copies
 from ptmiss.tasks.met.performance import roc
+from ptmiss.tasks.met.performance.layouts import ROC
 from ptmiss.tasks.met.performance.measure import measure
 from ptmiss.tasks.met.performance.spectra import TRUTH, Spectrum, right_edge, spectra
 
@@ -153,10 +154,10 @@ def test_curves_are_of_signals_over_backgrounds():
         roc.Tail("zmumu", "nominal", {**shape, "puppi": shape["pf"]}, False, True),
         roc.Tail("qcd", "nominal", shape, False, False),
     ]
-    rows = [dict(zip(roc.COLUMNS, row, strict=True)) for row in roc.rows(tails)]
+    rows = [dict(zip(ROC.names, row, strict=True)) for row in roc.rows(tails)]
     assert {(row["signal"], row["background"], row["estimator"]) for row in rows} == {
         ("signal", "zmumu", "pf")
     }
-    assert [float(row["threshold"]) for row in rows] == [0.0, 1.0, 2.0, 3.0]
-    efficiencies = [float(row["signal_efficiency"]) for row in rows]
+    assert [row["threshold"] for row in rows] == [0.0, 1.0, 2.0, 3.0]
+    efficiencies = [row["signal_efficiency"] for row in rows]
     np.testing.assert_allclose(efficiencies, [1.0, 2 / 3, 1 / 3, 0.0])

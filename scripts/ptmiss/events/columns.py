@@ -152,8 +152,19 @@ def puppi_column(
 ) -> str:
     """Return the column of a skim that a model gets as PUPPI weight.
 
-    flavour: what the model wants, None for one that does not look at it. Raises `UserError` naming
-    skim and model if the skim has only the other one.
+    Parameters
+    ----------
+    schema
+        Of the skim.
+    flavour
+        What the model wants, None for one that does not look at it.
+    skim, model
+        Their files, for messages.
+
+    Raises
+    ------
+    UserError
+        If the skim has only the other flavour.
     """
     if flavour is None:
         return PUPPI

@@ -100,7 +100,15 @@ class Ledger:
         repaired: dict[str, int],
         derived: dict[str, int],
     ) -> None:
-        """Account for the candidates of a batch of kept events."""
+        """Account for the candidates of a batch of kept events.
+
+        Parameters
+        ----------
+        n_in, n_kept
+            Candidates read, and left.
+        dropped, repaired, derived
+            Numbers by reason; `n_in` is `n_kept` and all that were dropped.
+        """
         self.candidates_in += n_in
         self.candidates_kept += n_kept
         self.dropped.update(dropped)

@@ -32,9 +32,10 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 from ptmiss.core.errors import UserError
 from ptmiss.core.workflow.stage import Stage
 
-if TYPE_CHECKING:  # `ptmiss --help` needs no settings, and so no pydantic
+if TYPE_CHECKING:  # `ptmiss --help` needs no settings, and so neither pydantic nor numpy
     from ptmiss.core.settings.configuration import Configuration
     from ptmiss.core.workflow.plan import BasePlan
+    from ptmiss.learn.task import LearningTask
 
 T = TypeVar("T")
 
@@ -124,7 +125,7 @@ class Task:
     row: str
     constituents: str
     configuration: Reference[type[Configuration]]
-    learning: Reference[object]
+    learning: Reference[LearningTask]
     baselines: Reference[Iterable[str]]
     quantities: Reference[Mapping[str, Described]]
     axes: Reference[Mapping[str, Described]]

@@ -90,7 +90,8 @@ def _number(text: str) -> float | None:
 
 def _add(stage: str, rows: list[dict[str, float | None]]) -> Stage:
     def known(name: str) -> list[float]:
-        return [value for row in rows if (value := row[name]) is not None]
+        values = (row[name] for row in rows)
+        return [value for value in values if value is not None]
 
     wall, memory, cpu = known("s"), known("max_rss"), known("cpu_time")
     return Stage(

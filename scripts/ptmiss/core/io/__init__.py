@@ -1,1 +1,1 @@
-"""Reading and writing files: the only place of the package that touches a disk."""
+"""Files: written whole or not at all, compared with their sums and layouts when they are read."""

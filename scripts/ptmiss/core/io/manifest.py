@@ -63,9 +63,21 @@ def check(path: str | os.PathLike[str]) -> None:
 
 
 def read_bytes(path: str | os.PathLike[str], limit: int, missing: str, remedy: str) -> bytes:
-    """Return the content of a file of at most `limit` bytes that is what its record says.
+    """Return the content of a file that is what its record says.
 
-    missing: what to do where there is no file; remedy: about one that is too large or unreadable.
+    Parameters
+    ----------
+    path
+        Of a regular file.
+    limit
+        The most bytes that it may have.
+    missing, remedy
+        What to do where there is no file, and about one that is too large or unreadable.
+
+    Raises
+    ------
+    UserError
+        If there is no such file, or it cannot be read or is another one.
     """
     require_regular(path, remedy)
     try:

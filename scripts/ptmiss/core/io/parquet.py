@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -127,11 +128,24 @@ def checked(
     columns: list[str] | None = None,
     layout: pa.Schema | None = None,
 ) -> pa.Table:
-    """Return the table if its readers can rely on it, else raise `UserError`.
+    """Return the table if its readers can rely on it: all lists of a row are equally long.
 
-    Every column that is asked for is there, and all lists of a row are equally long. layout:
-    fields of some columns: those are of the same kind (any precision will do) and hold no null
-    where the field allows none.
+    Parameters
+    ----------
+    table
+        As it was read.
+    path
+        The file, for messages.
+    columns
+        Those that have to be there; None for those of `layout`.
+    layout
+        Fields of some columns: those are of the same kind (any precision will do) and hold no null
+        where the field allows none.
+
+    Raises
+    ------
+    UserError
+        If the file is another one.
     """
     wanted = columns or (layout.names if layout else ())
     odd = [name for name in wanted if name not in table.schema.names]
@@ -189,6 +203,13 @@ def _equally_long(left: pa.ChunkedArray, right: pa.ChunkedArray) -> bool:
             return True
     lengths = [pc.list_value_length(lists).combine_chunks() for lists in (left, right)]
     return bool(lengths[0].equals(lengths[1]))
+
+
+def float64(table: pa.Table, name: str) -> np.ndarray:
+    """Return a column of numbers as float64, (n,); null becomes NaN."""
+    column = table[name].combine_chunks().cast(pa.float64())
+    values: np.ndarray = column.to_numpy(zero_copy_only=False)
+    return values
 
 
 def column_names(path: str | os.PathLike[str]) -> list[str]:

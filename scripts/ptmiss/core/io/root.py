@@ -26,7 +26,8 @@ def recreated(path: str | os.PathLike[str], identity: str) -> Iterator[Any]:
     """
     name = uuid.uuid5(uuid.NAMESPACE_OID, identity)
     with (
-        # ROOT files hold the time of writing at many places; the library offers no way to set it
+        # ROOT files hold the time of writing in every key, and copies of the keys in lists; the
+        # library offers no way to set it, and to find them all afterwards is to write ROOT anew
         mock.patch.object(uproot._util, "datetime_to_code", return_value=_EPOCH),
         replacing(path) as temporary,
         # an open file and not its name, because the name would become part of the content

@@ -48,9 +48,21 @@ def count_jets(
     max_abs_eta: float = 3.0,
     radius: float = 0.4,
 ) -> np.ndarray:
-    """Return the jets above `min_pt` within |eta| < `max_abs_eta` and clean of leptons.
+    """Return how many jets of each event are hard, central and clean of leptons.
 
-    The result has shape (n_events,) and type uint8; 255 stands for any larger number.
+    Parameters
+    ----------
+    jets, leptons
+        Columns eta, phi, and pt (GeV) of jets.
+    min_pt, max_abs_eta
+        Jets are above the first, in GeV, and within the second.
+    radius
+        Least distance of a lepton in eta and azimuth.
+
+    Returns
+    -------
+    np.ndarray
+        uint8, shape (n_events,); 255 stands for any larger number.
     """
     good = clean_of_leptons(jets, leptons, radius)
     good &= (jets["pt"] > min_pt) & (np.abs(jets["eta"]) < max_abs_eta)

@@ -90,13 +90,27 @@ def expected(name: str) -> Expected:
 
 
 def bind(table: Table, address: str, want: Expected, is_data: bool) -> dict[str, Branch]:
-    """Return field -> branch for every field of `want` that the table has.
+    """Return field -> branch for every field that a table has.
 
-    Fields of one collection come from one collection: the first of `want.collections` that the
-    table has. Of several groups of fields the first that is complete is taken, and nothing of the
-    others. Raises `UserError` for a required branch that is missing, naming the nearest name that
-    is there, and for any wanted branch that does not hold numbers of the right shape. Fields of the
-    generator are required only where `is_data` is false.
+    Fields of candidates come from one collection: the first that the table has. Of several groups
+    of fields the first that is complete is taken, and nothing of the others.
+
+    Parameters
+    ----------
+    table
+        An open TTree or RNTuple.
+    address
+        Of its file, for messages.
+    want
+        The fields of the format.
+    is_data
+        Recorded collisions: fields of the generator may be missing.
+
+    Raises
+    ------
+    UserError
+        For a required branch that is missing, naming the nearest name that is there, and for any
+        wanted branch that does not hold numbers of the right shape.
     """
     present = set(table.names)
     collection, group = collection_of(present, want), _group(want, present)

@@ -45,11 +45,22 @@ class Info:
 def read(
     schema: pa.Schema, path: str | os.PathLike[str], remedy: str, estimates: bool = False
 ) -> Info:
-    """Return what the file says of itself.
+    """Return what a file says of itself.
 
-    estimates: the file is one of estimates, which name their training and variation. Raises
-    `UserError` with the remedy for a value that is missing or makes no sense: a guess would take
-    recorded events for simulated ones.
+    Parameters
+    ----------
+    schema
+        Of the file.
+    path, remedy
+        The file and what to do about it, for messages.
+    estimates
+        Whether it is one of estimates, which name their training and variation.
+
+    Raises
+    ------
+    UserError
+        For a value that is missing or makes no sense: a guess would take recorded events for
+        simulated ones.
     """
     try:
         metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}

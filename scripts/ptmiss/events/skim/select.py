@@ -90,10 +90,20 @@ def leading_by_pt(muons: Ragged, n: int) -> np.ndarray:
 
 
 def clean_leptons(events: EventBatch, selected: Selected, pt: float, isolation: float) -> Ragged:
-    """Return the leptons around which jets do not count: columns eta, phi.
+    """Return the leptons around which jets do not count.
 
-    The selected muons where a boson is rebuilt; otherwise all isolated electrons and muons above
-    `pt` (GeV), whose relative isolation is below `isolation` (any, where the input has none).
+    Parameters
+    ----------
+    events, selected
+        Events that pass, and the verdict on them. Where a boson is rebuilt, its muons count.
+    pt, isolation
+        Otherwise all electrons and muons above the first, in GeV, with a relative isolation below
+        the second (any, where the input has none).
+
+    Returns
+    -------
+    Ragged
+        Columns eta, phi.
     """
     n = events.n_events
     if selected.leading.shape[1]:

@@ -147,8 +147,8 @@ class Skim:
                 schema = self._schema(reader.has_truth)
                 self.identities.open(reader, self.settings.chunk_events)
                 pieces = reader.chunks(self.settings.chunk_events)
-                steps = progress(pieces, base_name(address), reader.n_events, _length)
-                for start, stop in steps:
+                name, n = base_name(address), reader.n_events
+                for start, stop in progress(pieces, name, n, lambda piece: piece[1] - piece[0]):
                     yield self._batch(reader, start, stop, schema)
 
     def _check_energy(self, reader: Reader) -> None:
@@ -286,10 +286,6 @@ class Skim:
         self.ledger.add_candidates(0, -sum(dropped.values()), dropped, {}, {})
         mask = pinned(columns["pt"], columns["pdg_id"], columns["from_pv"], self.settings.pinned_pt)
         return Ragged(columns.offsets, {**columns.columns, "pinned": mask})
-
-
-def _length(piece: tuple[int, int]) -> int:
-    return piece[1] - piece[0]
 
 
 def _tev(energy: float | None) -> str:

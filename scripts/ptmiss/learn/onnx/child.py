@@ -25,7 +25,7 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.resources import PACKAGE
 from ptmiss.learn.onnx import frames, worker
 from ptmiss.learn.onnx.check import legible
-from ptmiss.learn.onnx.file import INPUTS, Interface
+from ptmiss.learn.onnx.file import CMSSW, Interface
 from ptmiss.learn.settings.models import ModelLimits
 
 START_SECONDS = 300.0
@@ -233,15 +233,25 @@ class Child:
 def _interface(header: Mapping[str, object], path: str) -> Interface:
     """Return what a process says of a model; nothing in it is taken on trust."""
     try:
-        found = Interface(**header["interface"])
-        inputs = {name: (str(one), str(kind)) for name, (one, kind) in found.inputs.items()}
-        batch, slots = (None if size is None else int(size) for size in (found.batch, found.slots))
-        metadata = {str(key): str(value) for key, value in found.metadata.items()}
-        notices = tuple(map(str, found.notices))
-        if set(inputs) != set(INPUTS) or {kind for _, kind in inputs.values()} - set(frames.TYPES):
+        described = Interface(**header["interface"])
+        inputs = {name: (str(own), str(kind)) for name, (own, kind) in described.inputs.items()}
+        sizes = (described.batch, described.slots)
+        batch, slots = (None if size is None else int(size) for size in sizes)
+        metadata = {str(key): str(value) for key, value in described.metadata.items()}
+        notices = tuple(map(str, described.notices))
+        kinds = {kind for _, kind in inputs.values()}
+        if set(inputs) != set(CMSSW.inputs) or kinds - set(frames.TYPES):
             raise ValueError
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UserError(f"{path}: its process gives no sensible description of it") from None
     return Interface(
-        path, batch, slots, metadata, inputs, str(found.output), bool(found.has_weights), notices
+        path=path,
+        batch=batch,
+        slots=slots,
+        metadata=metadata,
+        inputs=inputs,
+        output=str(described.output),
+        width=CMSSW.width,
+        has_weights=bool(described.has_weights),
+        notices=notices,
     )

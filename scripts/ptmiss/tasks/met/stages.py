@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ptmiss.core.workflow.stage import Stage, reads, section, text, threads, writes
+from ptmiss.core.workflow.stage import Stage, number, reads, section, text, threads, writes
 
 _SETTINGS = "ptmiss.tasks.met.settings"
 # a stage that measures takes all folds where nothing was trained
@@ -121,7 +121,7 @@ CALIBRATE = Stage(
 CLOSURE = Stage(
     "closure",
     "Judge the corrections of a training on the half of the events they were not derived from",
-    "ptmiss.tasks.met.calibration.judge:closure",
+    "ptmiss.tasks.met.closure.run:closure",
     (
         _ESTIMATES,
         reads("corrections", "correctionlib document, JSON.GZ"),
@@ -149,7 +149,7 @@ REPORT = Stage(
         reads(
             "results",
             "what the run has made, by kind: tables, headlines, ledgers, benchmarks and what"
-            " ptmiss.tasks.met.report.build.Inputs lists besides",
+            " ptmiss.tasks.met.report.shown.Inputs lists besides",
             many=True,
             metavar="NAME=FILE",
             place="params.results",
@@ -177,12 +177,27 @@ ACCEPT = Stage(
     ),
     environment="gate",
 )
+IMPORT_GRAPH = Stage(
+    "import_graph",
+    "Convert a frozen TensorFlow graph, such as CMSSW's DeepMET, to ONNX to compare with",
+    "ptmiss.tasks.met.estimators.import_graph:import_graph",
+    (
+        reads("graph", "frozen graph (GraphDef), PB"),
+        writes("onnx", "file to write, ONNX"),
+        number("slots", "candidate slots the graph was made for", required=False, default=4500),
+        text("output", "output node, where it is not clear", required=False),
+        threads("threads to use"),
+    ),
+    environment="export",
+    prepare="ptmiss.learn.training.runtime:prepare",
+    in_workflow=False,
+)
 
 STAGES = {
     stage.name: stage
     for stage in (
-        EVALUATE, VARY, PERFORMANCE, UNCERTAINTY, INTERPRET, CALIBRATE, CLOSURE, GATE, REPORT,
-        ACCEPT,
+        IMPORT_GRAPH, EVALUATE, VARY, PERFORMANCE, UNCERTAINTY, INTERPRET, CALIBRATE, CLOSURE, GATE,
+        REPORT, ACCEPT,
     )
 }  # fmt: skip
 """Name -> stage, in the order of the page."""

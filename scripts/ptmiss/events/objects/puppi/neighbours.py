@@ -33,12 +33,28 @@ class Points(NamedTuple):
 def alphas(
     points: Points, members: np.ndarray, wanted: np.ndarray, offsets: np.ndarray, cone: float
 ) -> np.ndarray:
-    """Return alpha = ln(sum over neighbours of pT^2 / dR^2), float64, shape (n_candidates,).
+    """Return alpha = ln(sum over neighbours of pT^2 / dR^2).
 
-    Neighbours are the `members` (bool) of the same event within `cone` in rapidity and azimuth. dR
-    is taken in eta and azimuth; dR^2 < 1e-4 does not count, which leaves out the candidate itself.
-    An empty sum gives 0. Only candidates that are `wanted` (bool) get an alpha, others NaN.
-    The cone is at most 2 pi / 3. Members and wanted candidates must be finite.
+    dR is taken in eta and azimuth; dR^2 < 1e-4 does not count, which leaves out the candidate
+    itself.
+
+    Parameters
+    ----------
+    points
+        The candidates; members and wanted ones must be finite.
+    members
+        Which of them are neighbours of others, bool, shape (n_candidates,).
+    wanted
+        Which of them get an alpha, bool, shape (n_candidates,).
+    offsets
+        Of the events, int64, shape (n_events + 1,).
+    cone
+        How far away in rapidity and azimuth a neighbour can be; at most 2 pi / 3.
+
+    Returns
+    -------
+    np.ndarray
+        float64, shape (n_candidates,): 0 without neighbours, NaN for those that are not wanted.
     """
     pt, eta, phi, rapidity = points
     n_rows, n_columns = _grid_shape(cone)
@@ -91,9 +107,9 @@ def _cell_of(
 ) -> tuple[int, int]:
     # rows at the ends take everything beyond: two neighbours still differ by one row at most
     row = int((min(max(rapidity, -_MAX_RAPIDITY), _MAX_RAPIDITY) + _MAX_RAPIDITY) / cone)
-    n_turn = n_columns - 2
-    column = int((phi + math.pi) / (2.0 * math.pi) * n_turn)
-    return min(row, n_rows - 1), min(max(column, 0), n_turn - 1) + 1
+    n_around = n_columns - 2  # without the two copies
+    column = int((phi + math.pi) / (2.0 * math.pi) * n_around)
+    return min(row, n_rows - 1), min(max(column, 0), n_around - 1) + 1
 
 
 @njit(cache=True, nogil=True)

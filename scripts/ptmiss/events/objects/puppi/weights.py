@@ -26,19 +26,31 @@ from ptmiss.events.objects.puppi.parameters import Tune, records
 def puppi_weights(
     candidates: Ragged, n_pv: np.ndarray, parameters: Tune, no_lepton: bool = False
 ) -> np.ndarray:
-    """Return the PUPPI weight 0..1 of each candidate, float32, shape (n_candidates,).
-
-    candidates: columns pt (GeV), eta, phi, mass (GeV), pdg_id, charge, from_pv and dz (cm).
-    An optional column from_other_pv holds the largest association to any of the next vertices;
-    tunes that recover tracks of those vertices (v15) recover none where the column is absent.
-    n_pv: reconstructed vertices (at least 4 degrees of freedom, |z| <= 24 cm), shape (n_events,).
-    no_lepton: electrons and muons get weight 1 and influence no other candidate; photons above the
-    tune's limit get weight 1 as well.
+    """Return the PUPPI weight of each candidate.
 
     Definition: Bertolini et al., arXiv:1407.6013, as configured in CMS (CMS-DP-2021-001). A
     candidate on the border of two eta regions belongs to the outer one. A candidate outside all
     regions, without transverse momentum, or with a value that is not finite gets weight 0; the last
     kind is nobody's neighbour. The weights do not depend on the order of the candidates.
+
+    Parameters
+    ----------
+    candidates
+        Columns pt (GeV), eta, phi, mass (GeV), pdg_id, charge, from_pv and dz (cm). An optional
+        column from_other_pv holds the largest association to any of the next vertices; tunes that
+        recover tracks of those vertices (v15) recover none where the column is absent.
+    n_pv
+        Reconstructed vertices (at least 4 degrees of freedom, |z| <= 24 cm), shape (n_events,).
+    parameters
+        The tune.
+    no_lepton
+        Electrons and muons get weight 1 and influence no other candidate; photons above the tune's
+        limit get weight 1 as well.
+
+    Returns
+    -------
+    np.ndarray
+        0..1, float32, shape (n_candidates,).
     """
     located = _located(candidates, n_pv, parameters)
     return _weigh(located, no_lepton)[0]
@@ -146,14 +158,14 @@ def _locate(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     # returns phi within [-pi, pi], rapidity, and the index of the eta region or a number below 0
     n = len(pt)
-    turned = np.empty(n)
+    azimuth = np.empty(n)
     rapidity = np.empty(n)
     region = np.full(n, _OUTSIDE, dtype=np.int64)
     for i in range(n):
         if not math.isfinite(pt[i] + eta[i] + phi[i] + mass[i]):
             region[i] = _NOT_FINITE
             continue
-        turned[i] = phi[i] - 2.0 * math.pi * math.floor(phi[i] / (2.0 * math.pi) + 0.5)
+        azimuth[i] = phi[i] - 2.0 * math.pi * math.floor(phi[i] / (2.0 * math.pi) + 0.5)
         rapidity[i] = eta[i]
         if mass[i] > 0.0:  # packed masses can be slightly negative
             # asinh keeps the digits that ln((E + pz) / (E - pz)) loses at large |eta|
@@ -162,7 +174,7 @@ def _locate(
             for k in range(len(regions)):
                 if regions[k].low <= abs(eta[i]) < regions[k].high:
                     region[i] = k
-    return turned, rapidity, region
+    return azimuth, rapidity, region
 
 
 class _Neutrals(NamedTuple):

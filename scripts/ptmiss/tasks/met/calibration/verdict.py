@@ -11,7 +11,12 @@ from ptmiss.core.io.records import Record
 
 
 class Comparison(Record):
-    """One test of a closure; `closure.closure` says what the keys mean."""
+    """One test of a closure.
+
+    what: was compared; bound: `least` or `most`, what the limit is; before: the number without the
+    correction, None where there is none; alone: the number by itself, where `value` is of all tests
+    of that name and estimator together (`closure.outcomes.holm`).
+    """
 
     name: str
     estimator: str

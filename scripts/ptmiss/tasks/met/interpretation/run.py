@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import logging
 import os
@@ -14,10 +12,12 @@ import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
+from ptmiss.core.tables import Row
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.learn.onnx import file as onnx_file
-from ptmiss.learn.onnx.network import NetworkEstimator
-from ptmiss.tasks.met.interpretation import displays, events, importance, weights
+from ptmiss.tasks.met.estimators.network import NetworkEstimator
+from ptmiss.tasks.met.interpretation import chosen, displays, importance
+from ptmiss.tasks.met.interpretation.layouts import IMPORTANCE, WEIGHTS
 from ptmiss.tasks.met.interpretation.look import Look, Looker
 from ptmiss.tasks.met.interpretation.separate import SeparateNetwork
 from ptmiss.tasks.met.settings.interpret import InterpretSettings
@@ -69,24 +69,24 @@ def interpret(
     that was not written by this project.
     """
     looker = _looker(model, threads, sections)
-    weight_rows: list[weights.Row] = []
-    importance_rows: list[importance.Row] = []
+    weight_rows: list[Row] = []
+    importance_rows: list[Row] = []
     shown: list[dict[str, object]] = []
-    for sample in events.samples(skims):
-        chosen = events.choose(sample, sections.folds.test, sections.settings.events)
-        if not chosen:
+    for sample in chosen.samples(skims):
+        places = chosen.choose(sample, sections.folds.test, sections.settings.events)
+        if not places:
             folds = list(sections.folds.test)
             _LOG.warning(
                 "%s: no event in the test folds %s, so nothing is shown", sample.name, folds
             )
             continue
-        look = looker.look(sample, chosen)
+        look = looker.look(sample, places)
         weight_rows += look.means.rows(sample.name, sections.settings.min_candidates)
         importance_rows += _importance(look, sections.performance)
         shown += _displays(look, looker)
         _report(look)
-    atomic.write_text(outputs.weights, _csv(weights.COLUMNS, weight_rows))
-    atomic.write_text(outputs.importance, _csv(importance.COLUMNS, importance_rows))
+    atomic.write_text(outputs.weights, WEIGHTS.csv(weight_rows))
+    atomic.write_text(outputs.importance, IMPORTANCE.csv(importance_rows))
     values = {"displays": shown}
     text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
     atomic.write_text(outputs.displays, text + "\n")
@@ -103,7 +103,7 @@ def _looker(model: onnx_file.OnnxModel, threads: int, sections: Sections) -> Loo
     return Looker(network, separate, sections.performance, sections.settings)
 
 
-def _importance(look: Look, settings: PerformanceSettings) -> list[importance.Row]:
+def _importance(look: Look, settings: PerformanceSettings) -> list[Row]:
     if look.permuted is None:
         return []
     limits = (settings.response_gen_met, settings.min_events)
@@ -115,12 +115,12 @@ def _displays(look: Look, looker: Looker) -> list[dict[str, object]]:
     known = np.flatnonzero(np.isfinite(errors))
     hashes = np.array([place.hashes[0] for place in look.places])
     settings = looker.settings
-    chosen = displays.pick(errors[known], hashes[known], settings.typical, settings.worst)
+    picked = displays.pick(errors[known], hashes[known], settings.typical, settings.worst)
     return [
         displays.entry(
             looker.show(look.sample, look.places[known[number]]), why, settings.display_candidates
         )
-        for number, why in chosen
+        for number, why in picked
     ]
 
 
@@ -141,11 +141,3 @@ def _report(look: Look) -> None:
         _LOG.info("%s: neither boson nor truth, so no importance of features", name)
     if not np.isfinite(errors).any():
         _LOG.info("%s: no true pTmiss, so no event is shown", name)
-
-
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue()

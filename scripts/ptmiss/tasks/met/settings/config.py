@@ -16,15 +16,14 @@ from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.events.settings.samples import FileSample, Sample, SimulatedSample
 from ptmiss.events.settings.skim import SkimSettings
 from ptmiss.learn.settings.export import ExportSettings
-from ptmiss.learn.settings.preprocess import PreprocessSettings
 from ptmiss.learn.settings.train import TrainSettings
-from ptmiss.learn.settings.trainings import Training
 from ptmiss.simulation.settings import SimulateSettings
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 from ptmiss.tasks.met.settings.evaluate import CLASSICAL as ESTIMATORS
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 from ptmiss.tasks.met.settings.gate import GateSettings
 from ptmiss.tasks.met.settings.interpret import InterpretSettings
+from ptmiss.tasks.met.settings.learning import PreprocessSettings, Training
 from ptmiss.tasks.met.settings.performance import PerformanceSettings
 from ptmiss.tasks.met.settings.report import ReportSettings
 from ptmiss.tasks.met.settings.uncertainty import UncertaintySettings

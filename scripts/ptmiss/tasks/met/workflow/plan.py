@@ -1,4 +1,4 @@
-"""Which samples, trainings and files each stage of a run has.
+"""Which samples, trainings and files each stage of a run of missing momentum has.
 
 Read again in every job of a cluster: nothing here imports what a stage does, or numba.
 """
