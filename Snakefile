@@ -1,4 +1,4 @@
-"""From simulation ntuples to a calibrated estimator of missing transverse momentum."""
+"""From ntuples to an estimator and its page; which one, and over which stages, says its task."""
 
 import os
 import shutil
@@ -19,27 +19,17 @@ configfile: os.path.join(REPOSITORY, "config.yaml")
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/simulate.smk"
-include: "workflow/rules/skim.smk"
-include: "workflow/rules/preprocess.smk"
-include: "workflow/rules/train.smk"
-include: "workflow/rules/export.smk"
-include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/vary.smk"
-include: "workflow/rules/performance.smk"
-include: "workflow/rules/uncertainty.smk"
-include: "workflow/rules/interpret.smk"
-include: "workflow/rules/calibrate.smk"
-include: "workflow/rules/closure.smk"
-include: "workflow/rules/report.smk"
-include: "workflow/rules/gate.smk"
+
+
+for rule_file in RULES.files(os.path.join(REPOSITORY, "workflow/rules"), *TASK.rules):
+
+    include: rule_file
 
 
 localrules:
     all,
     gate,
     accept,
-    confirm,
 
 
 rule all:
@@ -48,12 +38,7 @@ rule all:
     input:
         "results/report/report.html",
         "results/summary.json",
-        "results/performance/accepted.json",
-        expand(
-            "results/performance/{training}.uncertainties.csv",
-            training=VARIED_TRAININGS,
-        ),
-        ["results/calibration/confirmed.json"] if CALIBRATED_TRAININGS else [],
+        PLAN.targets,
 
 
 onsuccess:

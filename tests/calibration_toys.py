@@ -10,8 +10,11 @@ import yaml
 from ptmiss.core.settings.base import from_mapping
 from ptmiss.core.stats.bootstrap import streams
 from ptmiss.events.folds import fold_of
-from ptmiss.tasks.met.calibration.derive import Sample, derive, make_bins, sample
-from ptmiss.tasks.met.calibration.events import Events, coins, seed_of
+from ptmiss.tasks.met.calibration.bins import make_bins
+from ptmiss.tasks.met.calibration.bosons import BosonEvents
+from ptmiss.tasks.met.calibration.derive import Corrections, derive
+from ptmiss.tasks.met.calibration.reading import seed_of, splits
+from ptmiss.tasks.met.calibration.replicas import Replicated, Sides, sample
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
 SIGMA = 20.0
@@ -62,22 +65,22 @@ def columns(
     }  # fmt: skip
 
 
-def events(c: dict[str, np.ndarray], seed: int = 1) -> Events:
+def events(c: dict[str, np.ndarray], seed: int = 1) -> BosonEvents:
     identity = (c["run"], c["lumi"], c["event"])
-    half, other = coins(*identity)
+    half, other = splits(*identity)
     met, boson, unseen = (
         np.stack([c[f"{name}_px"], c[f"{name}_py"]]) for name in ("pf", "boson", "gen_met")
     )
-    return Events(
+    return BosonEvents(
         streams(*identity, seed_of(seed, "toy")), half, other, c["weight"],
-        c["n_pv"].astype(np.float64), c["n_jets"].astype(np.float64), boson, unseen, met[None],
+        c["n_pv"].astype(np.float64), c["n_jets"].astype(np.float64), boson, unseen, {"pf": met},
     )  # fmt: skip
 
 
-def toy(n: int, seed: int, replicas: int = 40, **how: object) -> Sample:
+def toy(n: int, seed: int, replicas: int = 40, **how: object) -> Replicated:
     return sample(events(columns(n, seed, **how), seed), None, replicas)
 
 
-def derived(data: Sample, simulation: Sample, chosen: CalibrationSettings):
-    bins = make_bins(data, simulation, chosen)
-    return derive("pf", 0, data, simulation, bins, chosen)
+def derived(data: Replicated, simulation: Replicated, chosen: CalibrationSettings) -> Corrections:
+    samples: Sides = {"data": data, "simulation": simulation}
+    return derive("pf", samples, make_bins(samples, chosen), chosen)

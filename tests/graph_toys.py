@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
 import onnx
 
-from ptmiss.learn.onnx.graph import build
+from ptmiss.learn.backbones import deepmet_onnx
+from ptmiss.learn.heads import vector_sum_onnx
+from ptmiss.learn.onnx import writer
+from ptmiss.learn.onnx.interface import OUTPUT
+from ptmiss.tasks.met import features as ft
 
 ROWS = (4, 12, 5)
 EPSILON = 1e-3
 RULES = '{"dz_limit": 100.0, "unknown_codes": true, "use_puppi": true}'
+
+
+def build(
+    weights: Mapping[str, np.ndarray],
+    bias: str,
+    pinned_pt: float,
+    epsilon: float,
+    metadata: Mapping[str, str],
+) -> onnx.ModelProto:
+    """Return the graph of arrays; tables are as long as those among the weights."""
+    unknown = len(weights["embedding0"]) > len(ft.CHARGES)
+    layout = ft.layout(ft.FeatureRules(100.0, unknown, use_puppi=True), pinned_pt)
+    return writer.write(
+        layout,
+        lambda graph, tensors: deepmet_onnx.add(graph, tensors, weights, epsilon),
+        lambda graph, tensors, outputs: vector_sum_onnx.add(
+            graph, tensors, outputs, layout, bias, weights
+        ),
+        writer.Output(OUTPUT, 2),
+        writer.Header("deepmet", "", metadata),
+    )
 
 
 def random_weights(seed: int = 1, is_log: bool = False) -> dict[str, np.ndarray]:

@@ -8,22 +8,21 @@ import numpy as np
 import onnx
 import yaml
 
-from graph_toys import EPSILON, RULES, random_weights
+from graph_toys import EPSILON, RULES, build, random_weights
 from ptmiss.core.settings.base import from_mapping
 from ptmiss.events.settings.folds import FoldSettings
-from ptmiss.learn.features import CATEGORIES, CONTINUOUS
-from ptmiss.learn.onnx.graph import build
-from ptmiss.tasks.met.interpretation.run import Settings
+from ptmiss.tasks.met.features import CATEGORIES, CONTINUOUS
+from ptmiss.tasks.met.interpretation.run import Sections
 from ptmiss.tasks.met.settings.interpret import InterpretSettings
 from ptmiss.tasks.met.settings.performance import PerformanceSettings
 
 EVERY_FOLD = FoldSettings.model_construct(train=(), validation=(), test=tuple(range(10)))
 
 
-def settings(folds: FoldSettings = EVERY_FOLD, replicas: int = 40, **changes: object) -> Settings:
+def settings(folds: FoldSettings = EVERY_FOLD, replicas: int = 40, **changes: object) -> Sections:
     values = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())
     performance = {**values["performance"], "replicas": replicas}
-    return Settings(
+    return Sections(
         folds,
         from_mapping(PerformanceSettings, performance, "performance"),
         from_mapping(InterpretSettings, {**values["interpret"], **changes}, "interpret"),

@@ -10,17 +10,41 @@ import numpy as np
 
 from ptmiss.core.io import parquet
 from ptmiss.core.ragged import Ragged
-from ptmiss.learn import features as ft
-from ptmiss.learn.backbones.deepmet import DeepMET, NetworkSpec, new_model
 from ptmiss.learn.data import dataset
+from ptmiss.learn.network import Network, NetworkSpec, new_network
+from ptmiss.learn.settings.networks import PUBLISHED
 from ptmiss.learn.training.storage import save_model
+from ptmiss.tasks.met import features as ft
+from ptmiss.tasks.met.learning import TASK
 from toys import make_toy
 
 RULES = ft.FeatureRules(100.0, unknown_codes=True, use_puppi=True)
 
 
-def network(bias: str = "caption", seed: int = 3) -> DeepMET:
-    model = new_model(NetworkSpec(bias, "log", 10.0, RULES), seed)
+FORMS = ("caption", "training_code", "shipped")
+
+
+def spec(
+    bias: str = "caption",
+    transform: str = "log",
+    pinned_pt: float = 10.0,
+    rules: ft.FeatureRules = RULES,
+    **parts: object,
+) -> NetworkSpec:
+    """Give a DeepMET with a vector sum, or what `parts` has in place of `network` and `head`."""
+    values = {
+        "network": PUBLISHED,
+        "head": {"kind": "vector_sum", "bias": bias, "tune": "response"},
+        "transform": transform,
+        "layout": ft.layout(rules, pinned_pt),
+        "targets": ft.TARGETS,
+        "details": rules.as_dict(),
+    }
+    return NetworkSpec(**(values | parts))
+
+
+def network(bias: str = "caption", seed: int = 3, **parts: object) -> Network:
+    model = new_network(spec(bias, **parts), seed)
     rng = np.random.default_rng(seed)
     for variable in model.variables:
         value = variable.numpy() + rng.normal(0, 0.02, variable.shape)
@@ -36,15 +60,15 @@ def toy_features(n_events: int = 50) -> ft.Features:
 
 def write_dataset(path: Path, made: ft.Features, rows_per_group: int = 30) -> None:
     n = len(made.offsets) - 1
-    zero = np.zeros((n, 2), np.float32)
+    zero = np.zeros((n, 4), np.float32)
     events = dataset.Events(
-        made.offsets, made.continuous, made.categories.astype(np.uint8), zero, zero,
+        made.offsets, made.continuous, made.categories.astype(np.uint8), zero,
         np.ones(n, np.float32), np.zeros(n, np.uint8), np.arange(n, dtype=np.uint64),
     )  # fmt: skip
-    parquet.write(path, dataset.to_table(events), rows_per_group)
+    parquet.write(path, dataset.to_table(events, TASK.dataset), rows_per_group)
 
 
-def write_training(folder: Path, model: DeepMET) -> None:
+def write_training(folder: Path, model: Network) -> None:
     save_model(model, folder / "model.keras")
     digest = hashlib.sha256(b"".join(v.numpy().tobytes() for v in model.variables))
     record = {"training": "toy", "weights_sha256": digest.hexdigest()}

@@ -14,7 +14,11 @@ from ptmiss.core.settings.base import from_mapping
 from ptmiss.core.stats.bootstrap import streams
 from ptmiss.events.columns import CANDIDATE_COLUMNS, skim_schema
 from ptmiss.events.folds import fold_of
-from ptmiss.tasks.met.performance.stream import Chunk
+from ptmiss.events.samples import Part
+from ptmiss.events.skim.info import Info
+from ptmiss.tasks.met.estimators.table import declaration
+from ptmiss.tasks.met.features import ESTIMATE
+from ptmiss.tasks.met.performance.stream import Chunk, Source
 from ptmiss.tasks.met.settings.performance import PerformanceSettings
 
 ESTIMATORS = {"pf": (0.9, 25.0), "puppi": (0.8, 18.0), "oracle": (1.0, 8.0)}
@@ -106,10 +110,19 @@ def write(
         if name not in schema.names and name not in drop:
             arrays.append(pa.array(columns[name]))
             fields.append(pa.field(name, arrays[-1].type))
+    given = [field.name for field in fields if field.name not in schema.names]
+    names = [name.removesuffix("_px") for name in given if name.endswith("_px")]
     said = {
+        "estimators": declaration({n: ESTIMATE for n in names if f"{n}_py" in given}),
         "sample": "zmumu", "label": "Z to mumu", "training": "classical", "variation": "nominal",
         "part": part, "is_data": "false", "selection": "zmumu", **metadata,
     }  # fmt: skip
     table = pa.Table.from_arrays(arrays, schema=pa.schema(fields, metadata=said))
     parquet.write(path, table, rows_per_group)
     return path
+
+
+def source(sample: str, selection: str, estimators: tuple[str, ...]) -> Source:
+    """Return nominal estimates of a sample that has no file."""
+    said = Info(sample, "0000", sample, False, selection, "", "classical", "nominal", "")
+    return Source((Part("x", 0, pa.schema([]), said),), estimators)

@@ -13,6 +13,7 @@ import numpy as np
 import yaml
 
 from ptmiss.events.ledger import Ledger
+from ptmiss.learn.training.history import HISTORY
 from ptmiss.tasks.met.report import tables
 
 CLASSICAL = ("pf", "chs", "puppi", "oracle")
@@ -24,19 +25,7 @@ _EDGES = {
     "gen_ht": [200, 250, 300, 350, 400, 450, 500, 600, 700, 800, 1000],
     "gen_met": [0, 20, 50, 100, 150, 200, 300, 500],
 }
-HEADER = [
-    "sample",
-    "variation",
-    "estimator",
-    "axis",
-    "bin_low",
-    "bin_high",
-    "quantity",
-    "value",
-    "err_low",
-    "err_high",
-    "n_events",
-]
+HEADER = list(tables.PERFORMANCE.names)
 
 
 def _bins(boson: bool):
@@ -208,9 +197,14 @@ def everything(folder: Path, trainings, samples: dict[str, bool], axes=("qt", "g
             folder / f"interpretation/{training}.displays.json", {"displays": [_event(samples)]}
         )
         model, calibration = folder / "models" / training, folder / "calibration" / training
-        history = [[epoch, 0.9 / epoch, 1 / epoch, 0.1, 0.9, 1.0] for epoch in (1, 2, 3)]
-        columns = ["epoch", "error", "val_error", "val_response_term", "val_response_met_50",
-                   "val_response_recoil_30"]  # fmt: skip
+        history = [[epoch, 0.01, 0.9 / epoch, 1.1 / epoch, 1 / epoch, 0.1, 0.9, 1.0]
+                   for epoch in (1, 2, 3)]  # fmt: skip
+        columns = [
+            *HISTORY.names,
+            "val_response_term",
+            "val_response_met_50",
+            "val_response_recoil_30",
+        ]
         written["histories"] = _csv(model / "history.csv", columns, history)
         written["records"] = _json(
             model / "training.json",
@@ -265,7 +259,6 @@ def _event(samples) -> dict:
 
 def _tables(training: str, samples: dict[str, bool]) -> dict:
     """Return kind -> columns and lines of the tables beside the main one."""
-    contract = tables.PERFORMANCE.columns
     boson = [name for name, has in samples.items() if has]
     signal = [name for name, has in samples.items() if not has]
     networks = ("puppi", "deepmet")
@@ -323,17 +316,11 @@ def _tables(training: str, samples: dict[str, bool]) -> dict:
         for edge in edges
         for source, size in (("jes", 1.0), ("unclustered", 2.0), ("systematic", 2.2), ("total", 3))
     ]
-    layouts = {
-        "gains": tables.GAINS, "spectra": tables.SPECTRA, "roc": tables.ROC,
-        "slices": tables.SLICES, "weights": tables.WEIGHTS, "importance": tables.IMPORTANCE,
-        "uncertainties": tables.UNCERTAINTIES,
+    lines = {
+        "gains": gains, "spectra": spectra, "roc": roc, "slices": slices, "weights": weights,
+        "importance": importance, "uncertainties": uncertainties,
     }  # fmt: skip
-    assert set(tables.SLICES.columns) == {"slice", *contract}
-    lines = (gains, spectra, roc, slices, weights, importance, uncertainties)
-    return {
-        kind: (layout.columns, found)
-        for (kind, layout), found in zip(layouts.items(), lines, strict=True)
-    }
+    return {kind: (tables.KINDS[kind].names, found) for kind, found in lines.items()}
 
 
 def _calibration():
@@ -347,9 +334,9 @@ def _calibration():
         ("after", ("data", "simulation_corrected"), "u_par", "density_qt_0_50"),
     ]
     lines = [
-        (table, "deepmet", dataset, axis, *edge, quantity, 1.0 + i, 0.9 + i, 1.1 + i)
+        (table, "deepmet", dataset, axis, *edge, quantity, 1.0 + i, 0.9 + i, 1.1 + i, 100.0)
         for table, datasets, axis, quantity in groups
         for dataset in datasets
         for i, edge in enumerate(edges)
     ]
-    return tables.CALIBRATION.columns, lines
+    return tables.CALIBRATION.names, lines

@@ -13,12 +13,12 @@ if not os.path.isdir(os.path.join(REPOSITORY, "scripts", "ptmiss")):
         f"{REPOSITORY}: no folder with scripts/ptmiss; as a module, give the path of a local copy"
     )
 
-# `scripts` holds the package; these files import only its settings and path modules, because they
-# are read again in every job of a cluster.
+# `scripts` holds the package; these files import only declarations, settings and the plan of a run,
+# because they are read again in every job of a cluster.
 sys.path.insert(0, os.path.join(REPOSITORY, "scripts"))
 
 from ptmiss.core.errors import UserError
-from ptmiss.core.workflow.inputs import path_problem
+from ptmiss.core.paths import path_problem
 from ptmiss.core.settings import files
 
 if path_problem(os.path.relpath(REPOSITORY)):

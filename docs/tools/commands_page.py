@@ -1,23 +1,20 @@
-"""The page of commands, from their parsers."""
+"""The page of commands, from the declarations of the stages."""
 
 from __future__ import annotations
 
-import argparse
-import importlib.util
+import re
+import sys
+from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
+
+from ptmiss.core.workflow.stage import Flag, Stage
+from ptmiss.stages import stages_of
+
+TABLE = re.compile(r"^\| stage \| command line \|\n(?:\|.*\n)+", re.MULTILINE)
 
 
-def load(path: Path) -> ModuleType:
-    """Import a file that is not part of a package."""
-    spec = importlib.util.spec_from_file_location(f"command_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def text(folder: Path) -> str:
-    """Return the page. folder: holds one file for each command, each with `build_parser`."""
+def text(stages: Mapping[str, Stage]) -> str:
+    """Return the page."""
     parts = [
         "# Commands",
         "",
@@ -27,29 +24,40 @@ def text(folder: Path) -> str:
         "on standard error, and no file left half-written.",
         "",
     ]
-    for path in sorted(folder.glob("*.py")):
-        parser = load(path).build_parser()
-        parts += [f"## {path.stem}.py", "", _sentence(parser.description or ""), ""]
-        parts += ["| flag | value | meaning |", "|---|---|---|"]
-        parts += [_row(action) for action in parser._actions if action.dest != "help"]
-        parts.append("")
+    for name, stage in stages.items():
+        parts += [f"## {name}.py", "", _sentence(stage.summary), ""]
+        parts += ["| flag | value | meaning |", "|---|---|---|", *map(_row, stage.flags), ""]
     return "\n".join(parts)
 
 
-def _row(action: argparse.Action) -> str:
-    if isinstance(action, argparse._StoreTrueAction):
-        value = "none"
-    elif action.choices:
-        value = "one of " + ", ".join(map(str, action.choices))
-    else:
-        value = {int: "integer", float: "number"}.get(action.type, "text")
-        value += ", one or more" if action.nargs == "+" else ""
-        value += ", any number" if action.nargs == "*" else ""
-    need = "" if action.required else " Optional."
-    meaning = _sentence((action.help or "").replace("%%", "%")) + need
-    return f"| `{' '.join(action.option_strings)}` | {value} | {meaning} |".replace("\n", " ")
+def table(stages: Mapping[str, Stage]) -> str:
+    """Return the table of command lines that ARCHITECTURE.md holds."""
+    rows = [
+        f"| {stage.environment or name} | `{name}.py {' '.join(map(_usage, stage.flags))}` |\n"
+        for name, stage in stages.items()
+    ]
+    return "| stage | command line |\n|---|---|\n" + "".join(rows)
+
+
+def _usage(flag: Flag) -> str:
+    text = f"--{flag.name} {flag.metavar}{'...' if flag.many else ''}"
+    return text if flag.required else f"[{text}]"
+
+
+def _row(flag: Flag) -> str:
+    value = "integer" if flag.kind == "number" else flag.metavar if "=" in flag.metavar else "text"
+    if flag.many:
+        value += ", one or more" if flag.required else ", any number"
+    need = "" if flag.required else " Optional."
+    return f"| `--{flag.name}` | {value} | {_sentence(flag.help)}{need} |"
 
 
 def _sentence(words: str) -> str:
     words = " ".join(words.split()).replace("|", "\\|").replace("<", "&lt;")
     return words if not words or words.endswith(".") else words + "."
+
+
+if __name__ == "__main__":
+    page = Path(sys.argv[1])
+    words = page.read_text(encoding="utf-8")
+    page.write_text(TABLE.sub(lambda _: table(stages_of()), words), encoding="utf-8")

@@ -15,38 +15,57 @@ from mkdocs.structure.pages import Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 sys.path.insert(0, str(Path(__file__).parent))
+import api_pages
 import commands_page
-import functions_page
 import settings_page
 import skim_page
+import tables_page
+
+from ptmiss.stages import stages_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
 GENERATED = {
     "reference/settings.md": lambda: settings_page.text(ROOT / "config.yaml"),
-    "reference/commands.md": lambda: commands_page.text(ROOT / "scripts"),
-    "reference/functions.md": lambda: functions_page.text(ROOT / "scripts" / "ptmiss"),
+    "reference/commands.md": lambda: commands_page.text(stages_of()),
     "reference/architecture.md": lambda: _own("ARCHITECTURE.md"),
     "reference/contributing.md": lambda: _own("CONTRIBUTING.md"),
     "reference/changelog.md": lambda: _own("CHANGELOG.md"),
 }
 """Address of a page -> what gives its text."""
 
-SKIM_TABLES = "<!-- tables of the skim -->"
-"""Line of data-model.md that is replaced by the tables of all columns."""
+API = api_pages.pages(ROOT / "scripts" / "ptmiss")
+"""The same for the pages of functions, the list of rooms first."""
+
+COLUMNS = {
+    "<!-- tables of the skim -->": skim_page.text,
+    "<!-- tables of a run -->": tables_page.text,
+}
+"""Lines of data-model.md, and what they are replaced by: tables of all columns."""
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the pages of functions where the navigation says `Functions`."""
+    (reference,) = (entry["Reference"] for entry in config.nav if "Reference" in entry)
+    (functions,) = (entry for entry in reference if "Functions" in entry)
+    first, *rooms = API
+    functions["Functions"] = [{"Rooms": first}, *({Path(room).stem: room} for room in rooms)]
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made from the code."""
-    for address, make in GENERATED.items():
-        files.append(File.generated(config, address, content=make()))
+    texts = {address: make() for address, make in GENERATED.items()}
+    for address, text in (texts | API).items():
+        files.append(File.generated(config, address, content=text))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Fill in figures and the tables of the skim's columns."""
-    if SKIM_TABLES in markdown:
-        markdown = markdown.replace(SKIM_TABLES, skim_page.text())
+    """Fill in figures and the tables of columns."""
+    for mark, make in COLUMNS.items():
+        if mark in markdown:
+            markdown = markdown.replace(mark, make())
     words = json.loads(_own("docs/figures/figures.json"))
     folder = posixpath.relpath("figures", posixpath.dirname(page.file.src_uri) or ".")
     return _FIGURE.sub(lambda found: _figure(found[1], words, folder), markdown)

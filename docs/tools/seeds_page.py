@@ -9,7 +9,7 @@ import json
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parents[1]
@@ -74,7 +74,9 @@ def _responses(headline: Mapping) -> dict[tuple[str, str], Mapping]:
     return found
 
 
-def _table(groups: Mapping[str, list[Mapping]], numbers) -> str:
+def _table(
+    groups: Mapping[str, list[Mapping]], numbers: Callable[[Mapping], Mapping[tuple, Mapping]]
+) -> str:
     cells: dict[tuple[str, str], dict[str, list[Mapping]]] = defaultdict(lambda: defaultdict(list))
     for training, headlines in groups.items():
         for headline in headlines:

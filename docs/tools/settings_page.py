@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from ptmiss.tasks.met.settings.config import Config
+from ptmiss.tasks.registry import task
 
 INTRODUCTION = """# Settings
 
@@ -38,9 +38,9 @@ class Key:
 
 def text(config: Path) -> str:
     """Return the page. config: the file with all defaults."""
-    schema = Config.model_json_schema()
     source = config.read_text(encoding="utf-8")
     reasons, defaults = comments(source), yaml.safe_load(source)
+    schema = task(defaults["task"]).configuration().model_json_schema()
     parts = [INTRODUCTION]
     for section, node in schema["properties"].items():
         about = _resolve(node, schema).get("description", "")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import calibration_toys as toys
+from ptmiss.core.stats.quantile_map import QuantileMap
 from ptmiss.tasks.met.calibration import document
 from ptmiss.tasks.met.calibration.apply import read
-from ptmiss.tasks.met.calibration.quantile import QuantileMap
 
 N, N_LOOP = 1_000_000, 5_000
 
@@ -53,7 +53,7 @@ def test_the_map_is_as_fast_as_correctionlib_and_far_faster_than_a_loop(tmp_path
     made = toys.derived(data, toys.toy(4000, 2, 20), chosen)
     document.write(tmp_path / "c.json.gz", document.document([made], "toy"))
     theirs = read(tmp_path / "c.json.gz")["pf_u_par"]
-    ours = made.maps["u_par"]["nominal"]
+    ours = made.maps["u_par"].nominal
     rng = np.random.default_rng(1)
     points = rng.normal(0.0, 30.0, N), rng.exponential(60.0, N), rng.integers(0, 4, N)
     few = tuple(one[:N_LOOP] for one in points)

@@ -49,10 +49,10 @@ def test_detector_and_overlay(benchmark):
     arguments = (
         constants.detector(),
         collisions([MUONS] * n),
-        library,
-        one_list_each(N_LIBRARY),
+        pileup.PileUp(
+            library, one_list_each(N_LIBRARY), pileup.gaussian_profile(float(PILEUP), 0.0)
+        ),
         np.arange(n) % 10,
-        pileup.gaussian_profile(float(PILEUP), 0.0),
         event_seeds(4, np.ones(n), np.arange(n)),
     )
     result = detect(*arguments)  # compiles

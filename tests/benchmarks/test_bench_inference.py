@@ -9,10 +9,10 @@ import pytest
 
 from graph_toys import random_model
 from ptmiss.core.ragged import Ragged
-from ptmiss.learn.features import COLUMNS, Features, features
 from ptmiss.learn.onnx import file as onnx_file
-from ptmiss.learn.onnx.network import NetworkEstimator
 from ptmiss.learn.onnx.packing import tensors
+from ptmiss.tasks.met.estimators.network import NetworkEstimator
+from ptmiss.tasks.met.features import COLUMNS, Features, features
 from toys import make_toy
 
 SLOTS = 4500

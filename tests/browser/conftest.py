@@ -10,7 +10,7 @@ import pytest
 
 import report_toys
 from ptmiss.tasks.met.report import build
-from ptmiss.tasks.met.settings.config import load
+from ptmiss.tasks.met.settings.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = [
@@ -32,10 +32,10 @@ def made(tmp_path_factory):
     files["ledgers"] = [ledger]
     files["benchmarks"] = [report_toys.benchmark(folder / "benchmarks/skim/a.tsv", 75.0, 300.0)]
     labels = {"zmumu": "Z to mumu", "hh": HOSTILE[:80]}
-    config = load(report_toys.config(labels, dpi=50, title=f"Page {LINK} <b>"))
+    config = Config.load(report_toys.config(labels, dpi=50, title=f"Page {LINK} <b>"))
     out = folder / "report.html", folder / "summary.json"
     inputs = build.Inputs(**files)
-    build.build(inputs, config, LINK, ROOT / "resources/report", *out, threads=2)
+    build.build(inputs, config, build.Outputs(*out), LINK, threads=2)
     return out[0], json.loads(out[1].read_text(encoding="utf-8"))
 
 

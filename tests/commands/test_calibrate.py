@@ -17,13 +17,13 @@ import yaml
 
 import calibration_toys as toys
 import performance_toys
-from command_modules import module_of
+from command_modules import command
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import parquet
 from ptmiss.core.settings.base import to_json
 from ptmiss.tasks.met.calibration.apply import read
-from ptmiss.tasks.met.calibration.bins import SYSTEMATICS
-from ptmiss.tasks.met.calibration.tables import COLUMNS
+from ptmiss.tasks.met.calibration.layouts import CALIBRATION
+from ptmiss.tasks.met.calibration.names import SYSTEMATICS
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "calibrate.py"
 FOLDS = json.dumps({"train": [0, 1, 2, 3, 4], "validation": [5], "test": [6, 7, 8, 9]})
@@ -46,12 +46,6 @@ def write(folder: Path, name: str, n: int, seed: int, **how) -> Path:
     columns["weight"] = columns["weight"] * weight
     path = folder / f"{name}.parquet"
     return performance_toys.write(path, columns, sample=name, drop=drop, **metadata)
-
-
-def command(name: str):
-    path = SCRIPT.with_name(f"{name}.py")
-    module = module_of(path)
-    return module.main
 
 
 def arguments(estimates, folder: Path, chosen: str) -> list[str]:
@@ -78,14 +72,14 @@ def estimates(tmp_path_factory) -> list[Path]:
 @pytest.fixture(scope="module")
 def written(estimates, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("calibration")
-    command("calibrate")(arguments(estimates, folder, settings()))
+    command("calibrate", *arguments(estimates, folder, settings()))
     return folder
 
 
 def test_the_table_holds_every_figure(written):
     with open(written / "tables.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == CALIBRATION.names
     tables = {"xy", "response", "plateau", "map", "before", "after"}
     assert {row["table"] for row in rows} == tables
     quantities = {row["quantity"] for row in rows if row["table"] == "after"}
@@ -210,7 +204,7 @@ def test_hepdata_passes_its_validator(written):
 
 
 def test_equal_estimates_in_any_order_give_equal_bytes(estimates, written, tmp_path):
-    command("calibrate")(arguments(estimates[::-1], tmp_path, settings()))
+    command("calibrate", *arguments(estimates[::-1], tmp_path, settings()))
     names = ("corrections.json.gz", "fits.npz", "tables.csv", "hepdata.tar.gz", "histograms.root")
     for name in names:
         assert (tmp_path / name).read_bytes() == (written / name).read_bytes(), name
@@ -243,7 +237,7 @@ def test_what_cannot_be_calibrated_is_one_line(estimates, tmp_path, changed, how
         if "sqrt_s" in how:
             found["z"] = write(tmp_path, "z", 3000, 2, sqrt_s="13")
     with pytest.raises(UserError, match=text) as caught:
-        command("calibrate")(arguments(found.values(), tmp_path, settings(apply={})))
+        command("calibrate", *arguments(found.values(), tmp_path, settings(apply={})))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "corrections.json.gz").exists()
 
@@ -256,8 +250,8 @@ def test_events_without_a_number_of_vertices_are_one_line(estimates, tmp_path):
     table = table.set_column(at, field, pa.array(empty, pa.uint16()))
     parquet.write(tmp_path / "data.parquet", table)
     with pytest.raises(UserError, match=r"data\.parquet: column n_pv has 7 empty values"):
-        command("calibrate")(
-            arguments(
+        command(
+            "calibrate", *arguments(
                 [tmp_path / "data.parquet", estimates[1]], tmp_path,
                 settings(apply={}, backgrounds=[]),
             )

@@ -19,13 +19,12 @@ import yaml
 
 import calibration_toys as toys
 import performance_toys
-from command_modules import module_of
+from command_modules import command as run
 from ptmiss.core.errors import UserError
 from ptmiss.core.settings.base import to_json
-from ptmiss.tasks.met.calibration.events import load
+from ptmiss.tasks.met.calibration.reading import load
 from ptmiss.tasks.met.performance.stream import sources
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 FOLDS = json.dumps({"train": [0, 1, 2, 3, 4], "validation": [5], "test": [6, 7, 8, 9]})
 OTHER = {"response": 0.9, "sigma": 25.0, "slope": (0.3, 0.0)}
 
@@ -37,11 +36,6 @@ def settings(**changes) -> str:
         "closure": {"estimators": ["pf"], "qt_ranges": [[0, 50]], "permutations": 200},
     }  # fmt: skip
     return to_json(toys.settings(**{**quick, **changes}))
-
-
-def run(name: str, *arguments: object) -> None:
-    module = module_of(SCRIPTS / f"{name}.py")
-    module.main(list(map(str, arguments)))
 
 
 def calibrate(folder: Path, files, chosen: str) -> Path:

@@ -7,11 +7,10 @@ import pytest
 
 import calibration_toys as toys
 import performance_toys
-from command_modules import module_of
+from command_modules import command as run
 from ptmiss.core.errors import UserError
 from ptmiss.core.settings.base import to_json
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 FOLDS = json.dumps({"train": [0, 1, 2, 3, 4], "validation": [5], "test": [6, 7, 8, 9]})
 
 
@@ -21,11 +20,6 @@ def settings(**changes) -> str:
         "closure": {"estimators": ["pf"], "qt_ranges": [[0, 50]], "permutations": 800},
     }  # fmt: skip
     return to_json(toys.settings(**{**quick, **changes}))
-
-
-def run(name: str, *arguments: object) -> None:
-    module = module_of(SCRIPTS / f"{name}.py")
-    module.main(list(map(str, arguments)))
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +50,22 @@ def verdict(folder: Path, corrections: str, name: str) -> Path:
     return path
 
 
+def accept(verdict: Path, chosen: str, out: Path) -> None:
+    """Run the command accept on a closure and a gate that has nothing against the run."""
+    gate = {"gate": "quality", "training": "a", "judged": False, "passed": True, "tests": []}
+    (out.parent / "gate.json").write_text(json.dumps(gate))
+    limits = json.dumps({"response_low": 0.8, "response_high": 1.2, "require": True})
+    run("accept", "--gates", out.parent / "gate.json", "--closures", verdict, "--settings", limits,
+        "--calibration", chosen, "--accepted", f"{out}.gates", "--confirmed", out)  # fmt: skip
+
+
 def test_a_passed_closure_is_confirmed(folder):
     path = verdict(folder, "data", "passed")
     found = json.loads(path.read_text())
     assert found["passed"]
     keys = {"name", "estimator", "what", "value", "limit", "passed", "sample", "region"}
     assert all(keys <= set(test) for test in found["tests"])
-    run("confirm", "--verdicts", path, "--settings", settings(), "--confirmed", folder / "ok.json")
+    accept(path, settings(), folder / "ok.json")
     assert json.loads((folder / "ok.json").read_text()) == [found]
     again = verdict(folder, "data", "again")
     assert again.read_bytes() == path.read_bytes()
@@ -73,9 +76,9 @@ def test_a_failed_closure_ends_the_run_unless_it_may_not(folder, caplog):
     assert not json.loads(path.read_text())["passed"]
     out = folder / "not.json"
     with pytest.raises(UserError, match=r"allowed at .*calibration\.require_closure: false"):
-        run("confirm", "--verdicts", path, "--settings", settings(), "--confirmed", out)
+        accept(path, settings(), out)
     assert not out.exists()
     allowed = settings(require_closure=False)
-    run("confirm", "--verdicts", path, "--settings", allowed, "--confirmed", out)
+    accept(path, allowed, out)
     assert "closure, training classical, estimator pf" in caplog.text
     assert out.exists()

@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from command_modules import imported
 from models import LIMITS, pf_model
-from ptmiss.core.workflow.sources import third_party
 from toys import toy_skim
 
 COMMAND = Path(__file__).parents[2] / "scripts" / "evaluate.py"
@@ -50,7 +50,7 @@ def test_models_and_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_tensorflow_is_not_needed() -> None:
-    assert not {"tensorflow", "keras", "tf2onnx"} & third_party(COMMAND)
+    assert not {"tensorflow", "keras", "tf2onnx"} & imported("evaluate")
 
 
 def test_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,7 @@ SETTINGS = {
 
 def run(folder: Path, settings: dict[str, object]) -> subprocess.CompletedProcess[str]:
     flags = {
-        "model": folder / "model.keras", "training": folder / "training.json",
+        "model": folder / "model.keras", "record": folder / "training.json",
         "dataset": folder / "validation.parquet", "settings": json.dumps(settings), "threads": 1,
         "onnx": folder / "onnx" / "model.onnx", "triton": folder / "onnx" / "config.pbtxt",
         "parity": folder / "onnx" / "parity.json",

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from command_modules import imported
 from interpretation_toys import linear_model, settings
 from ptmiss.core.settings.base import to_json
-from ptmiss.core.workflow.sources import third_party
 from toys import toy_skim
 
 COMMAND = Path(__file__).parents[2] / "scripts" / "interpret.py"
@@ -48,7 +48,7 @@ def test_tables_and_events_are_written(folder: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_tensorflow_is_not_needed() -> None:
-    assert not {"tensorflow", "keras"} & third_party(COMMAND)
+    assert not {"tensorflow", "keras"} & imported("interpret")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import performance_toys as toys
-from command_modules import module_of
+from command_modules import command
 from ptmiss.core.errors import UserError
 from ptmiss.core.settings.base import to_json
 from ptmiss.tasks.met.report import tables as report_tables
@@ -21,12 +21,10 @@ SETTINGS = to_json(toys.settings(replicas=30))
 
 
 def _main(estimates, folder: Path, settings: str = SETTINGS) -> tuple[Path, Path]:
-    module = module_of(SCRIPT)
     outputs = _outputs(folder)
     arguments = [text for flag, path in outputs.items() for text in (f"--{flag}", str(path))]
-    module.main(
-        ["--estimates", *map(str, estimates), "--folds", FOLDS, "--settings", settings, *arguments]
-    )
+    command("performance", "--estimates", *estimates, "--folds", FOLDS, "--settings", settings,
+            *arguments)  # fmt: skip
     return outputs["table"], outputs["headline"]
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ptmiss.core.workflow.sources import third_party
+from command_modules import imported
 from ptmiss.learn.data import dataset
+from ptmiss.tasks.met.learning import TASK
 from toys import toy_skim
 
 COMMAND = Path(__file__).parents[2] / "scripts" / "preprocess.py"
@@ -39,7 +40,7 @@ def test_datasets_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     toy_skim(tmp_path / "in.parquet", n_events=60, pileup=1.0)
     run(monkeypatch, *flags([tmp_path / "in.parquet"], tmp_path / "out"))
     summary = json.loads((tmp_path / "out/dataset.json").read_text())
-    events = list(dataset.groups(tmp_path / "out/train.parquet"))
+    events = list(dataset.groups(tmp_path / "out/train.parquet", TASK.dataset))
     assert sum(group.n_events for group in events) == summary["train"]["events"] > 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "dataset.json", "dataset.json.sha256", "train.parquet", "train.parquet.sha256",
@@ -53,7 +54,10 @@ def test_mistakes_are_one_line(
     toy_skim(tmp_path / "in.parquet", n_events=20, is_data=True, pileup=1.0)
     for changes, says in (
         ({}, "sample toy is recorded data"),
-        ({"spec": {**SPEC, "tune": "louder"}}, "setting trainings.mine.tune: found 'louder'"),
+        (
+            {"spec": {**SPEC, "tune": "louder"}},
+            "setting trainings.mine.head.vector_sum.tune: found 'louder'",
+        ),
         (
             {"settings": {**SETTINGS, "flat_edges": [3, 2]}},
             "each edge must be above the one before it",
@@ -69,4 +73,4 @@ def test_mistakes_are_one_line(
 
 
 def test_tensorflow_is_not_needed() -> None:
-    assert not {"tensorflow", "keras"} & third_party(COMMAND)
+    assert not {"tensorflow", "keras"} & imported("preprocess")

@@ -1,31 +1,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 import report_toys
-from command_modules import module_of
-from ptmiss.core.command import run
-
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts/report.py"
+from ptmiss.cli import main
 
 
-@pytest.fixture(scope="module")
-def command():
-    module = module_of(SCRIPT)
-
-    def command(folder, table, headline, *more):
-        arguments = [
-            "--tables", table, "--headlines", headline, "--ledgers", "--benchmarks",
-            "--config", json.dumps(report_toys.config({"hh": "HH"}, dpi=60)),
-            "--report", folder / "out/report.html", "--summary", folder / "out/summary.json",
-            "--overview", folder / "out/overview.png", *more,
-        ]  # fmt: skip
-        run(lambda: module.main([str(one) for one in arguments]))
-
-    return command
+def command(folder, table, headline, *more):
+    arguments = [
+        "--results", f"tables={table}", f"headlines={headline}",
+        "--config", json.dumps(report_toys.config({"hh": "HH"}, dpi=60)),
+        "--report", folder / "out/report.html", "--summary", folder / "out/summary.json",
+        "--overview", folder / "out/overview.png", *more,
+    ]  # fmt: skip
+    main(["report", *map(str, arguments)])
 
 
 @pytest.fixture
@@ -35,7 +25,7 @@ def toy(tmp_path):
     )
 
 
-def test_the_command_writes_page_and_summary(tmp_path, toy, command):
+def test_the_command_writes_page_and_summary(tmp_path, toy):
     command(tmp_path, *toy, "--revision", "abc123")
     assert "abc123" in (tmp_path / "out/report.html").read_text(encoding="utf-8")
     summary = json.loads((tmp_path / "out/summary.json").read_text(encoding="utf-8"))
@@ -44,7 +34,7 @@ def test_the_command_writes_page_and_summary(tmp_path, toy, command):
 
 
 @pytest.mark.parametrize("damage", ["a,b\n1,2\n", ""])
-def test_a_bad_table_ends_in_one_line(tmp_path, toy, command, capsys, damage):
+def test_a_bad_table_ends_in_one_line(tmp_path, toy, capsys, damage):
     toy[0].write_text(damage, encoding="utf-8")
     with pytest.raises(SystemExit) as ended:
         command(tmp_path, *toy)

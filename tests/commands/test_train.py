@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from ptmiss.events.settings.folds import FoldSettings
-from ptmiss.learn.data.preprocess import preprocess
-from ptmiss.learn.settings.preprocess import PreprocessSettings
-from ptmiss.learn.settings.trainings import Training
+from ptmiss.learn.data.preprocess import Recipe, preprocess
+from ptmiss.tasks.met.learning import TASK
+from ptmiss.tasks.met.settings.learning import PreprocessSettings, Training
 from toys import toy_skim
 
 COMMAND = Path(__file__).parents[2] / "scripts" / "train.py"
@@ -41,16 +41,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folds = FoldSettings(train=(0, 1, 2, 3, 4), validation=(5,), test=(6, 7, 8, 9))
     outputs = {name: folder / f"{name}.parquet" for name in ("train", "validation")}
     preprocess(
-        [folder / "in.parquet"], "mine", Training(**SPEC | {"samples": {"toy": 1.0}}), folds,
-        settings, outputs, folder / "dataset.json",
-    )  # fmt: skip
+        [folder / "in.parquet"],
+        Recipe(TASK, "mine", Training(**SPEC | {"samples": {"toy": 1.0}}), folds, settings),
+        outputs,
+        folder / "dataset.json",
+    )
     return folder
 
 
 def command(data: Path, out: Path, settings: dict = SETTINGS) -> list[str]:
     flags = {
         "train": data / "train.parquet", "validation": data / "validation.parquet",
-        "summary": data / "dataset.json", "spec": json.dumps(SPEC),
+        "summary": data / "dataset.json", "training": "t", "spec": json.dumps(SPEC),
         "settings": json.dumps(settings), "threads": 1, "model": out / "model.keras",
         "history": out / "history.csv", "record": out / "training.json",
         "checkpoints": out / "checkpoints", "tensorboard": out / "tensorboard",

@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from command_modules import imported
 from models import LIMITS, pf_model
-from ptmiss.core.workflow.sources import third_party
 from toys import toy_skim
 from variation_toys import SECTION
 
@@ -27,7 +27,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
 
 def flags(folder: Path, *variations: str, files: int = 2) -> list[str | Path]:
     return ["--skim", folder / "in.parquet", "--training", "mixed", "--variations", *variations,
-            "--settings", json.dumps(SECTION), "--estimators", ESTIMATORS, "--folds", FOLDS,
+            "--settings", json.dumps(SECTION), "--evaluate", ESTIMATORS, "--folds", FOLDS,
             "--estimates", *[folder / f"out{k}.parquet" for k in range(files)]]  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def test_one_file_for_each_variation(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_tensorflow_is_not_needed() -> None:
-    assert not {"tensorflow", "keras", "tf2onnx"} & third_party(COMMAND)
+    assert not {"tensorflow", "keras", "tf2onnx"} & imported("vary")
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ptmiss.core.workflow.environments import stage_of
-from ptmiss.core.workflow.sources import third_party
+from command_modules import imported
+from ptmiss.stages import stages_of
 
 pytestmark = pytest.mark.conda
 
@@ -97,12 +97,12 @@ def test_wiring_with_a_local_channel_one_environment_for_each_stage(made):
     assert len(set(made.values())) == len(made)
 
 
-def test_wiring_with_a_local_channel_each_environment_imports_what_its_stage_does(repository, made):
-    scripts = sorted((repository / "scripts").glob("*.py"))
-    for script in [script for script in scripts if stage_of(script) in made]:
-        modules = third_party(script) - sys.stdlib_module_names
-        done = imports(made[stage_of(script)], modules)
-        assert done.returncode == 0, f"{script.name}: {done.stderr[-1000:]}"
+def test_wiring_with_a_local_channel_each_environment_imports_what_its_stage_does(made):
+    for name, stage in stages_of().items():
+        environment = made.get(stage.environment or name)
+        if environment is not None:
+            done = imports(environment, imported(name) - sys.stdlib_module_names)
+            assert done.returncode == 0, f"{name}: {done.stderr[-1000:]}"
 
 
 def test_wiring_with_a_local_channel_environments_are_apart(made):

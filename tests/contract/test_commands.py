@@ -1,30 +1,40 @@
-"""Rules, commands and settings agree: flags, help, environments, schema."""
+"""Stages, rules, commands, texts and settings agree."""
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
 import re
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 import yaml
 
-from command_modules import module_of
-from ptmiss.core.workflow.environments import PIN, environment, locked, stage_of
-from ptmiss.core.workflow.sources import sources, third_party
-from ptmiss.tasks.met.settings.schema import schema_text
+from command_modules import imported
+from ptmiss.core.command import Parser, named
+from ptmiss.core.workflow.rules import COMMAND
+from ptmiss.core.workflow.sources import sources
+from ptmiss.environments import PIN, environments, locked
+from ptmiss.stages import stages_of
+from ptmiss.tasks.met.settings.config import Config
+from ptmiss.tasks.schema import schema_text
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
-STAGES = sorted({stage_of(script) for script in SCRIPTS})
+STAGES = stages_of()
+NAMES = list(STAGES)
+ENVIRONMENTS = sorted({stage.environment or name for name, stage in STAGES.items()})
 RULES = {
     match["name"]: match["body"]
     for path in sorted((ROOT / "workflow/rules").glob("*.smk"))
     for match in re.finditer(
-        r"^rule (?P<name>\w+):\n(?P<body>(?:[ \t]+.*\n|\n)+)", path.read_text(), re.MULTILINE
+        r"^rule (?P<name>\w+):\n(?P<body>(?:[ \t]+.*\n|\n(?=[ \t]))+)",
+        path.read_text(),
+        re.MULTILINE,
     )
 }
 # module -> the installed packages that bring it
@@ -32,59 +42,99 @@ DISTRIBUTIONS = packages_distributions()
 LOCKED = locked((ROOT / "requirements/run.txt").read_text())
 
 
-def parser_of(script: Path):
-    module = module_of(script)
-    return module.build_parser()
+def test_each_stage_has_a_rule_and_a_command_of_six_lines():
+    assert set(RULES) == {name for name, stage in STAGES.items() if stage.in_workflow}
+    for name in NAMES:
+        text = (ROOT / "scripts" / f"{name}.py").read_text()
+        assert f'stage("{name}")' in text
+        assert len(text.splitlines()) <= 6
+    assert {path.stem for path in (ROOT / "scripts").glob("*.py")} == set(NAMES)
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_each_command_explains_itself(script):
+@pytest.mark.parametrize("name", NAMES)
+def test_each_command_explains_itself(name):
+    stage = STAGES[name]
+    text = "".join(Parser(stage).format_help().split())  # lines break at hyphens too
+    assert "".join(stage.summary.split()) in text
+    assert not stage.summary.endswith(".")
+    for flag in stage.flags:
+        assert f"--{flag.name}" in text
+        assert "".join(flag.help.split()) in text
+
+
+def test_a_command_is_a_program():
     done = subprocess.run(
-        [sys.executable, script, "--help"], capture_output=True, text=True, check=False
+        [sys.executable, ROOT / "scripts/skim.py", "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "--" in done.stdout
+    assert "--ntuples FILE" in done.stdout
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_each_command_is_thin(script):
-    assert len(script.read_text().splitlines()) <= 75
+def parameters(function) -> set[str]:
+    """Return the names of what a stage's function takes, those of its groups instead of them."""
+    hints = get_type_hints(function)
+    names = set()
+    for name in inspect.signature(function).parameters:
+        group = dataclasses.is_dataclass(hints[name]) and name != "task"
+        names |= parameters(hints[name]) if group else {name}
+    return names
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_function_of_a_stage_takes_its_flags(name):
+    stage = STAGES[name]
+    wanted = parameters(named(stage.entry))
+    assert ("task" in wanted) == stage.learns == bool(stage.task)
+    wanted -= {"task"}
+    flags = {flag.name for flag in stage.flags}
+    assert wanted <= flags
+    in_words = {word for flag in stage.flags for word in re.findall(r"\{(\w+)\}", flag.section)}
+    assert flags - wanted <= in_words | ({"threads"} if stage.prepare else set())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sections_are_those_of_the_configuration(name):
+    for flag in STAGES[name].flags:
+        if flag.kind == "section" and flag.section != "*":
+            section = flag.section.partition(".")[0]
+            assert section in Config.model_fields or hasattr(Config, section)
+            assert isinstance(named(flag.settings), type)
+            others = {"settings", "spec", section.removeprefix("measured_")}
+            assert flag.name in others, "the own section is --settings, another has its name"
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_rule_uses_exactly_the_flags_of_its_command(name):
-    script = ROOT / "scripts" / f"{name}.py"
-    if "{input.script:q}" not in RULES[name]:
-        pytest.skip("a rule without a command")
-    shell = RULES[name].split("shell:")[1]
-    used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", shell))
-    actions = [a for a in parser_of(script)._actions if "--help" not in a.option_strings]
-    known = {flag for action in actions for flag in action.option_strings}
-    required = {action.option_strings[0] for action in actions if action.required}
-    # flags that a rule adds only where they apply come through a parameter called `options`
-    assert used <= known, f"unknown flags {sorted(used - known)}"
-    assert required <= used, f"missing flags {sorted(required - used)}"
+def test_a_rule_is_that_of_its_stage(name):
+    body = RULES[name]
+    assert re.search(rf'shell:\s+RULES\.command\("{name}"[^)]*\)\n', body)
+    for helper in ("code", "params", "environment"):
+        assert f'RULES.{helper}("{name}")' in body
+    assert len(body.rstrip().splitlines()) + 1 <= 26, "a rule has at most 26 lines"
 
 
-@pytest.mark.parametrize("name", [name for name in RULES if name != "all"])
+@pytest.mark.parametrize("name", RULES)
 def test_each_rule_has_environment_log_and_resources(name):
     body = RULES[name]
     for word in ("input:", "output:", "log:", "conda:", "threads:", "resources:", "shell:", '"""'):
         assert word in body, f"rule {name} lacks {word}"
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_environment_is_in_step_with_imports_and_lock(stage):
-    stored = (ROOT / "envs" / f"{stage}.yaml").read_text()
-    assert stored == environment(ROOT, stage), "run `make envs`"
+def test_environments_are_in_step_with_imports_and_lock():
+    texts = environments(STAGES, ROOT)
+    stored = {path.stem: path.read_text() for path in (ROOT / "envs").glob("*.yaml")}
+    assert stored == texts, "run `make envs`"
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_environment_lists_what_the_stage_imports(script):
-    listed = set(pins_of(stage_of(script)))
-    for module in third_party(script) - sys.stdlib_module_names:
+@pytest.mark.parametrize("name", NAMES)
+def test_environment_lists_what_the_stage_imports(name):
+    environment = STAGES[name].environment or name
+    listed = set(pins_of(environment))
+    for module in imported(name) - sys.stdlib_module_names:
         bringing = {name.lower().replace("_", "-") for name in DISTRIBUTIONS[module]}
-        assert bringing & listed, f"envs/{stage_of(script)}.yaml lacks one of {sorted(bringing)}"
+        assert bringing & listed, f"envs/{environment}.yaml lacks one of {sorted(bringing)}"
 
 
 def pins_of(stage: str) -> dict[str, str]:
@@ -101,12 +151,8 @@ def test_environment_pins_equal_the_lock(path):
 
 
 def test_only_training_and_export_bring_tensorflow():
-    bring = {stage for stage in STAGES if {"tensorflow-cpu", "keras"} & set(pins_of(stage))}
+    bring = {stage for stage in ENVIRONMENTS if {"tensorflow-cpu", "keras"} & set(pins_of(stage))}
     assert bring == {"train", "export"}
-
-
-def test_every_environment_belongs_to_a_stage():
-    assert {path.stem for path in (ROOT / "envs").glob("*.yaml")} == set(STAGES)
 
 
 def test_lock_files_hold_hashes_and_no_address():
@@ -119,7 +165,7 @@ def test_lock_files_hold_hashes_and_no_address():
 
 def test_schema_is_in_step_with_the_settings():
     stored = (ROOT / "workflow/schemas/config.schema.json").read_text()
-    assert stored == schema_text(), "run `make schema`"
+    assert stored == schema_text(Config), "run `make schema`"
     assert json.loads(stored)["additionalProperties"] is False
 
 
@@ -128,6 +174,18 @@ def test_package_files_hold_one_line_and_so_import_nothing():
         assert len(path.read_text().splitlines()) == 1, path
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_the_modules_of_a_stage_can_be_found(script):
-    assert sources(script)
+def test_a_stage_depends_on_its_modules_and_on_no_declaration():
+    found = {str(path) for path in sources([COMMAND, *STAGES["skim"].modules()], ROOT / "scripts")}
+    package = f"{ROOT}/scripts/ptmiss"
+    assert {f"{package}/events/skim/select.py", f"{package}/core/command.py"} <= found
+    assert not {f"{package}/stages.py", f"{package}/cli.py", f"{package}/learn/features.py"} & found
+
+
+def test_tables_of_the_texts_are_in_step_with_the_stages():
+    sys.path.insert(0, str(ROOT / "docs" / "tools"))
+    from commands_page import table
+
+    assert table(STAGES) in (ROOT / "ARCHITECTURE.md").read_text(), "run `make stages`"
+    own = [name for name, stage in STAGES.items() if not stage.environment]
+    rows = re.findall(r"^\| (\w+) \| ", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert [row for row in rows if row in own] == own

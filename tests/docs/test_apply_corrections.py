@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import gzip
-import re
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import calibration_toys as toys
+from alone import modules, run_alone
 from ptmiss.tasks.met.calibration import document
 from ptmiss.tasks.met.calibration.apply import Applied, read
-from ptmiss.tasks.met.calibration.bins import SYSTEMATICS
+from ptmiss.tasks.met.calibration.names import SYSTEMATICS
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "apply_corrections.py"
-
-ALONE = """
-import importlib.abc, runpy, sys
-allowed = set(sys.argv[1].split(","))
-class Refuse(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] not in allowed | sys.stdlib_module_names:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Refuse())
-sys.argv = sys.argv[2:]
-"""
-"""Python that can import nothing but its own library and what it is told to."""
 
 NUMBERS = """
 import numpy as np
@@ -49,34 +36,8 @@ np.savez(sys.argv[3], **out)
 """
 
 
-def modules(*distributions: str) -> set[str]:
-    """Names of the modules of distributions and of what these require."""
-    names, waiting = set(), list(distributions)
-    brought: dict[str, set[str]] = {}
-    for module, owners in metadata.packages_distributions().items():
-        for owner in owners:
-            brought.setdefault(owner.lower().replace("_", "-"), set()).add(module)
-    seen = set()
-    while waiting:
-        name = waiting.pop().lower().replace("_", "-")
-        if name in seen or name not in brought:
-            continue
-        seen.add(name)
-        names |= brought[name]
-        for line in metadata.requires(name) or ():
-            if "extra ==" not in line:
-                waiting.append(re.match(r"[A-Za-z0-9._-]+", line)[0])
-    return names
-
-
 def alone(code: str, *arguments: object) -> str:
-    allowed = ",".join(sorted(modules("correctionlib", "numpy")))
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", ALONE + code, allowed, *map(str, arguments)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return run_alone(code, *arguments, allowed=modules(["correctionlib", "numpy"]))
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +85,12 @@ def test_the_example_gives_the_numbers_of_the_package(written, tmp_path, w):
     events.boson[:, :3] = events.unseen[:, :3] = 0.0  # without a direction
     events.n_pv[3:6] = 0.0, 200.0, np.nan
     np.savez(
-        tmp_path / "events.npz", met=events.met[0], n_pv=events.n_pv, boson=events.boson,
+        tmp_path / "events.npz", met=events.met["pf"], n_pv=events.n_pv, boson=events.boson,
         unseen=events.unseen, n_jets=events.n_jets.astype(np.int64),
     )  # fmt: skip
     alone(NUMBERS, EXAMPLE, written, tmp_path / "events.npz", tmp_path / "out.npz", *SYSTEMATICS)
     found = np.load(tmp_path / "out.npz")
-    tool = Applied(read(written), "pf", 0)
+    tool = Applied(read(written), "pf")
     for systematic in SYSTEMATICS:
         for dataset in ("data", "simulation"):
             met = tool.met(events, dataset, systematic)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import functools
+import html
 import html.parser
+import itertools
 import json
 import os
 import re
@@ -21,10 +24,11 @@ import results_page
 import settings_page
 from texts import ROOT, blocks, inline, texts
 
+from ptmiss.core.settings import merging
 from ptmiss.simulation.cards import load_card
-from ptmiss.tasks.met.performance.tables import COLUMNS
-from ptmiss.tasks.met.settings import merging
-from ptmiss.tasks.met.settings.config import Config, load
+from ptmiss.stages import stages_of
+from ptmiss.tasks.met.performance.layouts import PERFORMANCE
+from ptmiss.tasks.met.settings.config import Config
 
 OTHERS = {"default-resources"}  # keys of a profile of Snakemake
 # Files that a reader writes or has, and names with wildcards of which no file exists.
@@ -117,10 +121,33 @@ def test_the_reference_has_every_setting_and_main_functions(site):
     pages = {path.name: path.read_text(encoding="utf-8") for path in site}
     for key in all_keys():
         assert f"<code>{key}</code>" in pages["settings.html"], key
-    assert "puppi_weights(" in re.sub("<[^>]+>", "", pages["functions.html"])
+    puppi = plain(pages["ptmiss.events.objects.puppi.html"])
+    assert "puppi_weights(" in puppi
+    assert "Return <u_par>/<q_t> for each row" in plain(pages["ptmiss.tasks.met.calibration.html"])
     commands = pages["commands.html"]
-    for script in (ROOT / "scripts").glob("*.py"):
-        assert script.name in commands
+    for name in stages_of():
+        assert f"{name}.py" in commands
+
+
+def test_the_reference_has_documented_constants(site):
+    pages = {path.stem: plain(path.read_text(encoding="utf-8")) for path in site}
+    constants = 0
+    for path in (ROOT / "scripts/ptmiss").rglob("*.py"):
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        for node, after in itertools.pairwise(body):
+            target = node.targets[0] if isinstance(node, ast.Assign) else None
+            if not isinstance(target, ast.Name) or target.id.startswith("_"):
+                continue
+            if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+                room = ".".join(path.parent.relative_to(ROOT / "scripts").parts)
+                assert f"{target.id} = " in pages[room], f"{path}: {target.id}"
+                constants += 1
+    assert constants > 50
+
+
+def plain(page: str) -> str:
+    """The text of a page without its tags."""
+    return html.unescape(re.sub("<[^>]+>", "", page))
 
 
 @functools.cache
@@ -212,7 +239,7 @@ def test_configurations_in_the_texts_are_accepted(path, tmp_path):
             for section in {"samples", "trainings"} & set(own):
                 together.pop(section, None)
             merge(together, own)
-            load(merging.merged(default, together), together)
+            Config.load(merging.merged(default, together, Config), together)
         elif "pythia" in own:
             card = tmp_path / "card.yaml"
             card.write_text(block.text)
@@ -296,7 +323,7 @@ def test_the_table_of_the_data_model_is_read_as_shown(tmp_path, monkeypatch, cap
         "zmumu,nominal,deepmet,n_pv,9.5,11.5,sigma_perp,12.25,12.0,12.5,300",
         "zmumu,nominal,puppi,n_pv,9.5,11.5,sigma_perp,15.0,14.5,15.5,300",
     ]
-    table.write_text("\n".join([",".join(COLUMNS), *rows, ""]))
+    table.write_text("\n".join([",".join(PERFORMANCE.names), *rows, ""]))
     monkeypatch.chdir(tmp_path)
     exec(compile(block.text, "data-model.md", "exec"), {})
     said = capsys.readouterr().out

@@ -17,6 +17,7 @@ from ptmiss.events.readers.formats import open_reader
 from ptmiss.events.readers.reader import Input
 from ptmiss.learn.data import dataset
 from ptmiss.learn.onnx import file as onnx_file
+from ptmiss.tasks.met.learning import TASK
 from ptmiss.tasks.met.report import tables
 from skims import skim
 from toys import toy_skim, write_pfnano
@@ -55,7 +56,8 @@ def test_flips_in_datasets(tmp_path):
     write_dataset(path, toy_features(20))
     rng = np.random.default_rng(2)
     for _ in range(FLIPS["dataset"]):
-        must_refuse(lambda damaged: list(dataset.groups(damaged)), flipped(path, tmp_path, rng))
+        damaged = flipped(path, tmp_path, rng)
+        must_refuse(lambda file: list(dataset.groups(file, TASK.dataset)), damaged)
 
 
 def test_flips_in_onnx_models(tmp_path):
@@ -95,7 +97,7 @@ def test_flips_in_inputs_with_a_record(tmp_path):
 def test_flips_in_small_files(tmp_path):
     rng = np.random.default_rng(6)
     table, record = tmp_path / "a.csv", tmp_path / "a.json"
-    write_text(table, ",".join(tables.COLUMNS) + "\n")
+    write_text(table, ",".join(tables.PERFORMANCE.names) + "\n")
     write_json(record, {"x": 1})
     for read, path in [
         (lambda path: tables.read([path]), table),

@@ -41,12 +41,16 @@ os._exit(struct.unpack("I", status)[0] if len(status) == 4 else 137)
 """
 
 
+NETWORK = ("ptmiss.learn.", "ptmiss.tasks.met.estimators.import_graph")
+"""Beginnings of the names of modules that may need TensorFlow."""
+
+
 def read_libraries(scripts: Path, network: bool) -> None:
     """Import Snakemake and the package, TensorFlow and what needs it only for a network."""
     sys.path.insert(0, str(scripts))
     importlib.import_module("snakemake.cli")
     for module in pkgutil.walk_packages([str(scripts / "ptmiss")], "ptmiss."):
-        if network or not module.name.startswith("ptmiss.learn."):
+        if network or not module.name.startswith(NETWORK):
             importlib.import_module(module.name)
 
 

@@ -66,17 +66,19 @@ def prepare(folder: Path) -> State:
 
 def _derive(folder: Path, folds, settings) -> None:
     from ptmiss.tasks.met.calibration import document, store
-    from ptmiss.tasks.met.calibration.derive import derive, make_bins, sample
-    from ptmiss.tasks.met.calibration.events import DERIVE
+    from ptmiss.tasks.met.calibration.bins import make_bins
+    from ptmiss.tasks.met.calibration.bosons import DERIVE
+    from ptmiss.tasks.met.calibration.derive import derive
     from ptmiss.tasks.met.calibration.inputs import load_inputs
+    from ptmiss.tasks.met.calibration.replicas import sample
 
     found = load_inputs([folder / "data.parquet", folder / "z.parquet"], folds, settings)
     half = found.dilepton.half(DERIVE)
-    data, simulation = (sample(one, None, 20) for one in (half.data, half.simulation))
-    bins = make_bins(data, simulation, settings)
-    made = derive("pf", 0, data, simulation, bins, settings)
+    samples = {name: sample(getattr(half, name), None, 20) for name in ("data", "simulation")}
+    bins = make_bins(samples, settings)
+    made = derive("pf", samples, bins, settings)
     document.write(folder / "corrections.json.gz", document.document([made], "toy"))
-    store.write(folder / "fits.npz", [made], bins)
+    store.write(folder / "fits.npz", {"pf": made.stored()}, bins)
 
 
 def case(rng: np.random.Generator, state: State, folder: Path) -> None:
@@ -109,7 +111,7 @@ def _read(who: str, state: State, corrections: Path, fits: Path, own: Path) -> N
         with mock.patch.object(sys, "argv", arguments), contextlib.redirect_stdout(io.StringIO()):
             runpy.run_path(str(EXAMPLE), run_name="__main__")
         return
-    from ptmiss.tasks.met.calibration.judge import closure
+    from ptmiss.tasks.met.closure.run import closure
 
     closure(state.estimates, state.folds, state.settings, corrections, fits, own / "v.json")
 

@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
 import yaml
 
-from command_modules import module_of
+from command_modules import command
 from fuzz import harness, mutate
 
 FOLDS = {"train": [0, 1, 2], "validation": [3, 4], "test": [5, 6, 7, 8, 9]}
@@ -26,7 +26,6 @@ NO_SUM = ("benchmarks/skim/a.tsv", "training.npz", "results/summary.json")
 """Shares of cases whose file keeps the sum of the good one, and of those with no file at all; files
 that Snakemake writes, that nobody needs, and that are for reading alone have no sum."""
 
-TEMPLATES = harness.TESTS.parent / "resources/report"
 
 _SPOIL = {
     ".json": mutate.spoil_json,
@@ -221,27 +220,20 @@ def _collisions():
     return pa.table(arrays, schema=SCHEMA)
 
 
-def command(name: str) -> ModuleType:
-    """Return a command of the product as a module."""
-    path = harness.SCRIPTS / f"{name}.py"
-    return module_of(path)
-
-
 def _targets(good: Path) -> list[Target]:
     page = _Page(good)
-    gate, accept, confirm = map(command, ("gate", "accept", "confirm"))
     settings, calibration = _section("gate"), _section("calibration")
 
     def judged(path, own):
-        gate.main(["--headline", str(path), "--settings", settings, "--verdict", str(own / "v")])
+        command("gate", "--headline", path, "--settings", settings, "--verdict", own / "v")
 
-    def accepted(path, own):
-        accept.main(["--verdicts", str(path), "--settings", settings, "--accepted", str(own / "a")])
+    def accepted(path, own, *closures):
+        command("accept", "--gates", path, "--closures", *closures, "--settings", settings,
+                "--calibration", calibration, "--accepted", own / "a",
+                "--confirmed", own / "c")  # fmt: skip
 
     def confirmed(path, own):
-        confirm.main(
-            ["--verdicts", str(path), "--settings", calibration, "--confirmed", str(own / "c")]
-        )
+        accepted(good / "classical.gate.json", own, path)
 
     return [
         Target("performance/t.headline.json", judged, 4),
@@ -308,8 +300,8 @@ class _Page:
             files = {"ledgers": [], "benchmarks": []} | files
             with mock.patch.object(build, "draw_all", _undrawn):
                 build.build(
-                    build.Inputs(**files), self.config, "", TEMPLATES,
-                    own / "r.html", own / "s.json", overview=own / "o.png",
+                    build.Inputs(**files), self.config,
+                    build.Outputs(own / "r.html", own / "s.json", own / "o.png"),
                 )  # fmt: skip
 
         return read
@@ -331,7 +323,7 @@ def _closing(path: Path, own: Path) -> None:
 
 
 def _exported(path: Path, own: Path) -> None:
-    from ptmiss.learn.onnx.export import _record
+    from ptmiss.learn.export import _record
 
     _record(path, SimpleNamespace(variables=[]))
 
@@ -339,12 +331,13 @@ def _exported(path: Path, own: Path) -> None:
 def _trained(path: Path, own: Path) -> None:
     from ptmiss.core.settings.base import parse
     from ptmiss.learn.settings.train import TrainSettings
-    from ptmiss.learn.settings.trainings import Training
-    from ptmiss.learn.training.train import _read_summary, network_spec
+    from ptmiss.learn.training.train import Recipe, _read_summary, network_spec
+    from ptmiss.tasks.met.learning import TASK
 
-    training = parse(Training, json.dumps(SPEC), "trainings")
-    summary = _read_summary(path, training)
-    network_spec(training, parse(TrainSettings, _section("train"), "train"), summary)
+    training = parse(TASK.training_settings, json.dumps(SPEC), "trainings")
+    recipe = Recipe(TASK, training, parse(TrainSettings, _section("train"), "train"))
+    summary = _read_summary(path, recipe)
+    network_spec(recipe, summary)
     str(summary["training"])
     [summary["inputs"], summary["train"]["sha256"], summary["validation"]["events"]]
 
@@ -352,10 +345,11 @@ def _trained(path: Path, own: Path) -> None:
 def _dataset(path: Path, own: Path) -> None:
     from ptmiss.learn.data import dataset
     from ptmiss.learn.data.batches import BatchShape, Store, in_order, pack
+    from ptmiss.tasks.met.learning import TASK
 
-    for events in dataset.groups(path):
+    for events in dataset.groups(path, TASK.dataset):
         assert len(events.continuous) == events.offsets[-1]
-    for batch in pack(in_order(Store(path, 1000)), BatchShape(8, 64)):
+    for batch in pack(in_order(Store(path, TASK.dataset, 1000)), BatchShape(8, 64)):
         assert batch.n_events
 
 
@@ -409,24 +403,26 @@ def _varied(path: Path, own: Path) -> None:
 def _preprocessed(path: Path, own: Path) -> None:
     from ptmiss.core.settings.base import from_mapping, parse
     from ptmiss.events.settings.folds import FoldSettings
-    from ptmiss.learn.data.preprocess import preprocess
-    from ptmiss.learn.settings.preprocess import PreprocessSettings
-    from ptmiss.learn.settings.trainings import Training
+    from ptmiss.learn.data.preprocess import Recipe, preprocess
+    from ptmiss.tasks.met.learning import TASK
 
     outputs = {"train": own / "t.parquet", "validation": own / "v.parquet"}
-    preprocess(
-        [path], "u", parse(Training, json.dumps(SPEC), "trainings"),
+    recipe = Recipe(
+        TASK,
+        "u",
+        parse(TASK.training_settings, json.dumps(SPEC), "trainings"),
         from_mapping(FoldSettings, FOLDS, "folds"),
-        parse(PreprocessSettings, _section("preprocess"), "preprocess"), outputs, own / "s.json",
-    )  # fmt: skip
+        parse(TASK.preprocess_settings, _section("preprocess"), "preprocess"),
+    )
+    preprocess([path], recipe, outputs, own / "s.json")
 
 
 def _interpreted(path: Path, own: Path) -> None:
-    from ptmiss.tasks.met.interpretation import events
+    from ptmiss.tasks.met.interpretation import chosen as events
 
     for sample in events.samples([path]):
         chosen = events.choose(sample, FOLDS["test"], 10)
-        for part in events.read(chosen, sample.has_truth):
+        for part in events.read(chosen, events.has_truth(sample)):
             assert part.boson.shape[1] == len(part.run)
 
 
@@ -441,7 +437,7 @@ def _streamed(path: Path, own: Path) -> None:
 
 
 def _calibrated(path: Path, own: Path) -> None:
-    from ptmiss.tasks.met.calibration.events import load
+    from ptmiss.tasks.met.calibration.reading import load
     from ptmiss.tasks.met.performance.stream import sources
 
     for source in sources([path], []):

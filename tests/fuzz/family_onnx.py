@@ -20,8 +20,8 @@ from graph_toys import random_model
 from models import OUTPUT, candidates_of, constant, pf_model
 from ptmiss.core.ragged import Ragged
 from ptmiss.learn.onnx import file as onnx_file
-from ptmiss.learn.onnx import network
 from ptmiss.tasks.met.estimators import evaluate as stage
+from ptmiss.tasks.met.estimators import network
 from toys import make_toy
 
 SECONDS, SECONDS_OF_GOOD = 0.7, 60.0

@@ -10,6 +10,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import yaml
+
 from fuzz import harness
 
 KINDS = (
@@ -98,11 +100,13 @@ def _give(role: str, name: str) -> None:
 
 def _command(name: str) -> None:
     """Run a command whose output is the file; it ends in one line or has written it."""
+    config = yaml.safe_load((harness.TESTS.parent / "config.yaml").read_text())
     settings = {"response_low": 0.8, "response_high": 1.2, "require": False}
     Path("verdict.json").write_text(json.dumps({"training": "a", "passed": True, "tests": []}))
     done = subprocess.run(
-        [sys.executable, str(harness.SCRIPTS / "accept.py"), "--verdicts", "verdict.json",
-         "--settings", json.dumps(settings), "--accepted", name],
+        [sys.executable, str(harness.SCRIPTS / "accept.py"), "--gates", "verdict.json",
+         "--settings", json.dumps(settings), "--calibration",
+         json.dumps(config["calibration"]), "--accepted", name],
         capture_output=True, text=True, errors="replace", check=False, timeout=60,
         env=os.environ | {"PYTHONPATH": str(harness.SCRIPTS)},
     )  # fmt: skip

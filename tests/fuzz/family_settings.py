@@ -63,14 +63,14 @@ def _use(values: dict) -> object:
     """Load a configuration as the Snakefile does, and take from it what is cheap to take."""
     from ptmiss.core.settings.base import to_json
     from ptmiss.simulation.pileup import profile_of
-    from ptmiss.tasks.met.settings.config import load
+    from ptmiss.tasks.met.settings.config import Config
 
     try:
-        from ptmiss.tasks.met.settings.merging import merged
+        from ptmiss.core.settings.merging import merged
     except ImportError:
-        config = load(values)
+        config = Config.load(values)
     else:
-        config = load(merged({}, values))
+        config = Config.load(merged({}, values, Config))
     to_json(config)
     for preset in config.simulate.settings.values():
         if not math.isfinite(float(profile_of(preset).cumulative.sum())):

@@ -12,13 +12,12 @@ import pytest
 
 import calibration_toys
 from graph_toys import random_model
-from network_toys import network, toy_features
-from ptmiss.learn.backbones.deepmet import BIAS_FORMS
-from ptmiss.learn.onnx.export import build
-from ptmiss.learn.onnx.file import INPUTS
-from ptmiss.learn.onnx.network import WEIGHT
+from network_toys import FORMS, network, toy_features
+from ptmiss.learn.export import build
+from ptmiss.learn.onnx.file import INPUTS, WEIGHT
 from ptmiss.learn.onnx.packing import tensors
 from ptmiss.tasks.met.calibration import document
+from ptmiss.tasks.met.learning import TASK
 
 pytestmark = [
     pytest.mark.runtimes,
@@ -72,7 +71,7 @@ def folder(tmp_path_factory) -> Path:
     """A folder with what the current code writes, and the numbers of the pinned runtimes."""
     folder = tmp_path_factory.mktemp("written")
     record = {"training": "toy", "weights_sha256": "0"}
-    models = {bias: build(network(bias), record) for bias in BIAS_FORMS}
+    models = {bias: build(network(bias), TASK, record) for bias in FORMS}
     models["untransformed"] = random_model()
     for name, model in models.items():
         kind = onnx.TensorProto.FLOAT

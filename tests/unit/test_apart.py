@@ -3,66 +3,54 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
-from command_modules import module_of
 from ptmiss.core.apart import keep_apart
-from ptmiss.core.command import parser
+from ptmiss.core.command import Parser
 from ptmiss.core.errors import UserError
+from ptmiss.core.workflow.stage import Stage, reads, writes
+from ptmiss.stages import stages_of
 
-SCRIPTS = sorted((Path(__file__).resolve().parents[2] / "scripts").glob("*.py"))
-NO_FILES = {
-    "sample", "part", "parts", "spec", "settings", "folds", "performance", "training", "variation",
-    "variations", "estimators", "threads", "config", "revision", "binning", "help",
-    "slots", "output",
-}  # fmt: skip
-"""Flags whose value is no path; two of them name files of other commands."""
-
-
-def parser_of(script: Path):
-    module = module_of(script)
-    return module.build_parser()
-
-
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_each_flag_with_a_path_is_known_to_be_one(script):
-    made = parser_of(script)
-    paths = {action.dest for action in (*made._reads, *made._writes)}
-    others = {action.dest for action in made._actions} - paths
-    assert others <= NO_FILES
-    assert made._writes
+STAGES = stages_of()
+TOY = Stage(
+    "toy",
+    "toy",
+    "",
+    (
+        reads("ntuples", "", many=True, required=False),
+        reads("external", "", many=True, required=False, metavar="NAME=FILE"),
+        writes("events", ""),
+        writes("ledger", "", required=False),
+    ),
+)
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_an_output_that_is_an_input_is_refused(script, tmp_path):
-    made = parser_of(script)
+@pytest.mark.parametrize("name", STAGES)
+def test_an_output_that_is_an_input_is_refused(name, tmp_path):
+    flags = STAGES[name].flags
     (tmp_path / "in").write_text("x")
-    for mine in made._writes:
-        for other in (*made._reads, *made._writes):
+    paths = [flag for flag in flags if flag.kind in ("reads", "writes")]
+    outputs = [flag for flag in flags if flag.kind == "writes"]
+    assert outputs
+    for mine in outputs:
+        for other in paths:
             if other is mine:
                 continue
-            values = {one.dest: str(tmp_path / one.dest) for one in made._actions}
-            values[mine.dest] = values[other.dest] = str(tmp_path / "in")
+            values = {flag.name: str(tmp_path / flag.name) for flag in flags}
+            values[mine.name] = values[other.name] = str(tmp_path / "in")
             arguments = []
-            for one in made._actions:
-                if one.dest != "help":
-                    value = "1" if one.type is int else values[one.dest]
-                    named = (one.metavar or "").startswith("NAME=")
-                    arguments += [one.option_strings[0], f"n={value}" if named else value]
+            for flag in flags:
+                value = "1" if flag.kind == "number" else values[flag.name]
+                named = flag.metavar.startswith("NAME=")
+                arguments += [f"--{flag.name}", f"n={value}" if named else value]
             with pytest.raises(UserError, match="give each output a path of its own"):
-                made.parse_args(arguments)
+                Parser(STAGES[name]).parse_args(arguments)
 
 
 @pytest.fixture
 def made():
-    p = parser("toy", "toy")
-    p.reads("--ntuples", nargs="+")
-    p.reads("--external", action="append", default=[], metavar="NAME=ONNX")
-    p.writes("--events", required=True)
-    p.writes("--ledger")
-    return p
+    return Parser(TOY)
 
 
 def test_other_names_of_a_file_are_the_file(made, tmp_path, monkeypatch):

@@ -7,9 +7,9 @@ import pytest
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.stats import two_gaussians as mixture
+from ptmiss.core.stats.lines import Profile, choose, fit, profile
 from ptmiss.core.stats.merging import effective, merge
 from ptmiss.tasks.met.calibration.cdf import FORMS
-from ptmiss.tasks.met.calibration.lines import Profile, choose, fit, profile
 from ptmiss.tasks.met.calibration.response import curve, ratios
 
 

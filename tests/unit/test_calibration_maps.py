@@ -12,11 +12,11 @@ from correctionlib.cli import main as correction
 
 import calibration_toys as toys
 from ptmiss.core.errors import UserError
+from ptmiss.core.stats.quantile_map import FAR, QuantileMap, monotone
 from ptmiss.tasks.met.calibration import document, store
 from ptmiss.tasks.met.calibration.apply import Applied, read
-from ptmiss.tasks.met.calibration.bins import DATASETS, SYSTEMATICS
-from ptmiss.tasks.met.calibration.derive import make_bins
-from ptmiss.tasks.met.calibration.quantile import FAR, QuantileMap, monotone
+from ptmiss.tasks.met.calibration.bins import make_bins
+from ptmiss.tasks.met.calibration.names import DATASETS, SYSTEMATICS
 
 POINTS = 100_000
 MAP = QuantileMap(
@@ -81,7 +81,7 @@ def test_simulation_mapped_to_itself_is_the_identity(form):
     u, q, j = rng.normal(0, 40, 5000), rng.gamma(1.6, 30, 5000), rng.integers(0, 4, 5000)
     for maps in found.maps.values():
         for name in SYSTEMATICS:
-            assert np.abs(maps[name](u, q, j) - u).max() < 1e-6, name
+            assert np.abs(maps.by_systematic[name](u, q, j) - u).max() < 1e-6, name
 
 
 def test_the_map_of_known_distributions(made):
@@ -89,19 +89,19 @@ def test_the_map_of_known_distributions(made):
     q, j = np.full(3, 60.0), np.ones(3)
     u = np.array([-20.0, 0.0, 20.0])
     for component, mean in (("u_par", -3.0), ("u_perp", 0.0)):
-        maps = made.maps[component]
+        maps = made.maps[component].by_systematic
         error = 0.5 * np.abs(maps["stat_up"](u, q, j) - maps["stat_down"](u, q, j))
         assert (error < 7.0).all()
         assert (np.abs(maps["nominal"](u, q, j) - mean - 1.2 * u) <= 3.0 * error).all()
 
 
 def test_maps_across_the_boson_do_not_tell_left_from_right(made):
-    for name, one in made.maps["u_perp"].items():
+    for name, one in made.maps["u_perp"].by_systematic.items():
         np.testing.assert_array_equal(one.knots, -one.knots[::-1])
         for shifts in one.shifts:
             np.testing.assert_allclose(shifts, -shifts[:, ::-1], atol=1e-9, err_msg=name)
-    up, down = (made.maps["u_perp"][f"stat_{d}"].shifts[0] for d in ("up", "down"))
-    outer = made.maps["u_perp"]["nominal"].knots > 1.0
+    up, down = (made.maps["u_perp"].by_systematic[f"stat_{d}"].shifts[0] for d in ("up", "down"))
+    outer = made.maps["u_perp"].nominal.knots > 1.0
     assert (up[:, outer] > down[:, outer]).all()  # up is the wider one
 
 
@@ -120,19 +120,21 @@ def _points(one: QuantileMap) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_the_document_gives_the_same_numbers_as_the_package(made, written):
     corrections = read(written)
     for component, maps in made.maps.items():
-        points = _points(maps["nominal"])
+        points = _points(maps.nominal)
         for name in SYSTEMATICS:
             theirs = corrections[f"pf_{component}"].evaluate(name, *points)
-            np.testing.assert_allclose(theirs, maps[name](*points), rtol=0.0, atol=1e-6)
+            ours = maps.by_systematic[name](*points)
+            np.testing.assert_allclose(theirs, ours, rtol=0.0, atol=1e-6)
     q_t = points[1]
     n_pv = np.resize(np.concatenate([np.arange(0.0, 90.0, 0.25), [-1.0, 1e9, np.nan]]), POINTS)
     for dataset in DATASETS:
         for name in SYSTEMATICS:
             plateau = corrections["pf_plateau"].evaluate(dataset, name)
-            assert plateau == pytest.approx(made.plateau[dataset][name], abs=1e-12)
+            assert plateau == pytest.approx(made.response[dataset].plateau[name], abs=1e-12)
             theirs = corrections["pf_response"].evaluate(dataset, name, q_t)
-            assert np.abs(theirs - made.response[dataset][name](q_t)).max() < 1e-6
-            for axis, line in zip("xy", made.xy[dataset], strict=True):
+            assert np.abs(theirs - made.response[dataset].curves[name](q_t)).max() < 1e-6
+            for axis, offset in zip("xy", made.xy[dataset], strict=True):
+                line = offset.line
                 sign = {"stat_up": 1.0, "stat_down": -1.0}.get(name, 0.0)
                 theirs = corrections[f"pf_xy_{axis}"].evaluate(dataset, name, n_pv)
                 ours = line(n_pv) + sign * line.error(n_pv)
@@ -188,7 +190,7 @@ def test_jets_may_be_an_array_of_any_numbers(written):
 
 
 def test_parabolas_are_in_the_document_too(made):
-    assert {line.order for lines in made.xy.values() for line in lines} == {2}
+    assert {offset.line.order for offsets in made.xy.values() for offset in offsets} == {2}
 
 
 def test_equal_corrections_give_equal_bytes(made, written, tmp_path):
@@ -198,16 +200,14 @@ def test_equal_corrections_give_equal_bytes(made, written, tmp_path):
 
 
 def test_fits_are_read_back_as_they_were(made, tmp_path):
-    bins = make_bins(toys.toy(4000, 1), toys.toy(4000, 2), toys.settings())
-    store.write(tmp_path / "fits.npz", [made], bins)
+    bins = make_bins({"data": toys.toy(4000, 1), "simulation": toys.toy(4000, 2)}, toys.settings())
+    store.write(tmp_path / "fits.npz", {"pf": made.stored()}, bins)
     found, same = store.read(tmp_path / "fits.npz")
     assert same.ranges == bins.ranges
     for component, maps in made.maps.items():
-        points = _points(maps["nominal"])
-        np.testing.assert_array_equal(
-            found["pf"].maps[component](*points), maps["nominal"](*points)
-        )
-    line, kept = made.xy["data"][0], found["pf"].xy["data"][0]
+        points = _points(maps.nominal)
+        np.testing.assert_array_equal(found["pf"].maps[component](*points), maps.nominal(*points))
+    line, kept = made.xy["data"][0].line, found["pf"].xy["data"][0]
     assert (kept.low, kept.high, kept.ndf) == (line.low, line.high, line.ndf)
     np.testing.assert_array_equal(kept.covariance, line.covariance)
 
@@ -223,7 +223,7 @@ def test_a_damaged_file_is_one_line(name, tmp_path):
 def test_the_whole_chain_moves_simulation_onto_data(made, written):
     data = toys.toy(3000, 11, response=0.95, sigma=24.0, slope=(0.1, 0.0)).events
     simulation = toys.toy(3000, 12).events
-    tool = Applied(read(written), "pf", 0)
+    tool = Applied(read(written), "pf")
     plain = tool.recoil(simulation, "simulation")
     mapped, wanted = tool.mapped(simulation, plain), tool.recoil(data, "data")
     for component in ("u_par", "u_perp"):

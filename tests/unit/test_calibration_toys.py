@@ -7,11 +7,12 @@ import pytest
 
 import calibration_toys as toys
 from ptmiss.core.stats.bootstrap import copies
+from ptmiss.core.stats.lines import fit, profile
 from ptmiss.tasks.met.calibration.cdf import kernel
-from ptmiss.tasks.met.calibration.derive import response_of, sample
-from ptmiss.tasks.met.calibration.lines import fit, profile
-from ptmiss.tasks.met.calibration.modulation import Offsets, phi_p_value, slope
+from ptmiss.tasks.met.calibration.replicas import sample
+from ptmiss.tasks.met.calibration.response import derive_response
 from ptmiss.tasks.met.calibration.shifts import shift_between
+from ptmiss.tasks.met.closure.modulation import Offsets, phi_p_value, slope
 
 N_TOYS, REPLICAS = 20, 100
 
@@ -41,19 +42,19 @@ def test_injected_scale_smearing_and_offset_are_recovered(twenty):
     names = ("offset_x", "offset_y", "scale", "smearing", "slope_x", "slope_y")
     pulls = {name: [] for name in names}
     for found in twenty:
-        x, y = found.xy["data"]
+        x, y = (offset.line for offset in found.xy["data"])
         at = np.array([20.0])
         pulls["offset_x"].append((x(at)[0] - 3.0) / x.error(at)[0])
         pulls["offset_y"].append((y(at)[0] + 1.0) / y.error(at)[0])
         pulls["slope_x"].append((x.slope()[0] - 0.1) / x.slope()[1])
         pulls["slope_y"].append((y.slope()[0] + 0.05) / y.slope()[1])
-        plateau = found.plateau["data"]
+        plateau = found.response["data"].plateau
         error = 0.5 * (plateau["stat_up"] - plateau["stat_down"])
         pulls["scale"].append((plateau["nominal"] - 0.92) / error)
         # width of the mapped u_perp between -20 and 20 GeV of simulation, at all nodes together
-        knots = found.maps["u_perp"]["nominal"].knots
-        nominal = np.concatenate(found.maps["u_perp"]["nominal"].shifts)[None]
-        rows = np.concatenate([nominal, np.concatenate(found.replicas["u_perp"], axis=1)])
+        knots = found.maps["u_perp"].nominal.knots
+        nominal = np.concatenate(found.maps["u_perp"].nominal.shifts)[None]
+        rows = np.concatenate([nominal, np.concatenate(found.maps["u_perp"].replicas, axis=1)])
         ends = [np.array([[np.interp(u, knots, s) for s in row] for row in rows]).mean(axis=1)
                 for u in (-20.0, 20.0)]  # fmt: skip
         width = 1.0 + (ends[1] - ends[0]) / 40.0
@@ -69,9 +70,8 @@ def test_the_68_percent_band_of_delivered_maps_covers_as_often(twenty):
     u, inside = np.array([-20.0, -8.0, 0.0, 8.0, 20.0]), []
     for found in twenty:
         for component, scale in (("u_perp", 0.0), ("u_par", -0.08)):
-            low, nominal, high = (
-                found.maps[component][name] for name in ("stat_down", "nominal", "stat_up")
-            )
+            maps = found.maps[component].by_systematic
+            low, nominal, high = (maps[name] for name in ("stat_down", "nominal", "stat_up"))
             for category, nodes in enumerate(nominal.nodes):
                 # where a response of 0.92 spreads little over a bin of q_t
                 for q_t in nodes[nodes > 12.0]:
@@ -90,9 +90,9 @@ def test_the_68_percent_band_of_the_response_covers_as_often():
     for number in range(60):
         events = toys.events(toys.columns(4000, 700 + number))
         q_t = np.hypot(*events.boson)
-        events.met[0] -= 0.5 * np.exp(-q_t / 30.0) * events.boson
-        u_par, _, q_t = events.recoil(events.met[0])
-        curves, _ = response_of(sample(events, None, REPLICAS), u_par, q_t, chosen)
+        events.met["pf"] -= 0.5 * np.exp(-q_t / 30.0) * events.boson
+        u_par, _, q_t = events.recoil(events.met["pf"])
+        curves = derive_response(sample(events, None, REPLICAS), u_par, q_t, chosen).curves
         at = curves["nominal"].nodes
         truth = 1.0 - 0.5 * np.exp(-at / 30.0)
         inside.extend(between(curves["stat_down"](at), truth, curves["stat_up"](at)))

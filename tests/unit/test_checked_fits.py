@@ -11,7 +11,7 @@ import pytest
 
 import calibration_toys as toys
 from ptmiss.tasks.met.calibration import apply, document, store
-from ptmiss.tasks.met.calibration.derive import make_bins
+from ptmiss.tasks.met.calibration.bins import make_bins
 from refusals import refused
 
 
@@ -22,7 +22,8 @@ def fits(tmp_path_factory) -> Path:
     data, simulation = toys.toy(600, 1, 20), toys.toy(600, 2, 20)
     made = toys.derived(data, simulation, chosen)
     document.write(folder / "c.json.gz", document.document([made], "toy"))
-    store.write(folder / "f.npz", [made], make_bins(data, simulation, chosen))
+    bins = make_bins({"data": data, "simulation": simulation}, chosen)
+    store.write(folder / "f.npz", {"pf": made.stored()}, bins)
     store.read(folder / "f.npz")
     return folder
 
@@ -95,7 +96,7 @@ def test_a_correction_that_is_missing_or_gives_no_number(fits, tmp_path):
     events = toys.events(toys.columns(20, 1))
 
     def met(path):
-        return apply.Applied(apply.read(path), "pf", 0).met(events, "data")
+        return apply.Applied(apply.read(path), "pf").met(events, "data")
 
     assert met(fits / "c.json.gz").shape == (2, 20)
     for change, says in (

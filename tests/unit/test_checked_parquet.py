@@ -10,7 +10,8 @@ import performance_toys
 from ptmiss.core.io import parquet
 from ptmiss.learn.data import dataset
 from ptmiss.tasks.met.estimators.table import event_columns
-from ptmiss.tasks.met.interpretation import events
+from ptmiss.tasks.met.interpretation import chosen as events
+from ptmiss.tasks.met.learning import TASK
 from ptmiss.tasks.met.performance.stream import sources
 from refusals import refused
 from toys import toy_skim
@@ -103,11 +104,11 @@ def test_a_dataset_whose_rows_do_not_fit(tmp_path, name, value, says):
         "pinned_py": 0.0, "n_candidates": 2, "continuous": b"\0" * 64, "categories": b"\0" * 6,
     }  # fmt: skip
     path = tmp_path / "d.parquet"
-    pq.write_table(pa.Table.from_pylist([row], schema=dataset.SCHEMA), path)
-    assert [group.n_events for group in dataset.groups(path)] == [1]
-    schema = pa.schema([field.with_nullable(True) for field in dataset.SCHEMA])
+    pq.write_table(pa.Table.from_pylist([row], schema=dataset.schema(TASK.dataset)), path)
+    assert [group.n_events for group in dataset.groups(path, TASK.dataset)] == [1]
+    schema = pa.schema([field.with_nullable(True) for field in dataset.schema(TASK.dataset)])
     pq.write_table(pa.Table.from_pylist([row | {name: value}], schema=schema), path)
-    refused(path, lambda path: list(dataset.groups(path)), says)
+    refused(path, lambda path: list(dataset.groups(path, TASK.dataset)), says)
 
 
 # Corrections

@@ -6,12 +6,14 @@ import pytest
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.html import stages
-from ptmiss.core.io import csv
 from ptmiss.core.workflow import closing
+from ptmiss.learn.training import history
 from ptmiss.tasks.met.report import tables, verdicts
 from refusals import refused
 
-HEAD = ",".join(tables.COLUMNS)
+HISTORY = ",".join(history.HISTORY.names)
+REST = ",0.1" * (len(history.HISTORY.names) - 1)
+HEAD = ",".join(tables.PERFORMANCE.names)
 ROW = "z,nominal,pf,qt,0,5,response,0.9,0.8,1.0,100"
 
 
@@ -59,25 +61,27 @@ def test_quoted_words_are_words(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(f"{HEAD}\n" + ROW.replace("z,", '"z, or w",', 1) + "\n")
     assert tables.read([path])["sample"].tolist() == ["z, or w"]
-    assert [line for line, _ in csv.read(path, tables.PERFORMANCE)] == [2]
+    assert [entry.line for entry in tables.PERFORMANCE.read(path)] == [2]
 
 
 @pytest.mark.parametrize(
-    "text", ["", "epoch,loss\n", "loss\n1\n", "epoch\nnan\n", "epoch\n1e9\n", "epoch\n1\n2,3\n"]
+    "text",
+    [
+        "",
+        "epoch,loss\n",
+        *(f"{HISTORY}\n{row}\n" for row in ("nan" + REST, "1e9" + REST, "2,3" + REST)),
+    ],
 )
 def test_a_history_without_epochs(tmp_path, text):
     path = tmp_path / "history.csv"
     path.write_text(text)
-    if text == "epoch,loss\n":
-        assert verdicts.histories([path]) == {}
-        return
     refused(path, lambda path: verdicts.histories([path]), "stage train")
 
 
 def test_a_benchmark_of_another_kind_is_short(tmp_path):
     path = tmp_path / "x.tsv"
     path.write_text("[" * 100_000)
-    refused(path, lambda path: stages.read([path]), "leave it out of --benchmarks")
+    refused(path, lambda path: stages.read([path]), "leave it out of --results")
 
 
 @pytest.mark.parametrize(

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
 import calibration_toys as toys
-from command_modules import module_of
+from command_modules import command
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import records
 from ptmiss.core.settings.base import to_json
-from ptmiss.tasks.met.calibration.modulation import sigmas
-from ptmiss.tasks.met.calibration.verdict import Verdict, confirm, problems
+from ptmiss.tasks.met.calibration.verdict import Verdict, problems
+from ptmiss.tasks.met.closure.modulation import sigmas
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+GATE = {"gate": "quality", "training": "mine", "judged": False, "passed": True, "tests": []}
+"""The verdict of a gate that has nothing against the run."""
+LIMITS = {"response_low": 0.8, "response_high": 1.2, "require": True}
 
 
 def record(**changes):
@@ -35,15 +36,18 @@ def without(key):
 
 
 def confirmed(folder, *values, require=True):
-    """Run the command confirm on these records; return what it writes."""
+    """Run the command accept on these records; return what it writes of closures."""
     paths = []
     for number, value in enumerate(values):
         paths.append(folder / f"{number}.closure.json")
         paths[-1].write_text(json.dumps(value))
-    module = module_of(SCRIPTS / "confirm.py")
+    (folder / "gate.json").write_text(json.dumps(GATE))
     out = folder / "confirmed.json"
     chosen = to_json(toys.settings(require_closure=require))
-    module.main(["--verdicts", *map(str, paths), "--settings", chosen, "--confirmed", str(out)])
+    command("accept", "--gates", folder / "gate.json", "--closures", *paths, "--settings",
+            json.dumps(LIMITS), "--calibration", chosen, "--accepted", folder / "accepted.json",
+            "--confirmed", out)  # fmt: skip
+    assert json.loads((folder / "accepted.json").read_text()) == [GATE]
     return json.loads(out.read_text())
 
 
@@ -59,7 +63,7 @@ def test_a_closure_without_tests_is_no_pass(tmp_path):
         confirmed(tmp_path, empty)
     assert confirmed(tmp_path, empty, require=False) == [empty]
     one = records.check(Verdict, empty, "c.json", "closure")
-    assert problems(one) == confirm([one], require=False)
+    assert len(problems(one)) == 1
 
 
 @pytest.mark.parametrize(
@@ -90,6 +94,7 @@ def test_a_record_that_is_no_verdict_is_not_confirmed(tmp_path, value, says):
         r"0\.closure\.json: not (JSON|what the stage closure writes)", str(caught.value)
     )
     assert "\n" not in str(caught.value)
+    assert not (tmp_path / "accepted.json").exists()
     assert not (tmp_path / "confirmed.json").exists()
 
 
@@ -101,3 +106,19 @@ def test_a_training_is_confirmed_once(tmp_path):
 def test_no_probability_is_so_small_that_a_record_cannot_hold_its_size():
     assert 38.0 < sigmas(0.0) < 39.0
     assert sigmas(0.0) >= sigmas(1e-300)
+
+
+def test_all_that_binds_is_counted_together(tmp_path):
+    failed = record(test={"value": 0.001, "passed": False}, passed=False)
+    refused = {**GATE, "passed": False}
+    (tmp_path / "c.json").write_text(json.dumps(failed))
+    (tmp_path / "g.json").write_text(json.dumps(refused))
+    arguments = [
+        "accept", "--gates", tmp_path / "g.json", "--closures", tmp_path / "c.json",
+        "--accepted", tmp_path / "a", "--calibration", to_json(toys.settings()), "--settings",
+    ]  # fmt: skip
+    with pytest.raises(UserError, match=r"quality gate, .*and 1 more.*gate\.require: false"):
+        command(*arguments, json.dumps(LIMITS))
+    with pytest.raises(UserError, match=r"^closure, .*calibration\.require_closure: false"):
+        command(*arguments, json.dumps({**LIMITS, "require": False}))
+    assert not (tmp_path / "a").exists()

@@ -19,6 +19,15 @@ def test_an_edit_of_any_kernel_module_changes_the_cache(tmp_path):
     assert kernels_hash(tmp_path) != first
 
 
+def test_an_edit_of_a_constant_or_record_of_a_kernel_changes_the_cache(tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "a.py").write_text("from ptmiss.deep.b import LIMIT\n\n@njit\ndef f(): ...\n")
+    (tmp_path / "deep/b.py").write_text("LIMIT = 1\n")
+    first = kernels_hash(tmp_path)
+    (tmp_path / "deep/b.py").write_text("LIMIT = 2\n")
+    assert kernels_hash(tmp_path) != first
+
+
 def test_every_kernel_is_compiled_here():
     for path in PACKAGE.rglob("*.py"):
         if path.name != "compiled.py":

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from command_modules import module_of
+import calibration_toys
+from command_modules import command
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import records
 from ptmiss.core.settings.base import from_mapping, to_json
-from ptmiss.tasks.met.gate import Headline, Verdict, accept, verdict
+from ptmiss.tasks.met.accept import require_none
+from ptmiss.tasks.met.gate import Headline, Verdict, judge, problems
 from ptmiss.tasks.met.settings.gate import GateSettings
 
 SETTINGS = from_mapping(
@@ -31,7 +33,11 @@ def sample(name, response, gain_high, estimator="deepmet"):
 
 def judged(*samples):
     value = {"training": "mine", "samples": list(samples)}
-    return verdict(records.check(Headline, value, "h.json", "performance"), SETTINGS)
+    return judge(records.check(Headline, value, "h.json", "performance"), SETTINGS)
+
+
+def refuse(verdict):
+    require_none([(line, "gate.require", True) for line in problems(verdict)])
 
 
 DILEPTON = {"sample": "zmumu", "estimators": {"deepmet": {"response": {"value": 1.0}}}, "gains": []}
@@ -48,7 +54,7 @@ def test_a_response_far_from_1_is_refused(response):
     found = judged(DILEPTON, sample("wmunu", 1.0, 0.2), sample("ttbar", response, 0.2))
     assert not found.passed
     with pytest.raises(UserError, match=r"sample ttbar: response_met is .*, allowed 0\.8 to 1\.2"):
-        accept([found], require=True)
+        refuse(found)
 
 
 def test_the_limits_belong_to_the_allowed_range():
@@ -65,7 +71,7 @@ def test_z_alone_is_never_enough():
     found = judged(DILEPTON)
     assert not found.passed
     with pytest.raises(UserError, match="no sample with real missing momentum"):
-        accept([found], require=True)
+        refuse(found)
     assert not judged(DILEPTON, sample("ttbar", None, None)).passed
 
 
@@ -75,10 +81,10 @@ def test_a_run_without_a_network_has_nothing_to_be_judged():
 
 def test_a_refusal_can_be_made_a_warning():
     bad = judged(sample("ttbar", 0.1, -0.5))
-    problems = accept([bad], require=False)
-    assert len(problems) == 2
-    with pytest.raises(UserError, match=r"and 1 more"):
-        accept([bad], require=True)
+    assert len(problems(bad)) == 2
+    require_none([(line, "gate.require", False) for line in problems(bad)])
+    with pytest.raises(UserError, match=r"and 1 more\).*gate.require: false turns this"):
+        refuse(bad)
 
 
 def record(**changes):
@@ -90,12 +96,6 @@ def record(**changes):
     return {**good, **changes}
 
 
-def command(name, *arguments):
-    path = Path(__file__).parents[2] / "scripts" / f"{name}.py"
-    module = module_of(path)
-    module.main(list(map(str, arguments)))
-
-
 def accepted(folder, *values):
     """Run the command accept on these records; return what it writes."""
     paths = []
@@ -103,7 +103,8 @@ def accepted(folder, *values):
         paths.append(folder / f"{number}.gate.json")
         paths[-1].write_text(json.dumps(value))
     out = folder / "accepted.json"
-    command("accept", "--verdicts", *paths, "--settings", to_json(SETTINGS), "--accepted", out)
+    command("accept", "--gates", *paths, "--settings", to_json(SETTINGS), "--accepted", out,
+            "--calibration", to_json(calibration_toys.settings()))  # fmt: skip
     return json.loads(out.read_text())
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from ptmiss.core.errors import UserError
 from ptmiss.simulation.cards import load_card
-from ptmiss.tasks.met.settings.config import load
+from ptmiss.tasks.met.settings.config import Config
 
 NAMES = [
     "two words", "tab\tbed", "line\nbreak", "", " ", "'quoted'", '"quoted"', "a;b", "a|b", "a&b",
@@ -32,7 +32,7 @@ def test_names_that_are_no_names(default, section, name):
     values = copy.deepcopy(default)
     values[section][name] = copy.deepcopy(next(iter(default[section].values())))
     with pytest.raises(UserError, match=r"allowed pattern \^\[A-Za-z\]\[A-Za-z0-9_\]") as caught:
-        load(values)
+        Config.load(values)
     assert "\n" not in str(caught.value)
     assert not Path("hostile").exists()
 
@@ -54,7 +54,7 @@ def test_tags_of_other_programs_build_nothing(default, tmp_path, monkeypatch, te
     own = tmp_path / "own.yaml"
     own.write_text(f"report:\n  title: {text}\n")
     with pytest.raises((WorkflowError, UserError), match=r"not valid JSON or YAML|plain YAML"):
-        load(default | load_configfile(str(own)))
+        Config.load(default | load_configfile(str(own)))
     with pytest.raises(UserError, match=r"card\.yaml"):
         own.rename(tmp_path / "card.yaml")
         load_card(tmp_path / "card.yaml")

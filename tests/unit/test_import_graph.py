@@ -14,14 +14,14 @@ import tensorflow as tf
 
 from models import LIMITS, candidates_of
 from ptmiss.core.errors import UserError
-from ptmiss.learn.features import TABLES, features
 from ptmiss.learn.onnx import file as onnx_file
-from ptmiss.learn.onnx.import_graph import convert, import_file, read
-from ptmiss.learn.onnx.network import NetworkEstimator
 from ptmiss.learn.onnx.packing import tensors
-from ptmiss.learn.onnx.padding import change_by_pads, check_pads
 from ptmiss.learn.settings.models import ModelLimits
 from ptmiss.tasks.met.estimators.evaluate import Models, evaluate
+from ptmiss.tasks.met.estimators.import_graph import convert, import_file, read
+from ptmiss.tasks.met.estimators.network import NetworkEstimator
+from ptmiss.tasks.met.estimators.padding import change_by_pads, check_pads
+from ptmiss.tasks.met.features import TABLES, features
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 from toys import make_toy, toy_skim
 

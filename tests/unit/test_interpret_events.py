@@ -17,10 +17,10 @@ from ptmiss.core.io import parquet
 from ptmiss.core.settings.base import from_mapping
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.learn.onnx import file as onnx_file
-from ptmiss.tasks.met.interpretation import events
+from ptmiss.tasks.met.interpretation import chosen as events
 from ptmiss.tasks.met.interpretation.displays import Shown, entry, pick
 from ptmiss.tasks.met.interpretation.run import Outputs, interpret
-from ptmiss.tasks.met.settings.config import load
+from ptmiss.tasks.met.settings.config import Config
 from ptmiss.tasks.met.settings.interpret import InterpretSettings, chosen_samples
 from toys import met_of, toy_skim
 
@@ -82,7 +82,7 @@ def test_a_part_without_events_need_not_have_the_truth(tmp_path: Path) -> None:
     parquet.write(paths[0], pq.read_table(paths[0]).slice(0, 0))
     toy_skim(paths[1], 3, 2, part="1", **SMALL)
     (sample,) = events.samples(paths)
-    assert sample.has_truth
+    assert events.has_truth(sample)
     assert sample.files == (str(paths[1]),)
     assert events.samples(paths[:1])[0].files == (str(paths[0]),)
 
@@ -152,10 +152,10 @@ def test_a_sample_without_test_events_is_said(
 
 
 def test_samples_of_the_training_come_first_and_a_list_is_taken_as_it_is() -> None:
-    values = settings(max_samples=3).interpret
+    values = settings(max_samples=3).settings
     configured = ["a", "b", "c", "d"]
     assert chosen_samples(values, ["d", "b"], configured) == ["b", "d", "a"]
-    given = settings(samples=["c"]).interpret
+    given = settings(samples=["c"]).settings
     assert chosen_samples(given, ["d", "b"], configured) == ["c"]
 
 
@@ -169,7 +169,7 @@ def test_samples_of_the_training_come_first_and_a_list_is_taken_as_it_is() -> No
     ],
 )
 def test_settings_that_cannot_be(change: dict[str, object], says: str) -> None:
-    values = json.loads(settings().interpret.model_dump_json())
+    values = json.loads(settings().settings.model_dump_json())
     with pytest.raises(UserError, match=says):
         from_mapping(InterpretSettings, {**values, **change}, "interpret")
 
@@ -178,4 +178,4 @@ def test_an_unknown_sample_is_refused(repository: Path) -> None:
     values = yaml.safe_load((repository / "config.yaml").read_text())
     values["interpret"]["samples"] = ["zmumuu"]
     with pytest.raises(UserError, match=r"interpret\.samples is 'zmumuu', allowed: "):
-        load(values)
+        Config.load(values)

@@ -15,7 +15,7 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.ragged import Ragged, segment_sum
 from ptmiss.core.stats.bootstrap import copies, interval, streams
 from ptmiss.learn.onnx import file as onnx_file
-from ptmiss.tasks.met.interpretation.bins import N_GROUPS, Cells
+from ptmiss.tasks.met.interpretation.cells import N_GROUPS, Cells
 from ptmiss.tasks.met.interpretation.groups import GROUPS, group_of
 from ptmiss.tasks.met.interpretation.run import Outputs, interpret
 from ptmiss.tasks.met.interpretation.weights import MeanWeights
@@ -84,7 +84,7 @@ def test_groups() -> None:
 def test_bins_are_half_open_of_absolute_values_and_leave_out_what_has_no_momentum() -> None:
     section = settings(
         pt_edges=[0, 1, 5], abs_eta_edges=[0, 2.5, 5], abs_dz_edges=[0.1, 1], puppi_edges=[0, 1.01]
-    ).interpret
+    ).settings
     cells = Cells(section)
     names = [(cell.axis, cell.low, cell.high) for cell in cells.cells]
     columns = {
@@ -151,7 +151,7 @@ def test_the_interval_draws_events_with_the_copies_of_the_other_tables() -> None
     weight = rng.integers(0, 16, 14) / 16.0
     state = streams(np.ones(4), np.ones(4), np.arange(4), 11)
     drawn = copies(state, 60)
-    means = MeanWeights(Cells(settings().interpret), ("deepmet",), 60)
+    means = MeanWeights(Cells(settings().settings), ("deepmet",), 60)
     numbers = np.full((1, 14), 0, np.int16)
     groups = np.zeros(14, np.int8)
     for first in (0, 2):  # in two pieces
@@ -161,7 +161,7 @@ def test_the_interval_draws_events_with_the_copies_of_the_other_tables() -> None
     row = next(iter(means.rows("s", 2)))
     counts = np.diff(offsets) @ drawn.astype(float)
     expected = segment_sum(weight, offsets) @ drawn / np.where(counts > 0, counts, np.nan)
-    assert [float(text) for text in row[6:9]] == [expected[0], *interval(expected)]
+    assert list(row[6:9]) == [expected[0], *interval(expected)]
     assert N_GROUPS == 8
 
 

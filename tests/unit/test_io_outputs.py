@@ -10,6 +10,7 @@ import pytest
 from ptmiss.core.errors import UserError
 from ptmiss.core.io.atomic import fresh_folder, replacing, write_text
 from ptmiss.learn.data.spill import Spill
+from ptmiss.tasks.met.learning import TASK
 
 
 def names(folder):
@@ -121,7 +122,7 @@ def test_a_folder_for_temporary_files_is_made_anew(tmp_path, kind):
         assert names(folder) == []
         assert not folder.is_symlink()
     assert names(tmp_path) == ["other"]
-    with Spill(path, 1) as spill:
+    with Spill(path, 1, TASK.dataset) as spill:
         assert spill.read(0) is None
     assert names(other) == ["mine"]
 
@@ -130,6 +131,6 @@ def test_no_folder_for_temporary_files_is_one_line(tmp_path):
     (tmp_path / "file").write_text("x")
     with (
         pytest.raises(UserError, match=r"spill: cannot be written"),
-        Spill(tmp_path / "file/spill", 1),
+        Spill(tmp_path / "file/spill", 1, TASK.dataset),
     ):
         pass

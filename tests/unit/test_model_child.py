@@ -27,9 +27,9 @@ from ptmiss.learn.onnx import child as module
 from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.learn.onnx import frames, worker
 from ptmiss.learn.onnx.child import Child, ModelError
-from ptmiss.learn.onnx.network import NetworkEstimator
 from ptmiss.learn.settings.models import ModelLimits
 from ptmiss.tasks.met.estimators.evaluate import Models, evaluate
+from ptmiss.tasks.met.estimators.network import NetworkEstimator
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings, ExternalModel
 from toys import Toy, make_toy, met_of, toy_skim
 
@@ -289,7 +289,7 @@ JOB = """
 import sys
 from pathlib import Path
 from ptmiss.learn.onnx.child import Child
-from ptmiss.learn.onnx.network import NetworkEstimator
+from ptmiss.tasks.met.estimators.network import NetworkEstimator
 from ptmiss.learn.settings.models import ModelLimits
 from models import candidates_of
 from toys import make_toy

@@ -13,12 +13,20 @@ from ptmiss.core.ragged import offsets_of
 from ptmiss.events.folds import fold_of
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.learn.data import dataset, weighting
-from ptmiss.learn.data.batches import BatchShape, Store, ahead, in_order, pack, shuffled, turns
+from ptmiss.learn.data.batches import (
+    BatchShape,
+    Store,
+    in_order,
+    pack,
+    prefetch,
+    rotations,
+    shuffled,
+)
 from ptmiss.learn.data.dataset import Events
-from ptmiss.learn.data.preprocess import preprocess
+from ptmiss.learn.data.preprocess import Recipe, preprocess
 from ptmiss.learn.data.spill import Spill
-from ptmiss.learn.settings.preprocess import PreprocessSettings
-from ptmiss.learn.settings.trainings import Training
+from ptmiss.tasks.met.learning import TASK
+from ptmiss.tasks.met.settings.learning import PreprocessSettings, Training
 from toys import toy_skim
 
 FOLDS = FoldSettings(train=(0, 1, 2, 3, 4), validation=(5,), test=(6, 7, 8, 9))
@@ -42,13 +50,27 @@ def training(**changes):
     return Training(**{**values, **changes})
 
 
+def groups(path):
+    return dataset.groups(path, TASK.dataset)
+
+
+def to_table(events):
+    return dataset.to_table(events, TASK.dataset)
+
+
+def from_table(table):
+    return dataset.from_table(table, TASK.dataset)
+
+
 def run(folder, skims, spec=None, chosen=None):
     outputs = {name: folder / f"{name}.parquet" for name in ("train", "validation")}
     summary = preprocess(
-        skims, "mixed", spec or training(), FOLDS, chosen or settings(), outputs,
+        skims,
+        Recipe(TASK, "mixed", spec or training(), FOLDS, chosen or settings()),
+        outputs,
         folder / "dataset.json",
-    )  # fmt: skip
-    read = {name: list(dataset.groups(path)) for name, path in outputs.items()}
+    )
+    read = {name: list(groups(path)) for name, path in outputs.items()}
     return summary, read
 
 
@@ -95,8 +117,7 @@ def random_events(n=20, seed=0):
         offsets_of(counts),
         rng.normal(size=(total, 8)).astype(np.float32),
         rng.integers(0, 4, (total, 3)).astype(np.uint8),
-        rng.normal(size=(n, 2)).astype(np.float32),
-        rng.normal(size=(n, 2)).astype(np.float32),
+        rng.normal(size=(n, 4)).astype(np.float32),
         rng.normal(size=n).astype(np.float32),
         rng.integers(0, 2, n).astype(np.uint8),
         rng.integers(0, 2**63, n).astype(np.uint64),
@@ -112,15 +133,15 @@ def same(first, second):
 
 def test_events_survive_a_round_trip_also_in_slices(tmp_path):
     events = random_events()
-    assert same(dataset.from_table(dataset.to_table(events)), events)
-    part = dataset.from_table(dataset.to_table(events).slice(5, 7))
+    assert same(from_table(to_table(events)), events)
+    part = from_table(to_table(events).slice(5, 7))
     assert same(part, events.take(np.arange(5, 12)))
-    parquet.write(tmp_path / "x.parquet", dataset.to_table(events), 6)
-    groups = list(dataset.groups(tmp_path / "x.parquet"))
-    assert [group.n_events for group in groups] == [6, 6, 6, 2]
-    assert same(groups[1], events.take(np.arange(6, 12)))
+    parquet.write(tmp_path / "x.parquet", to_table(events), 6)
+    read = list(groups(tmp_path / "x.parquet"))
+    assert [group.n_events for group in read] == [6, 6, 6, 2]
+    assert same(read[1], events.take(np.arange(6, 12)))
     none = events.take(np.arange(0))
-    assert same(dataset.from_table(dataset.to_table(none)), none)
+    assert same(from_table(to_table(none)), none)
 
 
 def test_take_orders_events_with_their_candidates():
@@ -139,7 +160,7 @@ def test_take_orders_events_with_their_candidates():
 @pytest.mark.parametrize("n_buckets", [1, 7])
 def test_buckets_return_all_events_sorted_by_key(tmp_path, n_buckets):
     parts = [random_events(20, seed) for seed in range(3)]
-    with Spill(tmp_path / "spill", n_buckets) as spill:
+    with Spill(tmp_path / "spill", n_buckets, TASK.dataset) as spill:
         for part in parts:
             spill.add(part, part.weight.astype(np.float64))
         read = [content for k in range(n_buckets) if (content := spill.read(k)) is not None]
@@ -159,7 +180,7 @@ def test_buckets_on_a_full_disk_say_so(tmp_path, monkeypatch):
     events = random_events(20, 1)
     with (
         pytest.raises(UserError, match=r"^/dev/full: the disk is full; free some space"),
-        Spill(tmp_path / "spill", 1) as spill,
+        Spill(tmp_path / "spill", 1, TASK.dataset) as spill,
     ):
         spill.add(events, events.weight.astype(np.float64))
     assert not (tmp_path / "spill").exists()
@@ -189,8 +210,8 @@ def test_truth_momenta_and_pinned_sum_are_those_of_the_toys(tmp_path):
     _, read = run(tmp_path, [tmp_path / "w.parquet"], training(samples={"wmunu": 1.0}))
     event = toy.event
     train = np.isin(fold_of(event["run"], event["lumi"], event["event"]), FOLDS.train)
-    truth = np.concatenate([group.truth for group in read["train"]]) * 50
-    pinned = np.concatenate([group.pinned for group in read["train"]]) * 50
+    truth = np.concatenate([group.targets[:, :2] for group in read["train"]]) * 50
+    pinned = np.concatenate([group.targets[:, 2:] for group in read["train"]]) * 50
     order = np.argsort(truth[:, 0])
     invisible = np.stack([event["gen_met_px"], event["gen_met_py"]], axis=1)[train]
     expected = np.argsort(invisible[:, 0])
@@ -217,12 +238,12 @@ def test_order_of_files_and_cut_into_parts_do_not_matter(skims, tmp_path):
     run(tmp_path / "a", skims)
     run(tmp_path / "b", skims[::-1], chosen=settings(bucket_events=1000))
     assert (tmp_path / "a/train.parquet").read_bytes() != b""
-    first = list(dataset.groups(tmp_path / "a/train.parquet"))
-    second = list(dataset.groups(tmp_path / "b/train.parquet"))
-    keys = [np.concatenate([group.key for group in groups]) for groups in (first, second)]
+    first = list(groups(tmp_path / "a/train.parquet"))
+    second = list(groups(tmp_path / "b/train.parquet"))
+    keys = [np.concatenate([group.key for group in read]) for read in (first, second)]
     assert np.array_equal(*keys)
     run(tmp_path / "c", skims, training(seed=6))
-    third = np.concatenate([g.key for g in dataset.groups(tmp_path / "c/train.parquet")])
+    third = np.concatenate([g.key for g in groups(tmp_path / "c/train.parquet")])
     assert len(third) == len(keys[0])
     assert not np.array_equal(third, keys[0])
 
@@ -256,7 +277,7 @@ def test_mistakes_are_refused_in_one_line_and_leave_nothing(skims, tmp_path):
     refused([skims[0], skims[0]], z_only, "given twice")
     data = tmp_path / "data.parquet"
     toy_skim(data, 30, 1, sample="zmumu", is_data=True, **SMALL)
-    refused([data], z_only, "is recorded data without true missing momentum")
+    refused([data], z_only, "is recorded data without truth")
     null = tmp_path / "null.parquet"
     toy_skim(null, 60, 1, sample="zmumu", **SMALL)
     edit(null, gen_met_px=lambda values: values.put([1, 2, 3, 4, 5], np.nan))
@@ -295,16 +316,16 @@ def test_flat_factors_make_bins_equal_within_the_limit():
 @pytest.fixture
 def store(tmp_path):
     events = [random_events(25, seed) for seed in range(4)]
-    with parquet.writing(tmp_path / "x.parquet", dataset.SCHEMA) as writer:
+    with parquet.writing(tmp_path / "x.parquet", dataset.schema(TASK.dataset)) as writer:
         for part in events:
-            writer.write_table(dataset.to_table(part))
-    return Store(tmp_path / "x.parquet", cache_bytes=1_000_000), events
+            writer.write_table(to_table(part))
+    return Store(tmp_path / "x.parquet", TASK.dataset, cache_bytes=1_000_000), events
 
 
 def test_batches_hold_every_event_once_in_the_given_shape(store):
     data, parts = store
     shape = BatchShape(events=8, candidates=20)
-    batches = list(ahead(pack(shuffled(data, np.random.default_rng(1)), shape)))
+    batches = list(prefetch(pack(shuffled(data, np.random.default_rng(1)), shape)))
     found = []
     for batch in batches:
         assert batch.continuous.shape == (20, 8)
@@ -324,9 +345,31 @@ def test_batches_hold_every_event_once_in_the_given_shape(store):
     assert [w for w, _, _ in found] != [w for w, _, _ in expected]
 
 
+def test_bucketed_batches_give_every_event_slots_of_its_own(store):
+    data, parts = store
+    shape = BatchShape(events=8, candidates=64, packing="bucketed")
+    assert [shape.bucket(n) for n in (0, 1, 16, 17, 33, 64)] == [
+        (4, 16), (4, 16), (4, 16), (2, 32), (1, 64), (1, 64),
+    ]  # fmt: skip
+    found = []
+    for batch in pack(in_order(data), shape):
+        n, width = len(batch.weight), len(batch.event) // len(batch.weight)
+        assert (n, width) == (4, 16)
+        for i in range(batch.n_events):
+            rows = batch.event == i
+            assert set(np.flatnonzero(rows) // width) <= {i}
+            found.append((batch.weight[i], batch.continuous[rows].sum(), rows.sum()))
+    expected = [
+        (part.weight[i], part.continuous[a:b].sum(), b - a)
+        for part in parts
+        for i, (a, b) in enumerate(zip(part.offsets[:-1], part.offsets[1:], strict=True))
+    ]
+    np.testing.assert_allclose(sorted(found), sorted(expected), atol=1e-5)
+
+
 def test_order_follows_from_the_seed_and_not_from_the_cache(store, tmp_path):
     data, _ = store
-    uncached = Store(data.path, cache_bytes=0)
+    uncached = Store(data.path, TASK.dataset, cache_bytes=0)
     orders = [
         [float(e.weight[r]) for e, r in shuffled(s, np.random.default_rng(seed))]
         for s, seed in ((data, 1), (data, 1), (uncached, 1), (data, 2))
@@ -341,24 +384,24 @@ def test_order_follows_from_the_seed_and_not_from_the_cache(store, tmp_path):
 def test_an_event_larger_than_a_batch_is_refused(store):
     data, _ = store
     with pytest.raises(UserError, match=r"raise train\.batch_candidates"):
-        list(ahead(pack(in_order(data), BatchShape(8, 3))))
+        list(prefetch(pack(in_order(data), BatchShape(8, 3))))
 
 
 def test_leaving_a_loop_early_ends_the_reading_thread(store):
     data, _ = store
-    batches = ahead(pack(in_order(data), BatchShape(1, 20)))
+    batches = prefetch(pack(in_order(data), BatchShape(1, 20)))
     next(batches)
     batches.close()  # joins the thread; a defect would hang here
 
 
 def test_empty_dataset_is_refused(tmp_path):
-    parquet.write(tmp_path / "x.parquet", dataset.SCHEMA.empty_table())
+    parquet.write(tmp_path / "x.parquet", dataset.schema(TASK.dataset).empty_table())
     with pytest.raises(UserError, match="the dataset is empty"):
-        Store(tmp_path / "x.parquet", 0)
+        Store(tmp_path / "x.parquet", TASK.dataset, 0)
 
 
 def test_turns_are_rotations_and_reflections_that_keep_the_beam_axis():
-    matrices = turns(np.random.default_rng(1), 1000).astype(np.float64)
+    matrices = rotations(np.random.default_rng(1), 1000).astype(np.float64)
     products = np.einsum("nij,nkj->nik", matrices, matrices)
     np.testing.assert_allclose(products, np.broadcast_to(np.eye(3), products.shape), atol=1e-6)
     assert not matrices[:, 2, :2].any()

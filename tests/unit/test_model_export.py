@@ -10,17 +10,17 @@ import numpy as np
 import onnx
 import pytest
 
-from network_toys import RULES, network, toy_features, write_dataset, write_training
+from network_toys import FORMS, RULES, network, toy_features, write_dataset, write_training
 from ptmiss.core.errors import UserError
 from ptmiss.core.ragged import offsets_of
-from ptmiss.learn import features as ft
-from ptmiss.learn.backbones.deepmet import BIAS_FORMS
+from ptmiss.learn.export import ExportInputs, ExportOutputs, build, export
 from ptmiss.learn.onnx import file as onnx_file
-from ptmiss.learn.onnx import graph, parity, triton
-from ptmiss.learn.onnx.export import ExportOutputs, build, export
-from ptmiss.learn.onnx.network import NetworkEstimator
+from ptmiss.learn.onnx import parity, triton, writer
 from ptmiss.learn.settings.export import ExportSettings
 from ptmiss.learn.training.storage import save_model
+from ptmiss.tasks.met import features as ft
+from ptmiss.tasks.met.estimators.network import NetworkEstimator
+from ptmiss.tasks.met.learning import TASK
 
 # Keras 3.15 converts variables in a way that numpy 2 announces to change
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -32,6 +32,7 @@ SETTINGS = ExportSettings(
     max_batch_size=100,
     preferred_batch_sizes=(8, 16),
 )
+LAYOUT = TASK.dataset.features
 # fewer than a user may ask for: where the number does not matter, tests need not take seconds
 QUICK = SETTINGS.model_copy(update={"parity_events": 60})
 
@@ -47,7 +48,7 @@ def run(folder: Path, settings: ExportSettings = QUICK) -> Path:
     out = folder / "onnx"
     inputs = [folder / name for name in ("model.keras", "training.json", "validation.parquet")]
     outputs = ExportOutputs(out / "model.onnx", out / "config.pbtxt", out / "parity.json")
-    export(*inputs, settings, outputs, threads=1)
+    export(ExportInputs(*inputs), TASK, settings, outputs, threads=1)
     return out
 
 
@@ -90,10 +91,10 @@ def test_the_same_network_gives_the_same_bytes(folder: Path) -> None:
     assert {path.name: path.read_bytes() for path in run(folder).iterdir()} == first
 
 
-@pytest.mark.parametrize("bias", BIAS_FORMS)
+@pytest.mark.parametrize("bias", FORMS)
 def test_every_bias_form_has_parity(bias: str) -> None:
     model, made = network(bias), toy_features(20)
-    proto = build(model, {"training": "toy", "weights_sha256": "0"})
+    proto = build(model, TASK, {"training": "toy", "weights_sha256": "0"})
     estimator = NetworkEstimator(onnx_file.accept(proto, "m"), 1)
 
     def trained(x, codes, event, n):
@@ -113,15 +114,15 @@ def edit(proto: onnx.ModelProto, name: str, factor: float) -> onnx.ModelProto:
 
 
 def test_a_network_that_differs_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = graph.build
-    monkeypatch.setattr(graph, "build", lambda *a: edit(right(*a), "dense1/kernel", 1.01))
+    right = writer.write
+    monkeypatch.setattr(writer, "write", lambda *a: edit(right(*a), "dense1/kernel", 1.01))
     refused(folder, "not written, because the exported network differs: keras .* GeV on one of")
 
 
 def test_a_network_in_which_pads_count_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = graph.build
+    right = writer.write
 
     def with_counting_pads(*arguments: object) -> onnx.ModelProto:
         proto = right(*arguments)
@@ -129,15 +130,15 @@ def test_a_network_in_which_pads_count_is_refused(
         node.input[1] = node.input[0]
         return proto
 
-    monkeypatch.setattr(graph, "build", with_counting_pads)
+    monkeypatch.setattr(writer, "write", with_counting_pads)
     refused(folder, "differs: .*padding .* GeV")
 
 
 def test_a_result_that_is_not_finite_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = graph.build
-    monkeypatch.setattr(graph, "build", lambda *a: edit(right(*a), "dense3/kernel", np.nan))
+    right = writer.write
+    monkeypatch.setattr(writer, "write", lambda *a: edit(right(*a), "dense3/kernel", np.nan))
     refused(folder, "not finite")
 
 
@@ -165,13 +166,13 @@ def block(counts: list[int]) -> ft.Features:
 
 
 def test_few_events_come_again_rotated() -> None:
-    given = list(parity.enough_events(iter([block([1, 2]), block([3])]), 8))
+    given = list(parity.enough_events(iter([block([1, 2]), block([3])]), 8, LAYOUT))
     assert [copy for _, copy in given] == [0, 0, 1, 1, 2]
     third = given[2][0].continuous
     np.testing.assert_allclose(
         third[:, ft.PX] + 1j * third[:, ft.PY], np.exp(1j * parity.GOLDEN_ANGLE), atol=1e-6
     )
-    assert list(parity.enough_events(iter([]), 8)) == []
+    assert list(parity.enough_events(iter([]), 8, LAYOUT)) == []
 
 
 def test_many_events_are_not_all_read() -> None:
@@ -179,7 +180,7 @@ def test_many_events_are_not_all_read() -> None:
         while True:
             yield block([1] * 250)
 
-    given = [len(one.offsets) - 1 for one, _ in parity.enough_events(endless(), 320)]
+    given = [len(one.offsets) - 1 for one, _ in parity.enough_events(endless(), 320, LAYOUT)]
     assert sum(given) == 350
 
 
@@ -195,7 +196,7 @@ def test_padding_and_permuting_keep_the_candidates() -> None:
 
 
 def test_server_configuration() -> None:
-    text = triton.config("abc", SETTINGS)
+    text = triton.config("abc", SETTINGS, onnx_file.CMSSW)
     for line in (
         'name: "deepmet"', 'platform: "onnxruntime_onnx"', "max_batch_size: 100",
         "preferred_batch_size: [ 8, 16 ]", "dims: [ -1, 8 ]", 'name: "input_cat2"',

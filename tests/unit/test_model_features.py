@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ptmiss.core.ragged import Ragged
-from ptmiss.learn import features as ft
+from ptmiss.tasks.met import features as ft
 
 RULES = ft.FeatureRules(dz_limit=100.0, unknown_codes=True, use_puppi=True)
 
@@ -71,7 +71,7 @@ def test_unknown_categories_get_their_own_code_and_are_counted():
     assert made.repairs["unknown_charge"] == 1
     assert made.repairs["unknown_pdg_id"] == 3
     assert made.repairs["unknown_from_pv"] == 1
-    assert RULES.table_sizes() == (4, 12, 5)
+    assert ft.layout(RULES, 10.0).table_rows == (4, 12, 5)
 
 
 def test_a_drop_in_without_unknown_rows_falls_back_to_known_codes():
@@ -80,7 +80,7 @@ def test_a_drop_in_without_unknown_rows_falls_back_to_known_codes():
     # charge 2 -> 0; kaon of unknown charge -> neutral hadron; anti-proton -> pi-; fromPV 7 -> 0
     assert made.categories.tolist() == [[1, 9, 0], [1, 9, 3], [0, 0, 2]]
     assert made.repairs["unknown_pdg_id"] == 3
-    assert rules.table_sizes() == (3, 11, 4)
+    assert ft.layout(rules, 10.0).table_rows == (3, 11, 4)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e38])

@@ -6,12 +6,13 @@ import numpy as np
 import onnx
 import pytest
 
-from graph_toys import EPSILON, ROWS, random_model, random_weights
+from graph_toys import EPSILON, ROWS, build, random_model, random_weights
 from ptmiss.core.ragged import offsets_of
-from ptmiss.learn import features as ft
 from ptmiss.learn.onnx import file as onnx_file
-from ptmiss.learn.onnx.graph import OPSET, build
-from ptmiss.learn.onnx.network import WEIGHT, NetworkEstimator
+from ptmiss.learn.onnx.interface import WEIGHT
+from ptmiss.learn.onnx.writer import OPSET
+from ptmiss.tasks.met import features as ft
+from ptmiss.tasks.met.estimators.network import NetworkEstimator
 
 FORMS = ("caption", "training_code", "shipped")
 

@@ -17,7 +17,12 @@ from ptmiss.learn.heads.loss import (
 )
 
 SPEC = LossSpec(
-    huber=0.0, response=2.0, recoil_edges=(0.0, 50.0, 100.0), met_edges=(25.0,), memory=10.0
+    huber=0.0,
+    response=2.0,
+    recoil_edges=(0.0, 50.0, 100.0),
+    met_edges=(25.0,),
+    memory=10.0,
+    scale=50.0,
 )
 
 
@@ -32,12 +37,12 @@ def sums(met, truth, pinned, weight=None):
 
 def test_squared_error():
     met, truth = np.float32([[3.0, 4.0], [0.0, 0.0]]), np.zeros((2, 2), np.float32)
-    np.testing.assert_allclose(event_errors(met, truth, 0.0), [12.5, 0.0])
+    np.testing.assert_allclose(event_errors(met, truth, 0.0, 50.0), [12.5, 0.0])
 
 
 def test_huber_is_squared_inside_and_linear_outside():
     met = np.float32([[0.1, 0.0], [0.4, 0.0], [3.0, 4.0]])
-    found = event_errors(met, np.zeros((3, 2), np.float32), 20.0)  # 20 GeV = 0.4
+    found = event_errors(met, np.zeros((3, 2), np.float32), 20.0, 50.0)  # 20 GeV = 0.4
     np.testing.assert_allclose(found, [0.005, 0.08, 0.4 * (5 - 0.2)], rtol=1e-6)
 
 
@@ -74,13 +79,13 @@ def test_weights_multiply(weight):
 @pytest.mark.parametrize("huber", [0.0, 20.0])
 def test_value_and_gradient_are_finite_without_any_truth(huber):
     """All candidates leptons, true MET 0, perfect estimate: every length is 0."""
-    spec = LossSpec(huber, 2.0, SPEC.recoil_edges, SPEC.met_edges, 10.0)
+    spec = LossSpec(huber, 2.0, SPEC.recoil_edges, SPEC.met_edges, 10.0, 50.0)
     met = tf.Variable(np.zeros((3, 2), np.float32))
     zeros = tf.zeros((3, 2))
     with tf.GradientTape() as tape:
         errors, lengths = response_sums(met, zeros, zeros, tf.ones(3), spec)
         term, state = running_response_term(errors, lengths, tf.zeros((2, 4)), 0, spec)
-        loss = tf.reduce_sum(event_errors(met, zeros, huber)) + term
+        loss = tf.reduce_sum(event_errors(met, zeros, huber, 50.0)) + term
     assert float(loss) == 0.0
     assert np.array_equal(tape.gradient(loss, met), np.zeros((3, 2)))
     assert np.array_equal(state, np.zeros((2, 4)))

@@ -7,22 +7,31 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from network_toys import spec
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import parquet
 from ptmiss.events.settings.folds import FoldSettings
-from ptmiss.learn.backbones.deepmet import NetworkSpec, new_model, weights_of
 from ptmiss.learn.data import dataset
+from ptmiss.learn.data import preprocess as preprocessing
 from ptmiss.learn.data.batches import BatchShape, in_order, pack
-from ptmiss.learn.data.preprocess import preprocess
 from ptmiss.learn.heads.loss import LossSpec
-from ptmiss.learn.settings.preprocess import PreprocessSettings
+from ptmiss.learn.heads.vector_sum import VectorLoss
+from ptmiss.learn.network import NetworkSpec, new_network, weights_of
 from ptmiss.learn.settings.train import TrainSettings
-from ptmiss.learn.settings.trainings import Training
 from ptmiss.learn.training import checkpoint
 from ptmiss.learn.training import train as training_module
-from ptmiss.learn.training.step import OptimiserSpec, Stepper, turn_candidates
+from ptmiss.learn.training.step import OptimiserSpec, Stepper, rotated_features
 from ptmiss.learn.training.storage import load_model
-from ptmiss.learn.training.train import TrainInputs, TrainOutputs, learning_rate, length, train
+from ptmiss.learn.training.train import (
+    Recipe,
+    TrainInputs,
+    TrainOutputs,
+    learning_rate,
+    length,
+)
+from ptmiss.tasks.met import features as ft
+from ptmiss.tasks.met.learning import TASK
+from ptmiss.tasks.met.settings.learning import PreprocessSettings, Training
 from toys import toy_skim
 
 # Keras 3.15 converts variables in a way that numpy 2 announces to change
@@ -54,11 +63,16 @@ def inputs(tmp_path_factory):
     )  # fmt: skip
     folds = FoldSettings(train=(0, 1, 2, 3, 4), validation=(5, 6), test=(7, 8, 9))
     made = TrainInputs(*(folder / name for name in ("t.parquet", "v.parquet", "d.json")))
-    preprocess(
-        [folder / "z.parquet"], "tiny", TRAINING, folds, chosen,
+    preprocessing.preprocess(
+        [folder / "z.parquet"],
+        preprocessing.Recipe(TASK, "tiny", TRAINING, folds, chosen),
         {"train": made.train, "validation": made.validation}, made.summary,
     )  # fmt: skip
     return made
+
+
+def train(inputs, training, chosen, made):
+    return training_module.train(inputs, Recipe(TASK, training, chosen), made)
 
 
 def outputs(folder):
@@ -100,9 +114,10 @@ def test_training_learns_and_keeps_the_best_epoch(inputs, undisturbed):
     assert record["validation"]["val_loss"] == pytest.approx(min(losses))
     # the stored network is that of the best epoch: it gives the loss the history states
     shape = BatchShape(16, 600)
-    loss = training_module.loss_spec(TRAINING, settings())
-    stepper = Stepper(load_model(made.model), shape, loss, OptimiserSpec(0.0, 1.0, 0.0), False)
-    store = training_module.Store(inputs.validation, 0)
+    model = load_model(made.model)
+    loss = model.head.loss(settings())
+    stepper = Stepper(model, shape, loss, OptimiserSpec(0.0, 1.0, 0.0), False)
+    store = training_module.Store(inputs.validation, TASK.dataset, 0)
     errors = [stepper.validate(batch)[0] for batch in pack(in_order(store), shape)]
     expected = rows[record["best_epoch"] - 1]["val_error"]
     assert sum(errors) / store.n_events == pytest.approx(expected, rel=1e-5)
@@ -117,7 +132,10 @@ def test_record_says_what_was_done_and_no_time(inputs, undisturbed):
     assert record["seed"] == 5
     assert record["spec"] == TRAINING.model_dump(mode="json")
     assert record["settings"] == settings().model_dump(mode="json")
-    assert NetworkSpec.from_dict(record["network"]) == load_model(made.model).spec
+    assert (
+        NetworkSpec.model_validate_json(json.dumps(record["network"]))
+        == load_model(made.model).spec
+    )
     assert not list(made.checkpoints.glob("*"))
     assert len(list(made.tensorboard.glob("events*"))) == 1
 
@@ -202,10 +220,10 @@ def test_a_loss_that_is_not_finite_ends_in_one_line_and_leaves_no_network(inputs
         return events
 
     bad = TrainInputs(tmp_path / "bad.parquet", inputs.validation, inputs.summary)
-    with parquet.writing(bad.train, dataset.SCHEMA) as writer:
-        for group in dataset.groups(inputs.train):
+    with parquet.writing(bad.train, dataset.schema(TASK.dataset)) as writer:
+        for group in dataset.groups(inputs.train, TASK.dataset):
             copied = group.take(np.arange(group.n_events))
-            writer.write_table(dataset.to_table(poison(copied)))
+            writer.write_table(dataset.to_table(poison(copied), TASK.dataset))
     made = outputs(tmp_path)
     with pytest.raises(UserError, match="training tiny: the loss is not finite after") as caught:
         train(bad, TRAINING, settings(), made)
@@ -230,32 +248,34 @@ def test_schedule_rises_and_falls():
 
 
 def test_the_resolution_tune_has_no_response_term():
-    tune = TRAINING.model_copy(update={"tune": "resolution"})
-    assert training_module.loss_spec(tune, settings()).response == 0.0
-    assert training_module.loss_spec(TRAINING, settings()).response == 1.0
+    head = {"kind": "vector_sum", "bias": "caption"}
+    for tune, factor in (("resolution", 0.0), ("response", 1.0)):
+        model = new_network(spec(head={**head, "tune": tune}), 1)
+        assert model.head.loss(settings()).spec.response == factor
 
 
 def test_turning_an_event_turns_what_has_a_direction_only():
     x = np.arange(1, 25, dtype=np.float32).reshape(3, 8)
     quarter, reflection = np.eye(3, dtype=np.float32), np.diag(np.float32([1, -1, -1]))
     quarter[:2, :2] = [[0, -1], [1, 0]]
-    turned = turn_candidates(x, np.int32([0, 1, 2]), np.stack([quarter, reflection])).numpy()
+    turned = rotated_features(
+        x, np.int32([0, 1, 2]), np.stack([quarter, reflection]), TASK.dataset.features
+    ).numpy()
     # d0, dz, eta, mass, pt, puppi, px, py
     assert turned[0].tolist() == [1, 2, 3, 4, 5, 6, -8, 7]
     assert turned[1].tolist() == [-9, -10, -11, 12, 13, 14, 15, -16]
 
 
 def steppers(inputs, jit):
-    loss = LossSpec(20.0, 1.0, (15.0,), (30.0,), 10.0)
-    rules = training_module.FeatureRules(100.0, True, True)
+    loss = VectorLoss(LossSpec(20.0, 1.0, (15.0,), (30.0,), 10.0, ft.SCALE))
     shape = BatchShape(16, 600)
-    model = new_model(NetworkSpec("shipped", "log", 10.0, rules), 1)
+    model = new_network(spec("shipped"), 1)
     return Stepper(model, shape, loss, OptimiserSpec(1e-4, 1.0, 0.9), jit)
 
 
 def test_compiled_and_plain_steps_agree_and_are_traced_once(inputs):
     plain, compiled = steppers(inputs, False), steppers(inputs, True)
-    store = training_module.Store(inputs.train, 0)
+    store = training_module.Store(inputs.train, TASK.dataset, 0)
     turns = np.broadcast_to(np.eye(3, dtype=np.float32), (16, 3, 3))
     for batch in islice(pack(in_order(store), BatchShape(16, 600)), 3):
         errors = plain.train(batch, turns, 1e-3), compiled.train(batch, turns, 1e-3)
@@ -270,18 +290,33 @@ def test_compiled_and_plain_steps_agree_and_are_traced_once(inputs):
 
 def test_events_with_weight_zero_teach_nothing(inputs):
     """Gradients, not statistics: the trainable weights stay where they are without decay."""
-    loss = LossSpec(0.0, 1.0, (15.0,), (30.0,), 10.0)
-    rules = training_module.FeatureRules(100.0, True, True)
-    model = new_model(NetworkSpec("caption", "log", 10.0, rules), 1)
+    loss = VectorLoss(LossSpec(0.0, 1.0, (15.0,), (30.0,), 10.0, ft.SCALE))
+    model = new_network(spec("caption"), 1)
     stepper = Stepper(model, BatchShape(16, 600), loss, OptimiserSpec(0.0, 1.0, 0.0), False)
     before = [variable.numpy() for variable in model.trainable_variables]
-    store = training_module.Store(inputs.train, 0)
+    store = training_module.Store(inputs.train, TASK.dataset, 0)
     batch = next(pack(in_order(store), BatchShape(16, 600)))
     batch.weight[:] = 0.0
     turns = np.broadcast_to(np.eye(3, dtype=np.float32), (16, 3, 3))
     assert stepper.train(batch, turns, 1e-3) == 0.0
     after = [variable.numpy() for variable in model.trainable_variables]
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_bucketed_batches_teach_the_same(inputs):
+    """The same events in the same steps, with slots of their own: the same numbers to rounding."""
+    optimiser = OptimiserSpec(0.0, 1.0, 0.0)
+    store = training_module.Store(inputs.train, TASK.dataset, 0)
+    errors = []
+    for packing in ("flat", "bucketed"):
+        shape = BatchShape(1, 600, packing)
+        model = new_network(spec("caption"), 1)
+        stepper = Stepper(model, shape, model.head.loss(settings()), optimiser, False)
+        turn = np.eye(3, dtype=np.float32)[np.newaxis]
+        batches = sorted(pack(in_order(store), shape), key=lambda batch: batch.targets.tolist())
+        errors.append([stepper.train(batch, turn, 1e-3) for batch in batches[:8]])
+        errors[-1].append(sum(stepper.validate(batch)[0] for batch in batches[:8]))
+    np.testing.assert_allclose(errors[0], errors[1], rtol=1e-4)
 
 
 @pytest.mark.parametrize(

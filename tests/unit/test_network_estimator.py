@@ -12,9 +12,15 @@ from onnx import TensorProto, helper
 from models import OUTPUT, candidates_of, pf_model
 from ptmiss.core.errors import UserError
 from ptmiss.core.ragged import Ragged, offsets_of
-from ptmiss.learn.features import features
 from ptmiss.learn.onnx import file as onnx_file
-from ptmiss.learn.onnx.network import CMSSW_RULES, RULES_KEY, WEIGHT, NetworkEstimator, Result
+from ptmiss.tasks.met.estimators.network import (
+    CMSSW_RULES,
+    RULES_KEY,
+    WEIGHT,
+    NetworkEstimator,
+    Result,
+)
+from ptmiss.tasks.met.features import features
 from toys import Toy, make_toy, met_of
 
 SMALL = {"pileup": 3.0, "per_collision": 10.0, "per_hard": 10.0}

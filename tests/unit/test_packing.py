@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ptmiss.core.ragged import offsets_of
-from ptmiss.learn.features import PT, Features
 from ptmiss.learn.onnx.packing import batches, tensors
+from ptmiss.tasks.met.features import PT, Features
 
 
 def made(counts: list[int]) -> Features:

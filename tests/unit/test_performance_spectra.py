@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 import performance_toys as toys
 from ptmiss.core.stats.bootstrap import copies
 from ptmiss.tasks.met.performance import roc
+from ptmiss.tasks.met.performance.layouts import ROC
 from ptmiss.tasks.met.performance.measure import measure
 from ptmiss.tasks.met.performance.spectra import TRUTH, Spectrum, right_edge, spectra
 
@@ -130,6 +132,21 @@ def test_area_is_the_chance_that_the_signal_is_larger():
     assert roc.area(signal, background).values[0] == pytest.approx(chance, abs=0.002)
 
 
+def test_area_is_that_of_scikit_learn():
+    rng = np.random.default_rng(6)
+    edges = np.linspace(0.0, 200.0, 21)
+    met = [np.abs(rng.normal(size, 20.0, 500)) for size in (20.0, 60.0)]
+    weights = [rng.uniform(0.5, 2.0, 500) for _ in met]
+    background, signal = (
+        _spectrum(np.histogram(x, edges, weights=w)[0], edges)
+        for x, w in zip(met, weights, strict=True)
+    )
+    bins = np.digitize(np.concatenate(met), edges)  # events of one bin count as equal in both
+    is_signal = np.repeat([False, True], 500)
+    expected = roc_auc_score(is_signal, bins, sample_weight=np.concatenate(weights))
+    assert roc.area(signal, background).values[0] == pytest.approx(expected, rel=1e-12)
+
+
 def test_curves_are_of_signals_over_backgrounds():
     shape = {"pf": _spectrum(np.full((3, 9), 2.0))}
     tails = [
@@ -137,10 +154,10 @@ def test_curves_are_of_signals_over_backgrounds():
         roc.Tail("zmumu", "nominal", {**shape, "puppi": shape["pf"]}, False, True),
         roc.Tail("qcd", "nominal", shape, False, False),
     ]
-    rows = [dict(zip(roc.COLUMNS, row, strict=True)) for row in roc.rows(tails)]
+    rows = [dict(zip(ROC.names, row, strict=True)) for row in roc.rows(tails)]
     assert {(row["signal"], row["background"], row["estimator"]) for row in rows} == {
         ("signal", "zmumu", "pf")
     }
-    assert [float(row["threshold"]) for row in rows] == [0.0, 1.0, 2.0, 3.0]
-    efficiencies = [float(row["signal_efficiency"]) for row in rows]
+    assert [row["threshold"] for row in rows] == [0.0, 1.0, 2.0, 3.0]
+    efficiencies = [row["signal_efficiency"] for row in rows]
     np.testing.assert_allclose(efficiencies, [1.0, 2 / 3, 1 / 3, 0.0])

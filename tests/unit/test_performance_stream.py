@@ -24,7 +24,7 @@ def test_files_are_put_together_by_sample_and_variation(tmp_path):
         toys.write(tmp_path / "d.parquet", columns, variation="up"),
     ]
     found = sources(paths, STORED)
-    assert [(s.sample, s.variation, len(s.files)) for s in found] == [
+    assert [(s.name, s.info.variation, len(s.files)) for s in found] == [
         ("ttbar", "nominal", 1), ("zmumu", "nominal", 2), ("zmumu", "up", 1),
     ]  # fmt: skip
     assert found[1].files == (str(paths[2]), str(paths[0]))
@@ -75,12 +75,12 @@ def test_missing_values_become_nan(tmp_path):
     (chunk,) = _all(source)
     assert np.isnan(chunk.boson).all()
     assert np.isnan(chunk.met[-1]).all()  # stored_puppi, which this input does not have
-    assert not source.boson_has_neutrino
+    assert not source.info.boson_has_neutrino
 
 
 def test_w_has_a_neutrino_in_its_boson(tmp_path):
     path = toys.write(tmp_path / "a.parquet", toys.toy(9), selection="wmunu")
-    assert sources([path], ())[0].boson_has_neutrino
+    assert sources([path], ())[0].info.boson_has_neutrino
 
 
 @pytest.mark.parametrize(

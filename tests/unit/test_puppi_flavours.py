@@ -21,9 +21,9 @@ from ptmiss.core.io import parquet
 from ptmiss.core.ragged import from_arrow, to_arrow
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.learn.onnx import file as onnx_file
-from ptmiss.learn.onnx.network import CMSSW_RULES, RULES_KEY, NetworkEstimator
 from ptmiss.learn.settings.models import ModelLimits
 from ptmiss.tasks.met.estimators.evaluate import Models, evaluate
+from ptmiss.tasks.met.estimators.network import CMSSW_RULES, RULES_KEY, NetworkEstimator
 from ptmiss.tasks.met.interpretation.run import Outputs, interpret
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 from ptmiss.tasks.met.variations.run import vary

@@ -21,13 +21,14 @@ from ptmiss.events.repeats import find
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.events.skim.identity import INSIDE, numbered_on_its_own
 from ptmiss.events.skim.stream import Skim
-from ptmiss.learn.data.preprocess import preprocess
-from ptmiss.learn.settings.trainings import Training
+from ptmiss.learn.data.preprocess import Recipe, preprocess
 from ptmiss.tasks.met.estimators.evaluate import NO_MODELS, evaluate
-from ptmiss.tasks.met.interpretation import events as looked_at
+from ptmiss.tasks.met.interpretation import chosen as looked_at
+from ptmiss.tasks.met.learning import TASK
 from ptmiss.tasks.met.performance.stream import sources
-from ptmiss.tasks.met.settings.config import load
+from ptmiss.tasks.met.settings.config import Config
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
+from ptmiss.tasks.met.settings.learning import Training
 from skims import CONFIG, sample_of, settings_of
 from toys import write_pfnano
 
@@ -168,7 +169,7 @@ def test_unique_numbers_keep_their_folds_and_copies(tmp_path):
 
 
 def test_a_training_sees_each_event_once(tmp_path):
-    settings = load(yaml.safe_load(CONFIG.read_text(encoding="utf-8"))).preprocess
+    settings = Config.load(yaml.safe_load(CONFIG.read_text(encoding="utf-8"))).preprocess
     first, second, *_ = production(tmp_path, n=60)
     copy = tmp_path / "copy.root"
     copy.write_bytes(first.read_bytes())
@@ -179,7 +180,9 @@ def test_a_training_sees_each_event_once(tmp_path):
         spec = Training(
             samples={"toy": 1.0}, tune="response", bias="caption", seed=1, use_puppi=True
         )
-        summary = preprocess(skims, "t", spec, FOLDS, settings, outputs, tmp_path / f"s{n}")
+        summary = preprocess(
+            skims, Recipe(TASK, "t", spec, FOLDS, settings), outputs, tmp_path / f"s{n}"
+        )
         results.append((summary, outputs["train"].read_bytes()))
     assert results[0][1] == results[1][1]
     assert "events_repeated" not in results[0][0]

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
+import matplotlib
+import mplhep_data
 import numpy as np
 import pytest
+from matplotlib import font_manager, pyplot
 from PIL import Image
 
 import report_toys
+from ptmiss.core.figures import frame, paint, style
 from ptmiss.core.figures.chart import Chart, Series, covered, empty_bins
-from ptmiss.tasks.met.report import draw, panel, samples, surface, tables
+from ptmiss.tasks.met.report import samples, tables
 from ptmiss.tasks.met.report.plots import resolution, shared
 
 
@@ -26,7 +34,7 @@ def figures(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def painter():
-    return draw.Painter(60)
+    return paint.Painter(60)
 
 
 def picture(drawn):
@@ -47,26 +55,50 @@ def series(label="a", **changed):
 
 def test_the_same_chart_gives_the_same_bytes_whatever_came_before(figures, painter):
     chart = figures["sigma_par", "qt", "width"].chart
-    first = draw.Painter(60).draw(chart)
+    first = paint.Painter(60).paint(chart)
     for other in (
         figures["response", "qt", "plain"].chart,
         figures["sigma_perp", "n_pv_low_qt", "width"].chart,
         Chart([series()], "x", "y", "w", x_log=True, x_range=(0.1, 3.0), y_log=True, ratio=0),
     ):
-        painter.draw(other)
-    again = painter.draw(chart)
+        painter.paint(other)
+    again = painter.paint(chart)
     assert again.png == first.png
     assert again.pdf == first.pdf
-    assert painter.draw(replace(chart, what="W")).png != first.png
+    assert painter.paint(replace(chart, what="W")).png != first.png
+
+
+PROGRAM = """
+import hashlib
+import numpy as np
+from ptmiss.core.figures.chart import Chart, Series
+from ptmiss.core.figures.paint import Painter
+x = np.arange(4.0)
+several = [Series(name, "#0072B2", x[:-1], x[1:], x[1:], x[:-1], x[1:], style=name)
+           for name in ("points", "steps", "line")]
+picture = Painter(60).paint(Chart(several, "$q_T$", "y", "w", ratio=0))
+print(hashlib.sha256(picture.png + picture.pdf).hexdigest())
+"""
+
+
+def test_another_interpreter_gives_the_same_bytes():
+    sums = set()
+    for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo")):
+        own = {"PYTHONHASHSEED": seed, "TZ": zone, "PYTHONPATH": "scripts", "LC_ALL": "C"}
+        run = subprocess.run(
+            [sys.executable, "-c", PROGRAM], env=os.environ | own, capture_output=True, check=True
+        )
+        sums.add(run.stdout)
+    assert len(sums) == 1
 
 
 def test_processes_draw_what_one_process_draws(figures):
     charts = [figure.chart for figure in figures.values()][:2] * 6
-    assert list(draw.draw_all(charts, 50, 2)) == list(draw.draw_all(charts, 50, 1))
+    assert list(paint.draw_all(charts, 50, 2)) == list(paint.draw_all(charts, 50, 1))
 
 
 def test_a_figure_is_small_and_holds_no_metadata(figures, painter):
-    drawn = painter.draw(figures["sigma_par", "qt", "width"].chart)
+    drawn = painter.paint(figures["sigma_par", "qt", "width"].chart)
     assert len(drawn.png) < 60_000
     image = Image.open(io.BytesIO(drawn.png))
     assert image.size == (drawn.width, drawn.height) == (360, 312)
@@ -77,7 +109,7 @@ def test_a_figure_is_small_and_holds_no_metadata(figures, painter):
 
 
 def test_every_estimator_is_seen_in_its_colour(figures, painter):
-    image = picture(painter.draw(figures["sigma_par", "n_pv", "width"].chart))
+    image = picture(painter.paint(figures["sigma_par", "n_pv", "width"].chart))
     for colour in ("#0072B2", "#56B4E9", "#E69F00", "#000000"):
         assert near(image, colour) > 20, colour
     assert near(image, "#D55E00") == 0  # DeepMET is not among them
@@ -87,7 +119,7 @@ def test_empty_bins_stay_empty_and_are_told(figures, painter):
     figure = figures["sigma_par", "qt", "width"]
     assert figure.empty_bins == ((230.0, 260.0), (260.0, 290.0), (290.0, 350.0))
     assert "3 bins without a value for lack of events" in figure.caption
-    drawn = painter.draw(figure.chart)
+    drawn = painter.paint(figure.chart)
     image = picture(drawn)
     # the right end of the upper panel, below the legend, shows nothing at all
     left, right = (int(drawn.width * x) for x in (0.13 + 0.845 * 0.72, 0.95))
@@ -105,12 +137,12 @@ def test_the_number_of_events_is_that_of_the_drawn_bins(figures):
 
 def test_labels_are_drawn_as_they_stand(painter):
     for label in ("$\\frac{", "a_b^c $x$", "\u4e2d\u6587", "<script>", "%s {0}", "x" * 300):
-        assert painter.draw(Chart([series(label)], "x", "y", label)).png
+        assert painter.paint(Chart([series(label)], "x", "y", label)).png
 
 
 def test_values_beyond_the_drawn_range_are_counted(painter):
     strange = series(value=np.array([1.0, 40.0, 50.0]))
-    assert painter.draw(Chart([strange], "x", "y", "w", y_range="response")).outside == 2
+    assert painter.paint(Chart([strange], "x", "y", "w", y_range="response")).outside == 2
 
 
 @pytest.mark.parametrize(
@@ -128,7 +160,7 @@ def test_values_beyond_the_drawn_range_are_counted(painter):
     ids=["nothing", "empty", "lines", "rows", "ticks", "diagonal"],
 )
 def test_every_kind_of_chart_is_drawn(painter, chart):
-    assert len(picture(painter.draw(chart)))
+    assert len(picture(painter.paint(chart)))
 
 
 def test_empty_bins_are_those_without_a_value_for_some_series():
@@ -152,19 +184,53 @@ def test_an_axis_ends_where_values_end_if_most_of_it_is_empty():
 
 
 def test_numbers_of_marks_are_short():
-    assert panel.labels(np.array([-0.5, 0.0, 0.5]), False) == (["\u22120.5", "0.0", "0.5"], "")
-    assert panel.labels(np.array([0.0, 2e-5]), False) == (["0", "2"], r"$\times 10^{-5}$")
-    assert panel.labels(np.array([0.1, 1.0, 10.0]), True)[0] == ["0.1", "1", "10"]
-    assert panel.labels(np.array([1e-4, 1e-3]), True)[0] == ["$10^{-4}$", "$10^{-3}$"]
+    assert frame.labels(np.array([-0.5, 0.0, 0.5]), False) == (["\u22120.5", "0.0", "0.5"], "")
+    assert frame.labels(np.array([0.0, 2e-5]), False) == (["0", "2"], r"$\times 10^{-5}$")
+    assert frame.labels(np.array([0.1, 1.0, 10.0]), True)[0] == ["0.1", "1", "10"]
+    assert frame.labels(np.array([1e-4, 1e-3]), True)[0] == ["$10^{-4}$", "$10^{-3}$"]
 
 
-def test_a_palette_keeps_flat_colours_and_covers_rare_ones():
-    image = np.full((60, 60, 4), 255, dtype=np.uint8)
-    image[10:40, 10:40, :3] = (200, 120, 40)
-    image[50, :, 0] = np.arange(60) * 4
-    image[55, 5, :3] = (0, 255, 0)
-    small = surface.few_colours(image).convert("RGB")
-    far = np.abs(np.asarray(small).astype(int) - image[..., :3]).max(axis=-1)
-    assert far[10:40, 10:40].max() <= 7
-    assert far.max() <= 40
-    assert len(small.getcolors()) <= surface.COLOURS
+def test_letters_come_from_fonts_that_are_installed_with_the_packages():
+    with style.context():
+        families = matplotlib.rcParams["font.sans-serif"]
+        files = [font_manager.findfont(name, fallback_to_default=False) for name in families]
+    assert len(files) == 2
+    for file, package in zip(files, (mplhep_data, matplotlib), strict=True):
+        assert Path(package.__file__).parent.resolve() in Path(file).resolve().parents
+
+
+def test_nothing_global_is_changed(figures):
+    before = dict(matplotlib.rcParams)
+    paint.Painter(60).paint(figures["sigma_par", "qt", "width"].chart)
+    assert dict(matplotlib.rcParams) == before
+    assert not pyplot.get_fignums()
+
+
+class Pie:
+    """A drawing of a test: matplotlib's own axes, with marks and legend."""
+
+    def draw_on(self, figure):
+        axes = figure.add_subplot()
+        axes.plot([0.0, 1.0], [1.0, 3.0], label="$x^2$")
+        axes.set_xlabel("x")
+        axes.legend()
+        figure.text(0.5, 0.97, "above")
+        return 3
+
+
+def test_a_drawing_uses_all_of_matplotlib_and_leaves_nothing_behind(painter):
+    chart = Chart([series()], "x", "y", "w")
+    before = painter.paint(chart)
+    first, again = painter.paint(Pie()), painter.paint(Pie())
+    assert first == again
+    assert first.outside == 3
+    assert painter.paint(chart) == before
+    assert painter.paint(chart).png != first.png
+
+
+def test_a_palette_keeps_colours():
+    chart = Chart([series(left=np.arange(3.0))], "x", "", "w", rows=("a", "b", "c"))
+    image = Image.open(io.BytesIO(paint.Painter(60).paint(chart).png)).convert("RGB")
+    colours = {colour: count for count, colour in image.getcolors()}
+    assert colours[255, 255, 255] > 30_000
+    assert colours[244, 244, 244] > 10_000  # the grey behind every second row

@@ -10,7 +10,7 @@ import yaml
 from ptmiss.events.ledger import COMMON_REASONS
 from ptmiss.tasks.met.report import notes
 from ptmiss.tasks.met.report.ledgers import Ledger
-from ptmiss.tasks.met.settings.config import load
+from ptmiss.tasks.met.settings.config import Config
 from skims import CONFIG, sample_of
 
 AGAIN = COMMON_REASONS[0]
@@ -26,7 +26,7 @@ def config(trainings=False, external=None, **folds):
     values["evaluate"]["external"] = external or {}
     values["folds"] |= folds
     own = {key: values[key] for key in ("trainings", "folds")}
-    return load(values, own | {"evaluate": {"external": external or {}}})
+    return Config.load(values, own | {"evaluate": {"external": external or {}}})
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_numbers_survive_the_way_to_the_page_exactly(tmp_path):
     frame = tables.read([one(tmp_path / "t.csv", changed(value=value))])
     again = pd.read_csv(io.StringIO(tables.as_csv(frame)))
     assert again["value"][0] == value
-    assert list(again.columns) == list(tables.COLUMNS)
+    assert list(again.columns) == list(tables.PERFORMANCE.names)
 
 
 def test_empty_and_infinite_numbers_are_no_values_but_bins_may_be_open(tmp_path):
@@ -75,7 +75,7 @@ def test_a_number_given_twice_is_refused(tmp_path):
 
 
 def test_two_tables_of_one_training_are_refused(tmp_path):
-    with pytest.raises(UserError, match=r"two files are named t\.csv"):
+    with pytest.raises(UserError, match=r"two tables are named t\.csv"):
         tables.read([one(tmp_path / x / "t.csv", ROW) for x in "ab"])
 
 

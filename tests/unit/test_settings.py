@@ -9,7 +9,8 @@ import yaml
 from ptmiss.core.errors import UserError
 from ptmiss.core.settings.base import Section, from_mapping, parse, to_json
 from ptmiss.core.settings.names import unknown
-from ptmiss.tasks.met.settings.config import load
+from ptmiss.tasks.met.settings.config import Config
+from ptmiss.tasks.met.settings.learning import Training
 
 
 class Inner(Section):
@@ -112,12 +113,12 @@ def test_the_whole_configuration_is_checked(default, path, value, says):
         place = place[key]
     place[last] = value
     with pytest.raises(UserError, match=says) as caught:
-        load(values)
+        Config.load(values)
     assert "\n" not in str(caught.value)
 
 
 def test_the_default_configuration_is_accepted(default):
-    assert "zmumu" in load(default).samples
+    assert "zmumu" in Config.load(default).samples
 
 
 def put(default, path, value):
@@ -157,7 +158,7 @@ def test_a_name_of_ones_own_must_exist(default, path, value, says):
     values, own = put(default, path, value)
     for whose in (own, None):
         with pytest.raises(UserError, match=says) as caught:
-            load(values, whose)
+            Config.load(values, whose)
         assert str(caught.value).startswith(f"setting {'.'.join(path)} is ")
         assert "\n" not in str(caught.value)
 
@@ -176,7 +177,7 @@ def test_a_name_of_ones_own_must_exist(default, path, value, says):
 )
 def test_a_sample_has_one_part_and_stands_once(default, path, value, says):
     with pytest.raises(UserError, match=says) as caught:
-        load(*put(default, path, value))
+        Config.load(*put(default, path, value))
     assert "\n" not in str(caught.value)
 
 
@@ -187,27 +188,29 @@ def with_own_samples(default, trainings, **sections):
 
 
 def test_default_names_may_be_of_samples_that_were_replaced(default):
-    found = load(*with_own_samples(default, {}))
+    found = Config.load(*with_own_samples(default, {}))
     assert found.vary.samples == tuple(default["vary"]["samples"])  # none of these: all
     assert found.calibration.backgrounds == ()
     assert found.calibration.apply == {}
     assert found.calibration.closure.estimators == ("puppi", "pf")  # no network, no deepmet
-    assert load(default).calibration.backgrounds == tuple(default["calibration"]["backgrounds"])
+    assert Config.load(default).calibration.backgrounds == tuple(
+        default["calibration"]["backgrounds"]
+    )
 
 
 def test_estimators_that_count_are_among_those_that_are_evaluated(default):
     evaluate = {"estimators": ["chs"], "external": {"mine": "mine.onnx"}}
     values, own = put(default, ("evaluate",), {**default["evaluate"], **evaluate})
-    assert load(values, own).calibration.closure.estimators == ("deepmet",)
+    assert Config.load(values, own).calibration.closure.estimators == ("deepmet",)
     values["trainings"] = own["trainings"] = {}
     with pytest.raises(UserError, match=r"none of deepmet, puppi, pf is evaluated, .* chs, mine"):
-        load(values, own)
+        Config.load(values, own)
     closure = {**default["calibration"]["closure"], "estimators": ["mine"]}
     values["calibration"] = own["calibration"] = {**default["calibration"], "closure": closure}
-    assert load(values, own).calibration.closure.estimators == ("mine",)
+    assert Config.load(values, own).calibration.closure.estimators == ("mine",)
     closure["estimators"] = ["deepmet"]
     with pytest.raises(UserError, match="estimators is 'deepmet', allowed: chs, mine"):
-        load(values, own)
+        Config.load(values, own)
 
 
 def test_many_allowed_names_are_cut_short():
@@ -219,9 +222,9 @@ def test_trainings_need_folds_to_learn_from(default):
     values = copy.deepcopy(default)
     values["folds"] = {"train": [], "validation": [], "test": list(range(10))}
     with pytest.raises(UserError, match=r"folds\.train is empty, but there are trainings"):
-        load(values)
+        Config.load(values)
     values["trainings"] = {}
-    assert load(values, {"trainings": {}}).folds.train == ()
+    assert Config.load(values, {"trainings": {}}).folds.train == ()
 
 
 def test_a_default_list_of_samples_to_vary_is_no_mistake_of_the_user(default):
@@ -231,22 +234,74 @@ def test_a_default_list_of_samples_to_vary_is_no_mistake_of_the_user(default):
         "is_data": True, "cross_section": 1.0, "sum_of_weights": 1.0, "selection": "zmumu",
     }  # fmt: skip
     own = {"samples": {"zmumu": data}, "trainings": {}}
-    assert load(default | own, own).samples["zmumu"].is_data
+    assert Config.load(default | own, own).samples["zmumu"].is_data
     own["vary"] = {"samples": ["zmumu"]}
     with pytest.raises(UserError, match=r"vary\.samples has zmumu, which is data"):
-        load(default | own | {"vary": default["vary"] | own["vary"]}, own)
+        Config.load(default | own | {"vary": default["vary"] | own["vary"]}, own)
 
 
 def test_gains_are_over_estimators_that_exist() -> None:
     values = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
     values["performance"]["over"] = ["pf", "puppi", "published"]
     with pytest.raises(UserError, match=r"performance\.over is 'published', allowed: .*pf, puppi"):
-        load(values)
+        Config.load(values)
     values["evaluate"]["external"] = {"published": {"path": "a.onnx", "slots": 4500}}
-    config = load(values)
+    config = Config.load(values)
     assert config.evaluate.external_paths() == {"published": "a.onnx"}
     assert config.evaluate.slots() == {"published": 4500}
     for wrong in (["pf"], ["pf", "puppi", "pf"]):
         values["performance"]["over"] = wrong
         with pytest.raises(UserError, match=r"performance\.over"):
-            load(values)
+            Config.load(values)
+
+
+PARTS = {
+    "samples": {"z": 1},
+    "network": {"kind": "deepmet", "units": [64, 32, 16], "embedding": 8},
+    "head": {"kind": "vector_sum", "bias": "caption", "tune": "response"},
+    "seed": 1,
+    "use_puppi": True,
+}
+SHORT = {key: PARTS[key] for key in ("samples", "seed", "use_puppi")}
+
+
+def test_the_short_form_of_a_training_stands_for_the_published_network():
+    short = from_mapping(Training, {**SHORT, "bias": "caption", "tune": "response"}, "trainings.t")
+    assert short == from_mapping(Training, PARTS, "trainings.t")
+    assert parse(Training, to_json(short), "trainings.t") == short
+    other = from_mapping(
+        Training,
+        {
+            **SHORT,
+            "bias": "shipped",
+            "tune": "response",
+            "network": {**PARTS["network"], "units": [8]},
+        },
+        "trainings.t",
+    )
+    assert (other.network.units, other.head.bias) == ((8,), "shipped")
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({**PARTS, "bias": "caption"}, r"bias beside it, or without the other, is refused"),
+        ({**SHORT, "tune": "response"}, r"place in head: .kind: vector_sum.*tune beside it"),
+        (SHORT, r"trainings\.t\.network: missing; .*1 more"),
+        (
+            {**PARTS, "head": {"kind": "sum"}},
+            r"head: found 'sum', allowed 'vector_sum', 'regression'",
+        ),
+        (
+            {**PARTS, "head": {"kind": "regression", "targets": ["truth_px"], "huber": 0}},
+            r"head\.kind is 'regression'; missing momentum is the estimate of a vector_sum",
+        ),
+        ({**PARTS, "network": {"kind": "deepmet", "units": [], "embedding": 8}}, "at least 1 item"),
+        ({**PARTS, "network": {"kind": "deepmet", "units": [1.5], "embedding": 8}}, "found 1.5"),
+        ({**PARTS, "network": {**PARTS["network"], "activation": "tanh"}}, "unknown key"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused_in_one_line(values, says):
+    with pytest.raises(UserError, match=says) as caught:
+        from_mapping(Training, values, "trainings.t")
+    assert "\n" not in str(caught.value)

@@ -14,7 +14,7 @@ from ptmiss.simulation.limits import bounds, problem
 from ptmiss.tasks.met.performance import observables
 from ptmiss.tasks.met.performance.bins import make_grid
 from ptmiss.tasks.met.settings import performance
-from ptmiss.tasks.met.settings.config import Config, load
+from ptmiss.tasks.met.settings.config import Config
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ NOMINAL = "simulate.settings.nominal"
 )  # fmt: skip
 def test_nonsense_is_refused_with_its_reason(default, path, value, says):
     with pytest.raises(UserError, match=says) as caught:
-        load(changed(default, path, value))
+        Config.load(changed(default, path, value))
     assert len(str(caught.value)) < 600
 
 
@@ -92,7 +92,7 @@ def test_deep_nesting_is_one_line(default):
     for _ in range(1100):
         value = [value]
     with pytest.raises(UserError, match=r"nested too deeply|recursion"):
-        load(changed(default, "report.title", value))
+        Config.load(changed(default, "report.title", value))
 
 
 def test_every_number_of_the_settings_has_bounds():
@@ -125,11 +125,11 @@ def test_the_nominal_detector_is_one():
 
 
 def test_the_memory_of_performance_is_bounded_when_planning(default):
-    settings = load(default).performance
+    settings = Config.load(default).performance
     assert performance.CELLS == histograms.N_CELLS
     assert len(observables.names(True, True, True)) == performance.OBSERVABLES
     n_bins = len(make_grid(settings, has_boson=True, has_truth=True).bins)
     real = 8 * 9 * n_bins * histograms.N_CELLS * (1 + settings.replicas) * 8 / 1e6
     assert real <= performance.memory_mb(settings, 8) < 2 * real
     many = changed(default, "performance.qt_edges", list(range(1000)))
-    assert performance.memory_mb(load(many).performance, 8) > 4 * real
+    assert performance.memory_mb(Config.load(many).performance, 8) > 4 * real

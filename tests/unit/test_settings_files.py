@@ -8,7 +8,8 @@ import pytest
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.settings import files
-from ptmiss.tasks.met.settings.merging import merged
+from ptmiss.core.settings.merging import merged
+from ptmiss.tasks.met.settings.config import Config
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)
@@ -91,7 +92,7 @@ def test_the_default_configuration_and_the_cards_are_strict(repository):
 
 
 def test_a_whole_configuration_can_be_checked_without_snakemake(tmp_path, capsys):
-    from ptmiss.tasks.met.settings.check import main
+    from ptmiss.tasks.check import main
 
     own = tmp_path / "own.yaml"
     own.write_text("report: {dpi: 100}\n")
@@ -113,7 +114,7 @@ def test_a_configuration_with_own_samples_is_checked_as_the_workflow_takes_it(
     repository, tmp_path, capsys
 ):
     """Before: names of the default lists counted as written by the user."""
-    from ptmiss.tasks.met.settings.check import main
+    from ptmiss.tasks.check import main
 
     for path in sorted((repository / "resources/configurations").glob("*.yaml")):
         main([str(path)])
@@ -170,7 +171,7 @@ DEFAULT = {
     ],
 )
 def test_an_own_configuration_joins_replaces_and_empties(own, path, value):
-    found = merged(DEFAULT, own)
+    found = merged(DEFAULT, own, Config)
     for key in path.split("."):
         found = found[key]
     assert found == value

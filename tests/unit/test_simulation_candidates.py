@@ -5,7 +5,13 @@ import pytest
 
 from ptmiss.core.ragged import Ragged
 from ptmiss.simulation import constants
-from ptmiss.simulation.candidates import associate, empty_candidates, from_pv_of, track_candidates
+from ptmiss.simulation.candidates import (
+    Point,
+    associate,
+    empty_candidates,
+    from_pv_of,
+    track_candidates,
+)
 from ptmiss.simulation.leptons import leptons
 from ptmiss.simulation.tracks import empty_tracks
 from ptmiss.simulation.vertices import empty_vertices
@@ -34,46 +40,45 @@ def test_from_pv(vertex, quality, degrees, lepton, expected):
 
 
 def two_vertices():
-    vertices = empty_vertices()
-    vertices["z"][:2] = 5.0, -5.0
-    vertices["tracks"][:2] = 10
-    vertices["by_z"][:2] = 1, 0
+    vertices = empty_vertices()[:2]
+    vertices["z"] = 5.0, -5.0
+    vertices["tracks"] = 10
+    vertices["by_z"] = 1, 0
     return vertices
 
 
 def tracks_at(z, d0=0.0, pt=1.0, error=0.02):
     n = len(z)
-    tracks = empty_tracks()
+    tracks = empty_tracks().rows[:n]
     for name, value in {"z": z, "d0": d0, "pt": pt, "z_error": error}.items():
-        tracks[name][:n] = value
-    tracks["d0_error"][:n] = 0.01
-    tracks["vertex"][:n] = -1
-    tracks["charge"][:n] = 1
-    tracks["pdg_id"][:n] = 211
+        tracks[name] = value
+    tracks["d0_error"] = 0.01
+    tracks["vertex"] = -1
+    tracks["charge"] = 1
+    tracks["pdg_id"] = 211
     return tracks
 
 
 def test_tracks_outside_the_fits_find_their_vertex():
     z = [4.95, -4.95, 3.0, -1.0]
     tracks = tracks_at(z, d0=np.array([1.0, 1.0, 0.0, 1.0]))
-    associate(D, tracks, 4, two_vertices(), 2)
-    assert tracks["quality"][:4].tolist() == [5, 5, 0, 1]
-    assert tracks["vertex"][:4].tolist() == [0, 1, 0, 1]
+    associate(D, tracks, two_vertices())
+    assert tracks["quality"].tolist() == [5, 5, 0, 1]
+    assert tracks["vertex"].tolist() == [0, 1, 0, 1]
 
 
 def test_without_vertices_all_tracks_count_for_the_beam_spot():
     tracks = tracks_at([1.0])
-    associate(D, tracks, 1, two_vertices(), 0)
+    associate(D, tracks, two_vertices()[:0])
     assert (tracks["vertex"][0], tracks["quality"][0]) == (0, 0)
 
 
 def test_impact_parameters_are_taken_to_the_vertex_and_only_above_half_a_gev():
     tracks = tracks_at([5.03, 5.03], pt=np.array([0.5, 0.51]))
-    tracks["vertex"][:2], tracks["quality"][:2] = 0, 7
+    tracks["vertex"], tracks["quality"] = 0, 7
     out = empty_candidates(10)
-    x, y = D["beam_x"], D["beam_y"]
-    n = track_candidates(D, tracks, 2, two_vertices(), 2, x, y + 0.01, 5.0, out, 0)
-    assert n == 2
+    pv = Point(D.beam_x, D.beam_y + 0.01, 5.0)
+    assert track_candidates(D, tracks, two_vertices(), pv, out) == 2
     for name in ("d0", "d0_error", "dz", "dz_error"):
         assert out[name][0] == -1.0
     assert out["dz"][1] == pytest.approx(0.03, abs=1e-6)

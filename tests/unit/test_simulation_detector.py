@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ptmiss.simulation import constants, pileup
-from ptmiss.simulation.calorimeter import arrival
 from ptmiss.simulation.detector import detect
+from ptmiss.simulation.flight import Ray, arrival
 from ptmiss.simulation.rng import event_seeds
 from unit.toy_collisions import NO_PILEUP, collisions, one_list_each, perfect, soft_collisions
 
@@ -19,7 +19,7 @@ def run(d, hard, profile=NO_PILEUP, seeds=None, folds=None):
     n = len(hard.offsets) - 1
     seeds = event_seeds(1, np.ones(n), np.arange(n)) if seeds is None else seeds
     folds = np.zeros(n, dtype=int) if folds is None else folds
-    return detect(d, hard, LIBRARY, LISTS, folds, profile, seeds)
+    return detect(d, hard, pileup.PileUp(LIBRARY, LISTS, profile), folds, seeds)
 
 
 def test_a_photon_gives_one_candidate_with_its_momentum():
@@ -93,14 +93,18 @@ def test_forward_hadrons_and_photons_go_to_the_forward_calorimeter():
         assert total == pytest.approx(10.0, rel=0.1)  # the tower's middle is not the particle
 
 
+def along_x(pt, sinh_eta, charge, x=0.0):
+    momentum = pt * math.hypot(1.0, sinh_eta)
+    return Ray(pt, math.asinh(sinh_eta), 0.0, sinh_eta, 1.0, 0.0, momentum, x, 0.0, 0.0, charge)
+
+
 def test_soft_charged_particles_curl_before_the_barrel():
     d = constants.detector()
     radius = 129.0  # cm, so the least pT is 0.3 x 3.8 T x 1.29 m / 2 = 0.735 GeV
     least = 0.003 * 3.8 * radius / 2
     for pt, expected in ((least * 1.01, True), (least * 0.99, False)):
-        reached, _, _ = arrival(d, 0.0, 0.0, 0.0, pt, 0.0, 0.05, 1.0, 0.0, 1)
-        assert reached is expected
-    assert arrival(d, 0.0, 0.0, 0.0, 0.3, 0.0, 0.05, 1.0, 0.0, 0)[0]
+        assert arrival(d, along_x(pt, 0.05, 1)).reached is expected
+    assert arrival(d, along_x(0.3, 0.05, 0)).reached
 
 
 @pytest.mark.parametrize("x", [0.0, 3.0])
@@ -109,12 +113,12 @@ def test_the_field_bends_a_charged_particle_by_half_its_arc(charge, x):
     d = constants.detector()
     pt = 5.0
     chord = 129.0 - x
-    turn = math.asin(chord / (2 * pt / 0.0114))
-    reached, eta, phi = arrival(d, x, 0.0, 0.0, pt, 0.0, 0.5, 1.0, 0.0, charge)
+    half_arc = math.asin(chord / (2 * pt / 0.0114))
+    reached, eta, phi = arrival(d, along_x(pt, 0.5, charge, x))
     assert reached
-    px, py = x + chord * math.cos(turn), -charge * chord * math.sin(turn)
+    px, py = x + chord * math.cos(half_arc), -charge * chord * math.sin(half_arc)
     assert phi == pytest.approx(math.atan2(py, px), abs=1e-9)
-    arc = 2 * pt / 0.0114 * turn
+    arc = 2 * pt / 0.0114 * half_arc
     assert math.sinh(eta) == pytest.approx(0.5 * arc / math.hypot(px, py), rel=1e-9)
 
 

@@ -15,8 +15,8 @@ from ptmiss.simulation import constants, ntuple
 from ptmiss.simulation.generator import Generated
 from ptmiss.simulation.incoming import prepare
 from ptmiss.simulation.numbering import number_events
-from ptmiss.simulation.pileup import gaussian_profile
-from ptmiss.simulation.simulate import PileUp, chunks
+from ptmiss.simulation.pileup import PileUp, gaussian_profile
+from ptmiss.simulation.simulate import chunks
 from unit.toy_collisions import one_list_each, soft_collisions
 
 N = 8
@@ -52,8 +52,8 @@ def generated():
 
 def write(path, generated, chunk=500):
     pileup = PileUp(soft_collisions(200, 3), one_list_each(200), gaussian_profile(15.0, 3.0))
-    lumi, numbers, folds = number_events(2, N, (1, 4, 7))
-    parts = chunks(generated, pileup, constants.detector(), 11, lumi, numbers, folds, chunk)
+    numbers = number_events(2, N, (1, 4, 7))
+    parts = chunks(generated, pileup, constants.detector(), 11, numbers, chunk)
     with ntuple.writing(path, "toy/0002", generated.sqrt_s) as writer:
         for scalars, collections in parts:
             writer.write(scalars, collections)

@@ -43,10 +43,12 @@ def detected(folds, mean=5.0, lists=None, n=None):
     return detect(
         perfect(),
         collisions([[] for _ in range(n)]),
-        soft_collisions(N_LIBRARY, 1),
-        one_list_each(N_LIBRARY) if lists is None else lists,
+        pileup.PileUp(
+            soft_collisions(N_LIBRARY, 1),
+            one_list_each(N_LIBRARY) if lists is None else lists,
+            pileup.gaussian_profile(mean, 0.0),
+        ),
         np.asarray(folds),
-        pileup.gaussian_profile(mean, 0.0),
         event_seeds(3, np.ones(n), np.arange(n)),
     )
 

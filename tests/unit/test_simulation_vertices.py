@@ -17,14 +17,13 @@ D = constants.detector({"vertex_floor": 0.0})
 
 def found(z, pt=1.0, error=0.005, d0=0.0, loose=0):
     n = len(z)
-    tracks, vertices = empty_tracks(), empty_vertices()
+    tracks, vertices = empty_tracks().rows[:n], empty_vertices()
     for name, value in {"z": z, "pt": pt, "z_error": error, "d0": d0, "loose": loose}.items():
-        tracks[name][:n] = value
-    tracks["d0_error"][:n] = 0.01
-    here = np.zeros(1)
+        tracks[name] = value
+    tracks["d0_error"] = 0.01
     state = np.array([1], dtype=np.uint64)
-    count = find_vertices(D, tracks, n, here, here, state, vertices)
-    return tracks[:n], vertices[:count]
+    count = find_vertices(D, state, tracks, np.zeros((1, 2)), vertices)
+    return tracks, vertices[:count]
 
 
 def test_three_tracks_make_a_vertex_at_their_weighted_mean():
@@ -84,7 +83,7 @@ def test_merging_keeps_the_weighted_mean():
 @given(st.lists(st.floats(-20, 20), min_size=1, max_size=30), st.floats(-25, 25))
 def test_nearest_is_nearest(values, z):
     points = np.sort(np.array(values))
-    k = nearest(points, len(points), z)
+    k = nearest(points, z)
     assert abs(points[k] - z) == np.abs(points - z).min()
 
 
@@ -96,10 +95,10 @@ def test_the_wrong_vertex_is_chosen_when_the_hard_collision_is_soft_but_not_when
         result = detect(
             constants.detector(),
             collisions([tracks] * n),
-            soft_collisions(200, 4),
-            one_list_each(200),
+            pileup.PileUp(
+                soft_collisions(200, 4), one_list_each(200), pileup.gaussian_profile(20.0, 0.0)
+            ),
             np.arange(n) % 10,
-            pileup.gaussian_profile(20.0, 0.0),
             event_seeds(2, np.ones(n), np.arange(n)),
         )
         wrong = np.abs(result.event["pv_z"] - result.event["gen_z"]) > 0.1

@@ -13,8 +13,8 @@ from ptmiss.simulation.cards import load_card
 from ptmiss.simulation.generator import generate
 from ptmiss.simulation.ntuple import COLLECTIONS
 from ptmiss.simulation.numbering import number_events
-from ptmiss.simulation.pileup import gaussian_profile
-from ptmiss.simulation.simulate import PileUp, chunks
+from ptmiss.simulation.pileup import PileUp, gaussian_profile
+from ptmiss.simulation.simulate import chunks
 from skims import skim
 from unit.toy_collisions import one_list_each, soft_collisions
 
@@ -27,8 +27,8 @@ def simulated(path: Path, process: str) -> None:
     card = load_card(PROCESSES / f"{process}.yaml")
     generated = generate(card, card.slices[0], N, 17)
     pileup = PileUp(soft_collisions(400, 3), one_list_each(400), gaussian_profile(30.0, 5.0))
-    lumi, numbers, folds = number_events(2, N, (1, 4, 7))
-    parts = chunks(generated, pileup, constants.detector(), 11, lumi, numbers, folds)
+    numbers = number_events(2, N, (1, 4, 7))
+    parts = chunks(generated, pileup, constants.detector(), 11, numbers)
     with ntuple.writing(path, f"{process}/0002", generated.sqrt_s) as writer:
         for scalars, collections in parts:
             writer.write(scalars, collections)

@@ -12,9 +12,10 @@ import performance_toys
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import parquet
 from ptmiss.events.skim import info
-from ptmiss.learn.data.preprocess import preprocess
+from ptmiss.learn.data.preprocess import Recipe, preprocess
 from ptmiss.tasks.met.estimators.evaluate import NO_MODELS
-from ptmiss.tasks.met.interpretation import events
+from ptmiss.tasks.met.interpretation import chosen as events
+from ptmiss.tasks.met.learning import TASK
 from ptmiss.tasks.met.performance.stream import sources
 from ptmiss.tasks.met.variations.run import vary
 from toys import toy_skim
@@ -81,7 +82,9 @@ def test_every_stage_refuses_what_it_does_not_understand(tmp_path):
         lambda: events.samples([path]),
         lambda: sources([estimates], ()),
         lambda: vary(path, "t", {}, None, None, None, NO_MODELS),
-        lambda: preprocess([path], "t", SimpleNamespace(samples=["toy"]), None, None, {}, "s"),
+        lambda: preprocess(
+            [path], Recipe(TASK, "t", SimpleNamespace(samples=["toy"]), None, None), {}, "s"
+        ),
     ):
         with pytest.raises(UserError, match="is_data is '1'"):
             call()

@@ -12,7 +12,7 @@ def tree(tmp_path):
     package = tmp_path / "ptmiss"
     (package / "deep").mkdir(parents=True)
     files = {
-        "one.py": "import numpy as np\nfrom ptmiss.deep import two\n",
+        "ptmiss/one.py": "import numpy as np\nfrom ptmiss.deep import two\n",
         "ptmiss/deep/two.py": "def f():\n    from ptmiss.three import g\n    return g\n",
         "ptmiss/three.py": "import json\nfrom ptmiss.deep.two import f\n",
         "ptmiss/other.py": "import scipy.stats\n",
@@ -27,24 +27,33 @@ def names(paths, root):
 
 
 def test_follows_imports_everywhere_and_in_circles(tree):
-    assert names(sources(tree / "one.py"), tree) == ["ptmiss/deep/two.py", "ptmiss/three.py"]
+    found = names(sources(["ptmiss.one"], tree), tree)
+    assert found == ["ptmiss/deep/two.py", "ptmiss/one.py", "ptmiss/three.py"]
+    assert names(sources(["ptmiss.three", "ptmiss.other"], tree), tree) == [
+        "ptmiss/deep/two.py", "ptmiss/other.py", "ptmiss/three.py",
+    ]  # fmt: skip
 
 
 def test_fingerprints_follow_the_content_of_each_module(tree):
-    before = fingerprints(tree / "one.py")
-    assert [text.split()[0] for text in before] == ["deep/two", "three"]
+    before = fingerprints(["ptmiss.one"], tree)
+    assert [text.split()[0] for text in before] == ["deep/two", "one", "three"]
     (tree / "ptmiss/three.py").write_text("import json\n")
     _hash.cache_clear()
-    after = fingerprints(tree / "one.py")
-    assert after[0] == before[0]
-    assert after[1] != before[1]
+    after = fingerprints(["ptmiss.one"], tree)
+    assert after[:2] == before[:2]
+    assert after[2] != before[2]
 
 
 def test_third_party_of_the_whole_closure(tree):
-    assert third_party(tree / "one.py") == {"numpy", "json"}
+    assert third_party(["ptmiss.one"], tree) == {"numpy", "json"}
 
 
 def test_relative_imports_are_refused(tree):
-    (tree / "one.py").write_text("from . import x\n")
+    (tree / "ptmiss/new.py").write_text("from . import x\n")
     with pytest.raises(ValueError, match="relative import"):
-        sources(tree / "one.py")
+        sources(["ptmiss.new"], tree)
+
+
+def test_a_module_that_is_not_there_is_refused(tree):
+    with pytest.raises(ValueError, match=r"ptmiss\.four: no such module below"):
+        sources(["ptmiss.one", "ptmiss.four"], tree)

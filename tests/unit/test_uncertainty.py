@@ -18,9 +18,10 @@ from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.tasks.met.performance.run import Outputs, performance
 from ptmiss.tasks.met.settings.uncertainty import UncertaintySettings
 from ptmiss.tasks.met.uncertainty.combine import envelope, in_quadrature, shifts_of
+from ptmiss.tasks.met.uncertainty.layouts import UNCERTAINTIES
 from ptmiss.tasks.met.uncertainty.numbers import numbers
 from ptmiss.tasks.met.uncertainty.pileup import profile, tilted
-from ptmiss.tasks.met.uncertainty.run import COLUMNS, uncertainty
+from ptmiss.tasks.met.uncertainty.run import uncertainty
 from ptmiss.tasks.met.variations.names import VARIATIONS
 
 FOLDS = FoldSettings(train=(0, 1, 2, 3, 4), validation=(5,), test=(6, 7, 8, 9))
@@ -101,9 +102,9 @@ def test_mean_of_ptmiss_3_4_5() -> None:
     columns = toy(40, estimators=ONE)
     columns["pf_px"], columns["pf_py"] = np.tile([3.0, 6.0], 20), np.tile([4.0, 8.0], 20)
     columns["weight"] = np.tile([1.0, 3.0], 20)
-    found, bounds, n = numbers(
-        lambda: [chunk(columns)], ("pf",), settings(**WIDE), ("all",), ("mean_met",)
-    )
+    asked = wanted(axes=("all",), quantities=("mean_met",))
+    made = numbers(lambda: [chunk(columns)], ("pf",), settings(**WIDE), asked)
+    found, bounds, n = made.values, made.bounds, made.n_events
     key = ("pf", "all", -math.inf, math.inf, "mean_met")
     assert n == 40
     assert set(found) == {key}
@@ -148,7 +149,7 @@ def made(files, folder: Path, **changes) -> list[dict[str, str]]:
 
 def test_shifts_are_those_that_were_put_in(files, tmp_path: Path) -> None:
     rows = made(files, tmp_path)
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == UNCERTAINTIES.names
     found = {
         row["source"]: row for row in rows if (row["axis"], row["quantity"]) == ("all", "mean_met")
     }

@@ -19,9 +19,9 @@ from ptmiss.core.io import parquet
 from ptmiss.core.ragged import Ragged
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.learn.onnx import file as onnx_file
-from ptmiss.learn.onnx.network import NetworkEstimator
 from ptmiss.learn.settings.models import ModelLimits
 from ptmiss.tasks.met.estimators.evaluate import NO_MODELS, Models, estimate_all, evaluate
+from ptmiss.tasks.met.estimators.network import NetworkEstimator
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 from ptmiss.tasks.met.variations.estimate import Varied
 from ptmiss.tasks.met.variations.names import VARIATIONS

@@ -40,7 +40,7 @@ PERFECT = {
 NO_PILEUP = pileup.gaussian_profile(0.0, 0.0)
 
 
-def perfect(**changes: float) -> np.void:
+def perfect(**changes: float) -> constants.Detector:
     return constants.detector({**PERFECT, **changes})
 
 

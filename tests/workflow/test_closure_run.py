@@ -97,7 +97,7 @@ def test_a_failed_closure_may_be_a_warning(repository, folder):
     assert done.returncode == 0, done.stdout[-3000:]
     assert len(red(folder)) > 0
     assert (folder / "results/calibration/confirmed.json").exists()
-    said = (folder / "results/logs/closure/confirm.log").read_text()
+    said = (folder / "results/logs/gate/accept.log").read_text()
     assert "closure, training classical, estimator pf" in said
     assert "allowed at least 0.999" in said
 

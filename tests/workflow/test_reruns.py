@@ -193,19 +193,30 @@ W0 = "sample=w, part=0000"
 CASES = [
     # code
     ("command", edited("@scripts/skim.py"), {"skim": None}),
-    ("selection", module("skim/select"), {"skim": None}),
+    ("selection", module("events/skim/select"), {"skim": None}),
     ("detector", module("simulation/detector"), {"simulate": None}),
     ("pile-up library", module("simulation/minbias"), {"minbias": None, "simulate": None}),
-    ("loss", module("model/loss"), {"train": None}),
-    ("ONNX graph", module("model/graph"), {"export": None}),
-    ("network", module("model/network"), {"train": None, "export": None}),
-    ("ONNX reading", module("estimators/onnx_file"), {"export": None, "evaluate": None}),
-    ("bootstrap", module("performance/bootstrap"), {"performance": None}),
-    ("gate", module("gate"), {"gate": None, "accept": None}),
-    ("errors", module("errors"), dict.fromkeys(RULES)),
+    ("loss", module("learn/heads/loss"), {"train": None}),
+    ("ONNX graph", module("learn/onnx/graph"), {"export": None}),
+    ("network", module("learn/backbones/deepmet"), {"train": None, "export": None}),
+    ("ONNX reading", module("learn/onnx/file"), {"export": None, "evaluate": None}),
+    ("bootstrap", module("core/stats/bootstrap"), {"performance": None}),
+    ("gate", module("tasks/met/gate"), {"gate": None, "accept": None}),
+    ("errors", module("core/errors"), dict.fromkeys(RULES)),
+    ("command line", module("core/command"), dict.fromkeys(RULES)),
+    (
+        "declared function",
+        replaced("@scripts/ptmiss/tasks/met/stages.py", "met.gate:gate", "met.gate:judge"),
+        {"gate": None},
+    ),
+    (
+        "declared flag",
+        replaced("@scripts/ptmiss/stages.py", 'text("part", "name of', 'number("part", "name of'),
+        {"skim": None},
+    ),
     (
         "shell command",
-        replaced("@workflow/rules/gate.smk", '" --headline {input', '"  --headline {input'),
+        replaced("@workflow/rules/gate.smk", 'command("gate")', 'command("gate") + " "'),
         {"gate": None},
     ),
     # resources
@@ -256,6 +267,11 @@ def test_nothing_runs_when_nothing_that_matters_changed(world):
     world.append("@envs/skim.yaml", "\n# a comment\n")
     world.append("@config.yaml", "\n# a comment\n")
     world.append("@Snakefile", "\n# a comment\n")
+    world.append("@scripts/ptmiss/cli.py", "\n# a comment\n")
+    world.append("@scripts/ptmiss/core/workflow/rules.py", "\n# a comment\n")
+    world.append("@scripts/ptmiss/tasks/met/workflow/plan.py", "\n# a comment\n")
+    world.replace("@scripts/ptmiss/stages.py", "Turn ntuples of", "Make of ntuples of")
+    world.replace("@scripts/ptmiss/stages.py", "what became of each event", "what became of all")
     world.replace("@workflow/rules/skim.smk", "threads: 1", "threads: 2")
     world.replace("@workflow/rules/skim.smk", "mem_mb=3000", "mem_mb=2999")
     world.replace("@workflow/rules/skim.smk", "results/logs/skim", "results/logs/other")

@@ -1,62 +1,18 @@
 """calibrate: corrections of every estimator, derived in Z to mumu events."""
 
-
-def calibration_samples():
-    """The samples that the calibration reads; none where data or simulation are not there."""
-    calibration = CONFIG.calibration
-    needed = (calibration.data, calibration.simulation)
-    if any(name not in CONFIG.samples for name in needed):
-        return []
-    pairs = [name for pair in calibration.apply.items() for name in pair]
-    chosen = list(dict.fromkeys([*needed, *calibration.backgrounds, *pairs]))
-    # the stage compares what the files say too, but that may be hours later
-    said = {name: CONFIG.samples[name].sqrt_s for name in chosen if name in FILES}
-    said = {name: sqrt_s for name, sqrt_s in said.items() if sqrt_s is not None}
-    for name, sqrt_s in said.items():
-        first = next(iter(said))
-        if sqrt_s != said[first]:
-            raise WorkflowError(
-                f"calibration: sample {name} is of sqrt(s) = {sqrt_s:g} TeV, {first} of"
-                f" {said[first]:g} TeV; calibrate samples of one energy together"
-            )
-    return chosen
-
-
-CALIBRATION_SAMPLES = calibration_samples()
-CALIBRATED_TRAININGS = TRAININGS if CALIBRATION_SAMPLES else []
-
-
-def estimates_to_calibrate(wildcards):
-    """The nominal estimates of the samples of the calibration."""
-    if not CALIBRATION_SAMPLES:
-        raise WorkflowError(
-            f"no calibration: it needs the samples {CONFIG.calibration.data!r} and"
-            f" {CONFIG.calibration.simulation!r} (calibration.data, calibration.simulation), found"
-            f" {', '.join(CONFIG.samples)}"
-        )
-    return per_part(
-        f"results/estimates/{wildcards.training}/{{sample}}/nominal/{{part}}.parquet",
-        CALIBRATION_SAMPLES,
-    )
-
-
 HISTOGRAMS = (
     {"histograms": "results/calibration/{training}/histograms.root"}
     if CONFIG.calibration.root_histograms
     else {}
 )
-
-
-def histogram_options(wildcards, output):
-    """The flag of the ROOT histograms where they are asked for."""
-    return [f"--histograms {output.histograms}"] if HISTOGRAMS else []
+NO_HISTOGRAMS = {} if HISTOGRAMS else {"histograms": None}
 
 
 rule calibrate:
     """Derive xy, response and quantile corrections with their uncertainties on half of the events."""
     input:
-        **code("calibrate"),
-        estimates=estimates_to_calibrate,
+        **RULES.code("calibrate"),
+        estimates=refused(PLAN.calibrated_estimates),
     output:
         **HISTOGRAMS,
         corrections="results/calibration/{training}/corrections.json.gz",
@@ -68,24 +24,12 @@ rule calibrate:
     benchmark:
         "results/benchmarks/calibrate/{training}.tsv"
     conda:
-        "../../envs/calibrate.yaml"
+        RULES.environment("calibrate")
     threads: 1
     resources:
         mem_mb=3000,
         runtime=60,
     params:
-        **modules("calibrate"),
-        options=histogram_options,
-        folds=measured_folds,
-        settings=settings("calibration"),
+        **RULES.params("calibrate"),
     shell:
-        "python {input.script:q}"
-        " --estimates {input.estimates:q}"
-        " --folds {params.folds:q}"
-        " --settings {params.settings:q}"
-        " --corrections {output.corrections:q}"
-        " --fits {output.fits:q}"
-        " --table {output.table:q}"
-        " --hepdata {output.hepdata:q}"
-        " {params.options}"
-        " > {log:q} 2>&1"
+        RULES.command("calibrate", **NO_HISTOGRAMS)

@@ -1,4 +1,4 @@
-"""What all rules share: the checked configuration, the parts of the samples, settings and sources of a stage."""
+"""What all rules share: the checked configuration, the plan of the run, and what the stages declare."""
 
 import os
 import sys
@@ -7,16 +7,12 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from ptmiss.core.errors import UserError
-from ptmiss.events.parts import events_of_part, file_parts, n_simulated_parts, part_name
-from ptmiss.core.workflow import closing
 from ptmiss.core.settings import files
-from ptmiss.tasks.met.settings import merging
-from ptmiss.core.settings.base import to_json
-from ptmiss.tasks.met.settings.config import load
-from ptmiss.tasks.met.settings.crosscheck import CLASSICAL
-from ptmiss.events.settings.samples import SimulatedSample
-from ptmiss.simulation.cards import load_card, parts_of_slices
-from ptmiss.core.workflow.sources import fingerprints
+from ptmiss.core.workflow import closing
+from ptmiss.core.workflow.plan import ESTIMATES, SKIM
+from ptmiss.core.workflow.rules import Rules
+from ptmiss.stages import DEFAULT_TASK, stages_of
+from ptmiss.tasks.choice import choose
 
 # Jobs use the Python that runs Snakemake, activated or not; an environment of a rule, where one is
 # asked for, is activated later and comes first.
@@ -38,8 +34,15 @@ if (
         " the outer workflow in another folder"
     )
 
+# What a profile or the command line gives the rule of a stage: "8000", "attempt * 8000".
+MEMORY = {
+    stage: str(getattr(given["mem_mb"], "raw", ""))
+    for stage, given in workflow.resource_settings.overwrite_resources.items()
+    if "mem_mb" in given
+}
+
 try:
-    VALUES = merging.merged(
+    CHOSEN = choose(
         (
             {}
             if workflow.config_settings.replace_workflow_config
@@ -47,116 +50,49 @@ try:
         ),
         OWN,
     )
-    CONFIG = load(VALUES, OWN)
-    FILES = {
-        name: file_parts(sample)
-        for name, sample in CONFIG.samples.items()
-        if not isinstance(sample, SimulatedSample)
-    }
+    TASK, CONFIG = CHOSEN.task, CHOSEN.config
+    PLAN = TASK.plan()(CONFIG, REPOSITORY)
+    STAGES = stages_of(TASK.name)
+    if workflow.is_main_process:
+        PLAN.require_memory(MEMORY)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
 if not AS_MODULE:
     config.clear()
-    config.update(VALUES)  # for the report of Snakemake
+    config.update(CHOSEN.values)  # for the report of Snakemake
 
-PARTS = {
-    name: (
-        list(FILES[name])
-        if name in FILES
-        else [
-            part_name(i)
-            for i in range(n_simulated_parts(sample, CONFIG.simulate.events_per_part))
-        ]
-    )
-    for name, sample in CONFIG.samples.items()
-}
-
-
-def check_cards():
-    """Refuse a sample whose process card is missing, wrong or in need of more parts."""
-    size = CONFIG.simulate.events_per_part
-    for sample in CONFIG.samples.values():
-        if isinstance(sample, SimulatedSample):
-            card = load_card(
-                Path(REPOSITORY, "resources/processes", f"{sample.process}.yaml")
-            )
-            parts_of_slices(card, n_simulated_parts(sample, size), size)
-
-
-try:
-    check_cards()
-except UserError as error:
-    raise WorkflowError(str(error)) from None
-
-TRAININGS = list(CONFIG.trainings) or [CLASSICAL]
+RULES = Rules(
+    STAGES, CONFIG, REPOSITORY, "" if TASK.name == DEFAULT_TASK else TASK.name
+)
+RESULTS = PLAN.results
 
 
 wildcard_constraints:
     sample="|".join(CONFIG.samples),
-    training="|".join(TRAININGS),
+    training="|".join(PLAN.trainings),
     variation="[a-z][a-z0-9_]*",
     part="[0-9]+",
 
 
-def here(path):
-    """A file of the repository, relative to the working directory when that is the repository."""
-    return os.path.relpath(os.path.join(REPOSITORY, path))
+def resources_of_repository(pattern):
+    """Files below resources, sorted."""
+    paths = sorted(Path(REPOSITORY, "resources").glob(pattern))
+    return [RULES.here(path) for path in paths]
 
 
-def script_of(stage):
-    return Path(REPOSITORY, "scripts", f"{stage}.py")
+def refused(function):
+    """An input function whose mistakes of the user are those of Snakemake: one line."""
+
+    def asked(wildcards):
+        try:
+            return function(wildcards)
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+
+    return asked
 
 
-def code(stage):
-    """The command of a stage."""
-    return {"script": here(script_of(stage))}
-
-
-def modules(stage):
-    """The modules that a command imports: editing one of them runs the stage again."""
-    return {
-        f"module_{i}": text for i, text in enumerate(fingerprints(script_of(stage)))
-    }
-
-
-def as_it_is(text):
-    """A parameter in which braces are no wildcards: Snakemake expands those of a string, and users
-    write LaTeX."""
-    return lambda wildcards: text
-
-
-def settings(section):
-    """A section of the configuration as sorted JSON."""
-    return as_it_is(to_json(getattr(CONFIG, section)))
-
-
-def measured_folds(wildcards):
-    """The folds for a stage that measures: all of them where nothing was trained."""
-    return to_json(CONFIG.measured_folds)
-
-
-def spec(wildcards):
-    """The configuration of one sample as sorted JSON."""
-    return to_json(CONFIG.samples[wildcards.sample])
-
-
-def per_part(pattern, samples=None):
-    """A path pattern filled in for every part of the samples (all of them by default)."""
-    return [
-        pattern.format(sample=sample, part=part)
-        for sample in (CONFIG.samples if samples is None else samples)
-        for part in PARTS[sample]
-    ]
-
-
-def ntuple_addresses(wildcards):
-    """The input files of a part of a sample as the reader opens them."""
-    if wildcards.sample in FILES:
-        return FILES[wildcards.sample][wildcards.part]
-    return [f"results/ntuples/{wildcards.sample}/{wildcards.part}.root"]
-
-
-def local_ntuples(wildcards):
-    """Those input files that Snakemake can watch: not the remote ones."""
-    return [path for path in ntuple_addresses(wildcards) if "://" not in path]
+def external_options(wildcards):
+    """Models of others as NAME=FILE."""
+    return [f"{name}={path}" for name, path in PLAN.external_models.items()]

@@ -4,10 +4,10 @@
 rule export:
     """Write the ONNX file, after it has given the same numbers as the trained network."""
     input:
-        **code("export"),
+        **RULES.code("export"),
         model="results/models/{training}/model.keras",
         record="results/models/{training}/training.json",
-        dataset="results/datasets/{training}/validation.parquet",
+        dataset=DATASETS["validation"],
     output:
         onnx="results/models/{training}/onnx/model.onnx",
         triton="results/models/{training}/onnx/config.pbtxt",
@@ -16,24 +16,14 @@ rule export:
         "results/logs/export/{training}.log",
     benchmark:
         "results/benchmarks/export/{training}.tsv"
-    priority: 10  # the longest chain of jobs begins here
+    priority: 10
     conda:
-        "../../envs/export.yaml"
+        RULES.environment("export")
     threads: 1
     resources:
         mem_mb=4000,
         runtime=60,
     params:
-        **modules("export"),
-        settings=settings("export"),
+        **RULES.params("export"),
     shell:
-        "python {input.script:q}"
-        " --model {input.model:q}"
-        " --training {input.record:q}"
-        " --dataset {input.dataset:q}"
-        " --settings {params.settings:q}"
-        " --threads {threads}"
-        " --onnx {output.onnx:q}"
-        " --triton {output.triton:q}"
-        " --parity {output.parity:q}"
-        " > {log:q} 2>&1"
+        RULES.command("export")

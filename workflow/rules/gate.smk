@@ -1,54 +1,53 @@
-"""gate: no network is accepted on Z to mumu alone; the run ends with an error if one is refused."""
+"""gate: no network is accepted on Z to mumu alone; accept: a refused training ends the run."""
+
+CONFIRMED = (
+    {"confirmed": "results/calibration/confirmed.json"}
+    if RESULTS.get("closures")
+    else {}
+)
+NO_CLOSURES = {} if CONFIRMED else {"closures": None, "confirmed": None}
 
 
 rule gate:
     """Judge a training by its response and resolution where there is real missing momentum."""
     input:
-        **code("gate"),
+        **RULES.code("gate"),
         headline="results/performance/{training}.headline.json",
     output:
         verdict="results/performance/{training}.gate.json",
     log:
         "results/logs/gate/{training}.log",
     conda:
-        "../../envs/gate.yaml"
+        RULES.environment("gate")
     threads: 1
     resources:
         mem_mb=500,
         runtime=10,
     params:
-        **modules("gate"),
-        settings=settings("gate"),
+        **RULES.params("gate"),
     shell:
-        "python {input.script:q}"
-        " --headline {input.headline:q}"
-        " --settings {params.settings:q}"
-        " --verdict {output.verdict:q}"
-        " > {log:q} 2>&1"
+        RULES.command("gate")
 
 
 rule accept:
-    """End the run with an error if a gate refused a network; the page that shows it exists by then."""
+    """End the run with an error if a gate or a closure refused a training, once the page shows it."""
     input:
-        **code("accept"),
+        **RULES.code("accept"),
         report="results/report/report.html",
-        verdicts=expand("results/performance/{training}.gate.json", training=TRAININGS),
+        gates=RESULTS["verdicts"],
+        closures=RESULTS.get("closures", []),
     output:
+        **CONFIRMED,
         accepted="results/performance/accepted.json",
     log:
         "results/logs/gate/accept.log",
     conda:
-        "../../envs/gate.yaml"
+        RULES.environment("accept")
     threads: 1
     resources:
         mem_mb=500,
         runtime=10,
     params:
-        **modules("accept"),
-        settings=settings("gate"),
+        **RULES.params("accept"),
     shell:
-        "python {input.script:q}"
-        " --verdicts {input.verdicts:q}"
-        " --settings {params.settings:q}"
-        " --accepted {output.accepted:q}"
-        " > {log:q} 2>&1"
+        RULES.command("accept", **NO_CLOSURES)

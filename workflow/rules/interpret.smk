@@ -1,25 +1,11 @@
 """interpret: what a network does with the candidates, for trainings that have one."""
 
-from ptmiss.tasks.met.settings.interpret import chosen_samples
-
-
-def interpreted_skims(wildcards):
-    """The skims of the samples that a training is looked at in."""
-    return per_part(
-        "results/skim/{sample}/{part}.parquet",
-        chosen_samples(
-            CONFIG.interpret,
-            list(CONFIG.trainings[wildcards.training].samples),
-            list(CONFIG.samples),
-        ),
-    )
-
 
 rule interpret:
     """Mean weights of candidates, importance of their features, typical and worst events."""
     input:
-        **code("interpret"),
-        skims=interpreted_skims,
+        **RULES.code("interpret"),
+        skims=PLAN.interpreted_skims,
         model="results/models/{training}/onnx/model.onnx",
     output:
         weights="results/interpretation/{training}.weights.csv",
@@ -30,25 +16,12 @@ rule interpret:
     benchmark:
         "results/benchmarks/interpret/{training}.tsv"
     conda:
-        "../../envs/interpret.yaml"
+        RULES.environment("interpret")
     threads: 1
     resources:
         mem_mb=3000,
         runtime=60,
     params:
-        **modules("interpret"),
-        folds=settings("folds"),
-        performance=settings("performance"),
-        settings=settings("interpret"),
+        **RULES.params("interpret"),
     shell:
-        "python {input.script:q}"
-        " --skims {input.skims:q}"
-        " --model {input.model:q}"
-        " --folds {params.folds:q}"
-        " --performance {params.performance:q}"
-        " --settings {params.settings:q}"
-        " --threads {threads}"
-        " --weights {output.weights:q}"
-        " --importance {output.importance:q}"
-        " --displays {output.displays:q}"
-        " > {log:q} 2>&1"
+        RULES.command("interpret")

@@ -4,36 +4,24 @@
 rule skim:
     """Keep the events and branches that later stages read; count everything left out or repaired."""
     input:
-        **code("skim"),
-        branches=sorted(
-            map(here, Path(REPOSITORY, "resources/branches").glob("*.yaml"))
-        ),
-        ntuples=local_ntuples,
+        **RULES.code("skim"),
+        branches=resources_of_repository("branches/*.yaml"),
+        ntuples=PLAN.local_ntuples,
     output:
-        events="results/skim/{sample}/{part}.parquet",
+        events=SKIM,
         ledger="results/skim/{sample}/{part}.ledger.json",
     log:
         "results/logs/skim/{sample}/{part}.log",
     benchmark:
         "results/benchmarks/skim/{sample}/{part}.tsv"
     conda:
-        "../../envs/skim.yaml"
+        RULES.environment("skim")
     threads: 1
     resources:
         mem_mb=3000,
         runtime=60,
     params:
-        **modules("skim"),
-        addresses=ntuple_addresses,
-        spec=spec,
-        settings=settings("skim"),
+        **RULES.params("skim"),
+        addresses=PLAN.addresses,
     shell:
-        "python {input.script:q}"
-        " --ntuples {params.addresses:q}"
-        " --sample {wildcards.sample:q}"
-        " --part {wildcards.part:q}"
-        " --spec {params.spec:q}"
-        " --settings {params.settings:q}"
-        " --events {output.events:q}"
-        " --ledger {output.ledger:q}"
-        " > {log:q} 2>&1"
+        RULES.command("skim")

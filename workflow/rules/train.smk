@@ -1,13 +1,14 @@
 """train: DeepMET in TensorFlow, resumable, one model per entry of `trainings`."""
 
 
+# One thread: batches of ten events keep little more than one core busy, and two trainings side by
+# side are quicker than two threads for each. The folder of checkpoints lies beside the outputs,
+# which Snakemake removes before a job starts.
 rule train:
     """Train a network; a stopped job goes on from its last epoch when it runs again."""
     input:
-        **code("train"),
-        train="results/datasets/{training}/train.parquet",
-        validation="results/datasets/{training}/validation.parquet",
-        summary="results/datasets/{training}/dataset.json",
+        **RULES.code("train"),
+        **DATASETS,
     output:
         model="results/models/{training}/model.keras",
         history="results/models/{training}/history.csv",
@@ -16,33 +17,16 @@ rule train:
         "results/logs/train/{training}.log",
     benchmark:
         "results/benchmarks/train/{training}.tsv"
-    priority: 10  # the longest chain of jobs begins here
+    priority: 10
     conda:
-        "../../envs/train.yaml"
-    # batches of ten events keep little more than one core busy: two trainings side by side are
-    # quicker than two threads for each
+        RULES.environment("train")
     threads: 1
     resources:
         mem_mb=4000,
         runtime=240,
     params:
-        **modules("train"),
-        spec=training_spec,
-        settings=settings("train"),
-        # beside the outputs of the rule, which Snakemake removes before a job starts
+        **RULES.params("train"),
         checkpoints="results/checkpoints/{training}",
         tensorboard="results/logs/train/{training}.tensorboard",
     shell:
-        "python {input.script:q}"
-        " --train {input.train:q}"
-        " --validation {input.validation:q}"
-        " --summary {input.summary:q}"
-        " --spec {params.spec:q}"
-        " --settings {params.settings:q}"
-        " --threads {threads}"
-        " --model {output.model:q}"
-        " --history {output.history:q}"
-        " --record {output.record:q}"
-        " --checkpoints {params.checkpoints:q}"
-        " --tensorboard {params.tensorboard:q}"
-        " > {log:q} 2>&1"
+        RULES.command("train")

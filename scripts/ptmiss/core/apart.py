@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from ptmiss.core.errors import UserError
-from ptmiss.core.workflow.inputs import is_remote
+from ptmiss.core.paths import is_remote
 
 Named = tuple[str, str]
 """A flag and one path given for it."""

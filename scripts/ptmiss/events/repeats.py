@@ -118,10 +118,5 @@ def _content(files: Sequence[str | os.PathLike[str]], rows: np.ndarray) -> np.nd
             first += table.num_rows
             if len(own):
                 part = table.take(pa.array(own))
-                hashes.append(hashed(_float64(part, name) for name in names))
+                hashes.append(hashed(parquet.float64(part, name) for name in names))
     return np.concatenate(hashes)
-
-
-def _float64(table: pa.Table, name: str) -> np.ndarray:
-    column = table[name].combine_chunks().cast(pa.float64())
-    return np.asarray(column.to_numpy(zero_copy_only=False))

@@ -1,203 +1,142 @@
-"""What the network sees of a candidate: order, scales, codes and repairs, defined here only.
+"""What a network is fed: declared columns, scales, code tables and what follows from them.
 
-Training, export and evaluation all call `features`; nothing else turns a candidate into numbers.
-Order, scales and codes are those of the DeepMET producer of CMSSW (RecoMET/METPUSubtraction,
-DeepMETProducer and DeepMETHelp), so that an exported network takes the same tensors. numpy only.
+A task declares its layout (`ptmiss.learn.task`); everything below here works on any.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
-from ptmiss.core.ragged import Ragged
-from ptmiss.events.objects import species
-
-SCALE = 50.0
-"""GeV of one unit of pt, px, py and of the network's output."""
-
-CONTINUOUS = ("d0", "dz", "eta", "mass", "pt", "puppi", "px", "py")
-"""Continuous features in order: d0, dz in cm; eta; mass in GeV; pt, px, py in units of `SCALE`."""
-
-D0, DZ, ETA, MASS, PT, PUPPI, PX, PY = range(8)
-"""Positions of the continuous features."""
-
-CATEGORIES = ("charge", "pdg_id", "from_pv")
-"""Categorical features in CMSSW's order, which is not that of the public training code."""
-
-CHARGES = (-1, 0, 1)
-PDG_IDS = species.PDG_IDS
-FROM_PVS = (0, 1, 2, 3)
-"""Known raw values of each category; the code of a value is its position. 1, 2: HF candidates."""
-
-TABLES = (len(CHARGES), len(PDG_IDS), len(FROM_PVS))
-"""Known codes of each category; with an unknown code each table has one row more."""
-
-PINNED_PDG_CODES = tuple(PDG_IDS.index(pdg_id) for pdg_id in (-13, -11, 11, 13))
-PINNED_FROM_PV_CODES = (2, 3)
-"""Codes of prompt leptons: electron or muon, used in or nearest to the primary vertex."""
-
-COLUMNS = (
-    "cand_pt",
-    "cand_eta",
-    "cand_phi",
-    "cand_mass",
-    "cand_d0",
-    "cand_dz",
-    "cand_puppi",
-    "cand_charge",
-    "cand_pdg_id",
-    "cand_from_pv",
-)
-"""Columns of a skim that the features are made from."""
-
-LIMIT = 1e6
-"""Magnitude above which a feature counts as broken: the rule of CMSSW pull request 44986."""
-
-_FALLBACK_CHARGE, _FALLBACK_FROM_PV = 0, 0
+from ptmiss.core.settings.base import Section
 
 
-@dataclass(frozen=True)
-class FeatureRules:
-    """What may differ from one network to another; stored with each network.
+class Column(Section):
+    """A continuous feature.
 
-    dz_limit: |dz| is clipped to this, in cm (100 in the public training code).
-    unknown_codes: unknown categories get a code of their own (3, 11, 4). Without, they fall back
-        to a known one (charge 0; the pion or neutral hadron of that charge; another vertex), for
-        a network that replaces a shipped one, whose tables have no such row.
-    use_puppi: without, the PUPPI weight is 0 in every candidate; the layout stays.
-    puppi_flavour: which PUPPI weight it is; files of before, which do not say it, were made with
-        the one without leptons as long as nobody changed the setting.
+    unit: of the quantity, which is `scale` times the feature. log_scale: where a logarithm takes
+    over, in units of the feature, for quantities that span decades (inverse; 0: no logarithm);
+    gain: factor behind it. odd: what changes the sign: a reflection in the transverse plane, one
+    along the beam, or nothing.
     """
 
-    dz_limit: float
-    unknown_codes: bool
-    use_puppi: bool
-    puppi_flavour: str = "no_lepton"
+    name: str
+    unit: str
+    scale: float = 1.0
+    inverse_log_scale: float = 0.0
+    gain: float = 1.0
+    odd: Literal["no", "plane", "beam"] = "no"
 
-    def table_sizes(self) -> tuple[int, int, int]:
-        """Return the rows of the tables of charge, pdgId and fromPV."""
-        extra = 1 if self.unknown_codes else 0
-        charge, pdg_id, from_pv = TABLES
-        return charge + extra, pdg_id + extra, from_pv + extra
+
+class Category(Section):
+    """A categorical feature. known: raw values, a value's code is its place; rows: of its table,
+    one more than known where unknown values have a code of their own."""
+
+    name: str
+    known: tuple[int, ...]
+    rows: int
+
+
+class Condition(Section):
+    """A category has one of these codes; name: what that means."""
+
+    name: str
+    category: str
+    codes: Annotated[tuple[int, ...], Field(min_length=1)]
+
+
+class Pinned(Section):
+    """Constituents whose part in a sum is known beforehand: of a size above a limit (in the unit of
+    the column `size`), and all conditions hold."""
+
+    above: float
+    conditions: Annotated[tuple[Condition, ...], Field(min_length=1)]
+
+
+class FeatureLayout(Section):
+    """The features of a constituent, in their order.
+
+    size: the column that is 0 in a pad and orders constituents, None where all are real; vector:
+    the last two columns, where they are a vector in the transverse plane.
+    """
+
+    continuous: tuple[Column, ...]
+    categories: tuple[Category, ...]
+    size: str | None = None
+    vector: tuple[str, str] | None = None
+    pinned: Pinned | None = None
 
     @property
-    def wanted_puppi(self) -> str | None:
-        """The flavour of PUPPI that matters, None for a network that sees none."""
-        return self.puppi_flavour if self.use_puppi else None
+    def width(self) -> int:
+        """Number of continuous features."""
+        return len(self.continuous)
 
-    def as_dict(self) -> dict[str, float | bool | str]:
-        """Return plain values; `FeatureRules(**values)` takes them back."""
-        return asdict(self)
+    @property
+    def table_rows(self) -> tuple[int, ...]:
+        """Rows of the table of each category."""
+        return tuple(category.rows for category in self.categories)
+
+    @property
+    def size_place(self) -> int | None:
+        """Position of `size`."""
+        return None if self.size is None else self.place(self.size)
+
+    @property
+    def vector_place(self) -> slice:
+        """Positions of `vector`; raises `ValueError` for a layout without one."""
+        if self.vector is None:
+            raise ValueError("these features hold no vector")
+        first = self.place(self.vector[0])
+        return slice(first, first + 2)
+
+    @property
+    def pinned_size(self) -> np.float32:
+        """Limit of pinned constituents in units of the feature `size`."""
+        if self.pinned is None or self.size_place is None:
+            return np.float32(np.inf)
+        return np.float32(self.pinned.above / self.continuous[self.size_place].scale)
+
+    def place(self, name: str) -> int:
+        """Return the position of a continuous feature."""
+        return [column.name for column in self.continuous].index(name)
+
+    def category_place(self, name: str) -> int:
+        """Return the position of a category."""
+        return [category.name for category in self.categories].index(name)
+
+
+class Target(Section):
+    """A number that belongs to an event: the truth, or what a loss needs besides.
+
+    The stored number is the quantity in `unit` divided by `scale`. vector: it and the next one are
+    a vector in the transverse plane.
+    """
+
+    name: str
+    unit: str
+    scale: float = 1.0
+    vector: bool = False
+
+
+class EstimateColumn(Section):
+    """A column of estimates: `{estimator}_{name}`, in `unit`."""
+
+    name: str
+    unit: str
 
 
 @dataclass(frozen=True)
 class Features:
     """Features of a batch of events.
 
-    offsets: int64 (n_events + 1,); continuous: float32 (n_candidates, 8), see `CONTINUOUS`;
-    categories: int32 (n_candidates, 3), codes, see `CATEGORIES`; repairs: candidates by reason.
+    offsets: int64 (n_events + 1,); continuous: float32 (n_constituents, F); categories: int32
+    (n_constituents, C), codes; repairs: constituents by reason.
     """
 
     offsets: np.ndarray
     continuous: np.ndarray
     categories: np.ndarray
     repairs: dict[str, int]
-
-
-def features(candidates: Ragged, rules: FeatureRules, puppi: str = "cand_puppi") -> Features:
-    """Return the features of candidates with the columns `COLUMNS` of a skim.
-
-    puppi: the column that is the PUPPI weight, see `ptmiss.events.columns.puppi_column`.
-
-    Broken values (not finite or above `LIMIT`) become 0, each feature on its own, except that a
-    candidate with a broken momentum loses pt, px and py together: half a vector would bias the
-    sum. Such a candidate counts for nothing, because the network ignores pt = 0. Every repair is
-    counted by reason; candidates keep their number and order.
-    """
-    n = int(candidates.offsets[-1])
-    repairs: dict[str, int] = {}
-    x = np.empty((n, len(CONTINUOUS)), dtype=np.float32)
-    for position, name in (
-        (D0, "cand_d0"),
-        (DZ, "cand_dz"),
-        (ETA, "cand_eta"),
-        (MASS, "cand_mass"),
-        (PUPPI, puppi),
-    ):
-        x[:, position] = candidates[name]
-        broken = _broken(x[:, position])
-        repairs[f"broken_{CONTINUOUS[position]}"] = int(np.count_nonzero(broken))
-        x[broken, position] = 0.0
-
-    pt = np.asarray(candidates["cand_pt"], dtype=np.float32) / np.float32(SCALE)
-    phi = np.asarray(candidates["cand_phi"], dtype=np.float32)
-    broken = _broken(pt) | ~np.isfinite(phi)
-    repairs["broken_momentum"] = int(np.count_nonzero(broken))
-    pt = np.where(broken, np.float32(0.0), pt)
-    phi = np.where(broken, np.float32(0.0), phi)
-    x[:, PT] = pt
-    x[:, PX] = pt * np.cos(phi)
-    x[:, PY] = pt * np.sin(phi)
-
-    far = np.abs(x[:, DZ]) > rules.dz_limit
-    repairs["clipped_dz"] = int(np.count_nonzero(far))
-    np.clip(x[:, DZ], -rules.dz_limit, rules.dz_limit, out=x[:, DZ])
-    if not rules.use_puppi:
-        x[:, PUPPI] = 0.0
-    return Features(candidates.offsets, x, _codes(candidates, rules, repairs), repairs)
-
-
-def is_pinned(continuous: np.ndarray, categories: np.ndarray, pinned_pt: float) -> np.ndarray:
-    """Say which candidates the network keeps at weight 1 and bias 0: prompt leptons.
-
-    continuous (..., 8), categories (..., 3): as in `Features`; pinned_pt in GeV. Returns bool.
-    The same rule, on the same float32 numbers, stands inside the network.
-    """
-    return (
-        np.isin(categories[..., 1], PINNED_PDG_CODES)
-        & np.isin(categories[..., 2], PINNED_FROM_PV_CODES)
-        & (continuous[..., PT] > np.float32(pinned_pt / SCALE))
-    )
-
-
-def _broken(values: np.ndarray) -> np.ndarray:
-    return ~(np.abs(values) <= LIMIT)  # true for NaN as well
-
-
-def _codes(candidates: Ragged, rules: FeatureRules, repairs: dict[str, int]) -> np.ndarray:
-    """Return the codes, int32 (n_candidates, 3), and count unknown values in `repairs`."""
-    charge = np.asarray(candidates["cand_charge"]).astype(np.int32)
-    pdg_id = np.asarray(candidates["cand_pdg_id"]).astype(np.int32)
-    from_pv = np.asarray(candidates["cand_from_pv"]).astype(np.int32)
-    codes = np.empty((len(charge), len(CATEGORIES)), dtype=np.int32)
-
-    bad = np.abs(charge) > 1
-    repairs["unknown_charge"] = int(np.count_nonzero(bad))
-    known_charge = np.where(bad, _FALLBACK_CHARGE, charge)
-    codes[:, 0] = known_charge + 1
-    if rules.unknown_codes:
-        codes[bad, 0] = len(CHARGES)
-
-    codes[:, 1], bad = _position(pdg_id, PDG_IDS)
-    repairs["unknown_pdg_id"] = int(np.count_nonzero(bad))
-    if rules.unknown_codes:
-        codes[bad, 1] = len(PDG_IDS)
-    else:
-        by_charge = np.array([PDG_IDS.index(pdg) for pdg in (-211, 130, 211)], dtype=np.int32)
-        codes[bad, 1] = by_charge[known_charge[bad] + 1]
-
-    bad = (from_pv < 0) | (from_pv > FROM_PVS[-1])
-    repairs["unknown_from_pv"] = int(np.count_nonzero(bad))
-    codes[:, 2] = np.where(
-        bad, len(FROM_PVS) if rules.unknown_codes else _FALLBACK_FROM_PV, from_pv
-    )
-    return codes
-
-
-def _position(values: np.ndarray, known: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the position of each value in the sorted `known`, and which values are not there."""
-    keys = np.array(known, dtype=np.int32)
-    position = np.minimum(np.searchsorted(keys, values), len(keys) - 1)
-    return position.astype(np.int32), keys[position] != values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from ptmiss.core.io.records import Count, Counts, Excerpt, Positive, Sha256, Text
 
@@ -34,29 +34,19 @@ class TrainedNetwork(Excerpt):
     weights_sha256: Sha256
 
 
-class _Features(Excerpt):
-    """What `model.features.FeatureRules` is made of, and nothing else."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    dz_limit: Positive
-    unknown_codes: bool
-    use_puppi: bool
-    puppi_flavour: Text
-
-
 class _Dataset(Excerpt):
     events: Count
     sha256: Sha256
 
 
 class DatasetSummary(Excerpt):
-    """datasets/{training}/dataset.json: what a training must know of its datasets."""
+    """datasets/{training}/dataset.json: what a training must know of its datasets.
+
+    A task adds what it says of its features.
+    """
 
     training: Text
     spec: dict[str, object]
-    features: _Features
-    pinned_pt: Positive
     inputs: dict[str, list[Sha256]]
     train: _Dataset
     validation: _Dataset

@@ -10,11 +10,13 @@ fewer than 4 degrees of freedom; 0 used in the fit of another vertex. Neutral ca
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from ptmiss.core.compiled import njit
-from ptmiss.simulation.calorimeter import sinh
+from ptmiss.simulation.angles import sinh
+from ptmiss.simulation.constants import Detector
 from ptmiss.simulation.tracks import CAPACITY
 from ptmiss.simulation.vertices import nearest
 
@@ -37,38 +39,44 @@ def empty_candidates(n: int = CAPACITY) -> np.ndarray:
     return np.zeros(n, dtype=CANDIDATE)
 
 
+class Point(NamedTuple):
+    """A place in the detector, cm."""
+
+    x: float
+    y: float
+    z: float
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def associate(d, tracks, n: int, vertices, n_vertices: int) -> None:
+def associate(d: Detector, tracks: np.ndarray, vertices: np.ndarray) -> None:
     """Give each track that no vertex fit used its vertex and quality (CMS's numbers).
 
     5 close in z to its nearest vertex; 0 near the beam line though its vertex was not found (counts
     for the primary vertex); 1 nearest in z, whatever the distance. Used in a fit: 7 or 6, kept.
     """
-    z_sorted = np.empty(n_vertices)
-    for i in range(n_vertices):
+    z_sorted = np.empty(len(vertices))
+    for i in range(len(vertices)):
         z_sorted[i] = vertices[vertices[i].by_z].z
-    for i in range(n):
-        if tracks[i].vertex >= 0:
+    for i in range(len(tracks)):
+        track = tracks[i]
+        if track.vertex >= 0:
             continue
-        k = nearest(z_sorted, n_vertices, tracks[i].z)
+        k = nearest(z_sorted, track.z)
         if k < 0:
-            tracks[i].vertex = 0
-            tracks[i].quality = 0
+            track.vertex = 0
+            track.quality = 0
             continue
-        distance = abs(tracks[i].z - z_sorted[k])
+        distance = abs(track.z - z_sorted[k])
         vertex = vertices[k].by_z
-        if distance < d.assoc_dz and distance < d.assoc_dz_sigma * tracks[i].z_error:
-            tracks[i].vertex = vertex
-            tracks[i].quality = 5
-        elif (
-            abs(tracks[i].d0) < d.assoc_d0
-            and abs(tracks[i].d0) < d.assoc_d0_sigma * tracks[i].d0_error
-        ):
-            tracks[i].vertex = 0
-            tracks[i].quality = 0
+        if distance < d.assoc_dz and distance < d.assoc_dz_sigma * track.z_error:
+            track.vertex = vertex
+            track.quality = 5
+        elif abs(track.d0) < d.assoc_d0 and abs(track.d0) < d.assoc_d0_sigma * track.d0_error:
+            track.vertex = 0
+            track.quality = 0
         else:
-            tracks[i].vertex = vertex
-            tracks[i].quality = 1
+            track.vertex = vertex
+            track.quality = 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
@@ -85,50 +93,39 @@ def from_pv_of(vertex: int, quality: int, degrees: float, is_lepton: bool) -> in
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def track_candidates(
-    d, tracks, n: int, vertices, n_vertices: int, x_pv, y_pv, z_pv, out, n_out: int
-) -> int:  # fmt: skip
-    """Append the tracks as candidates, impact parameters taken to the primary vertex."""
-    dx, dy = x_pv - d.beam_x, y_pv - d.beam_y
+    d: Detector, tracks: np.ndarray, vertices: np.ndarray, pv: Point, out: np.ndarray
+) -> int:
+    """Fill the beginning of `out` with the tracks as candidates; returns how many fit in.
+
+    Impact parameters are taken to the primary vertex `pv`.
+    """
+    dx, dy = pv.x - d.beam_x, pv.y - d.beam_y
+    n = min(len(tracks), len(out))
     for i in range(n):
-        if n_out >= len(out):
-            break
-        code = abs(tracks[i].pdg_id)
-        out[n_out].pt = tracks[i].pt
-        out[n_out].eta = tracks[i].eta
-        out[n_out].phi = tracks[i].phi
-        out[n_out].mass = PION_MASS if code == 211 else (MUON_MASS if code == 13 else ELECTRON_MASS)
-        out[n_out].pdg_id = tracks[i].pdg_id
-        out[n_out].charge = tracks[i].charge
-        if tracks[i].pt > d.detail_pt:
-            c, s = math.cos(tracks[i].phi), math.sin(tracks[i].phi)
-            out[n_out].d0 = tracks[i].d0 + dx * s - dy * c
-            out[n_out].dz = tracks[i].z - z_pv + (dx * c + dy * s) * sinh(tracks[i].eta)
-            out[n_out].d0_error = tracks[i].d0_error
-            out[n_out].dz_error = tracks[i].z_error
+        track = tracks[i]
+        candidate = out[i]
+        code = abs(track.pdg_id)
+        candidate.pt = track.pt
+        candidate.eta = track.eta
+        candidate.phi = track.phi
+        candidate.mass = PION_MASS if code == 211 else (MUON_MASS if code == 13 else ELECTRON_MASS)
+        candidate.pdg_id = track.pdg_id
+        candidate.charge = track.charge
+        if track.pt > d.detail_pt:
+            c, s = math.cos(track.phi), math.sin(track.phi)
+            candidate.d0 = track.d0 + dx * s - dy * c
+            candidate.dz = track.z - pv.z + (dx * c + dy * s) * sinh(track.eta)
+            candidate.d0_error = track.d0_error
+            candidate.dz_error = track.z_error
         else:
-            out[n_out].d0 = out[n_out].dz = -1.0
-            out[n_out].d0_error = out[n_out].dz_error = -1.0
-        vertex = tracks[i].vertex
-        degrees = 2.0 * vertices[vertex].tracks - 3.0 if n_vertices > 0 else 0.0
-        out[n_out].from_pv = from_pv_of(
-            vertex, tracks[i].quality, degrees, code == 11 or code == 13
-        )
-        out[n_out].from_other_pv = 0
+            candidate.d0 = candidate.dz = candidate.d0_error = candidate.dz_error = -1.0
+        vertex = track.vertex
+        degrees = 2.0 * vertices[vertex].tracks - 3.0 if len(vertices) > 0 else 0.0
+        is_lepton = code == 11 or code == 13
+        candidate.from_pv = from_pv_of(vertex, track.quality, degrees, is_lepton)
+        candidate.from_other_pv = 0
         if vertex == 1 or vertex == 2:
-            out[n_out].from_other_pv = 3 if tracks[i].quality == 7 else 2
-        out[n_out].quality = tracks[i].quality
-        out[n_out].truth = tracks[i].hard
-        n_out += 1
-    return n_out
-
-
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
-def finish_neutrals(out, begin: int, end: int) -> None:
-    """Fill what neutral candidates have by convention: no track, associated to the vertex."""
-    for i in range(begin, end):
-        out[i].mass = 0.0
-        out[i].charge = 0
-        out[i].d0 = out[i].dz = out[i].d0_error = out[i].dz_error = -1.0
-        out[i].from_pv = 3
-        out[i].from_other_pv = 0
-        out[i].quality = 7
+            candidate.from_other_pv = 3 if track.quality == 7 else 2
+        candidate.quality = track.quality
+        candidate.truth = track.hard
+    return n

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 from ptmiss.core.errors import UserError
 from ptmiss.core.settings.base import Section, from_mapping
 from ptmiss.core.settings.files import read
-from ptmiss.events.settings.samples import Name
+from ptmiss.core.settings.types import Name
 
 Line = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:()]+ *= *[^=]+$")]
 """A Pythia setting as it stands in its manual, `Class:name = value`."""

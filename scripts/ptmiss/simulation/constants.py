@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -145,9 +146,12 @@ TABLE: tuple[Constant, ...] = (
 
 NAMES = tuple(constant.name for constant in TABLE)
 
+Detector: TypeAlias = np.record
+"""A detector as kernels take it: a float64 field of each name of `TABLE`."""
 
-def detector(changes: Mapping[str, float] | None = None) -> np.void:
-    """Return the detector in the form the kernels take: a record with a float64 of each name.
+
+def detector(changes: Mapping[str, float] | None = None) -> Detector:
+    """Return a detector.
 
     changes: constants that differ from `TABLE`; an unknown name raises ValueError.
     """
@@ -157,4 +161,5 @@ def detector(changes: Mapping[str, float] | None = None) -> np.void:
         raise ValueError(f"no such detector constant: {', '.join(unknown)}")
     values.update(changes or {})
     kind = np.dtype([(name, np.float64) for name in NAMES])
-    return np.array([tuple(float(values[name]) for name in NAMES)], dtype=kind)[0]
+    record: Detector = np.array([tuple(values.values())], dtype=kind).view(np.recarray)[0]
+    return record

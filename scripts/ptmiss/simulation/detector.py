@@ -1,34 +1,40 @@
-"""The detector, event by event: overlay, tracks, calorimeters, vertices, candidates."""
+"""The detector, event by event: overlay, tracks, calorimeters, vertices, candidates.
+
+Kernels of the detector that create no array are compiled with `_nrt=False`: counting references to
+the arrays they are handed, atomically at each call, took half of an event's time.
+"""
 
 from __future__ import annotations
 
 import math
-from collections import namedtuple
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ptmiss.core.compiled import njit
 from ptmiss.core.ragged import Ragged
-from ptmiss.simulation.calorimeter import (
-    TWO_PI,
+from ptmiss.simulation.angles import TWO_PI
+from ptmiss.simulation.candidates import CANDIDATE, Point, associate, track_candidates
+from ptmiss.simulation.cells import (
+    ECAL,
+    HCAL,
+    HF_EM,
+    HF_HAD,
     add_noise,
     clear,
-    empty_cells,
-    read_ecal,
-    read_hcal,
-    read_hf,
+    empty_calorimeters,
 )
-from ptmiss.simulation.candidates import CANDIDATE, associate, finish_neutrals, track_candidates
+from ptmiss.simulation.constants import Detector
 from ptmiss.simulation.incoming import Incoming
-from ptmiss.simulation.pileup import FoldLists, Profile
+from ptmiss.simulation.passage import Collision, Signals, follow_collision
+from ptmiss.simulation.pileup import PileUp
+from ptmiss.simulation.readout import read_out
 from ptmiss.simulation.rng import normal, poisson, uniform
-from ptmiss.simulation.tracks import CAPACITY, add_fakes, detect_collision, empty_tracks
+from ptmiss.simulation.tracks import CAPACITY, add_fakes, empty_tracks
 from ptmiss.simulation.vertices import empty_vertices, find_vertices
 
 MAX_COLLISIONS = 1000
-
-Workspace = namedtuple("Workspace", "ecal hcal hf_had hf_em tracks vertices x y")
 
 EVENT = np.dtype(
     [
@@ -36,6 +42,31 @@ EVENT = np.dtype(
         *((name, np.int64) for name in ["n_pu", "n_pv", "n_pv_good", "first_collision"]),
     ]
 )
+"""What is known of one event, see `Detected`."""
+
+
+class Workspace(NamedTuple):
+    """The memory one event needs; it is reused for every event.
+
+    vertices: of `VERTEX`; collisions: x and y (cm) of those in time, shape (MAX_COLLISIONS, 2).
+    """
+
+    signals: Signals
+    vertices: np.ndarray
+    collisions: np.ndarray
+
+
+class Chunk(NamedTuple):
+    """A chunk of events: what they are made of, and what is known of each.
+
+    hard: their hard collisions; folds (int64), seeds (uint64), known (of `EVENT`): shape (n,).
+    """
+
+    hard: Incoming
+    pileup: PileUp
+    folds: np.ndarray
+    seeds: np.ndarray
+    known: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -52,133 +83,97 @@ class Detected:
     event: dict[str, np.ndarray]
 
 
-def workspace(d: np.void) -> Workspace:
-    """Return the memory one event needs; it is reused for every event."""
-    return Workspace(
-        empty_cells(d["endcap_eta"], d["ecal_cell"]),
-        empty_cells(d["endcap_eta"], d["hcal_cell"]),
-        empty_cells(d["forward_eta"], d["hf_cell"]),
-        empty_cells(d["forward_eta"], d["hf_cell"]),
-        empty_tracks(),
-        empty_vertices(),
-        np.zeros(MAX_COLLISIONS),
-        np.zeros(MAX_COLLISIONS),
-    )
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
-def _collide(d, hard, i, library, lists, fold, profile, state, w, event) -> int:
-    """Overlay and detect event i; returns the number of tracks."""
+def _overlay(d: Detector, state: np.ndarray, w: Workspace, chunk: Chunk, i: int) -> None:
+    """Overlay event i with pile-up and send all its collisions through the detector."""
+    pileup, event = chunk.pileup, chunk.known[i]
+    profile, library = pileup.profile, pileup.library
     mu = profile.mu[np.searchsorted(profile.cumulative, uniform(state), side="right")]
     n_pu = min(poisson(state, mu), MAX_COLLISIONS - 1)
     n_late = poisson(state, d.oot_collisions * mu)
-    first, last = lists.offsets[fold], lists.offsets[fold + 1]
-    event[i].mu = mu
-    event[i].n_pu = n_pu
-    event[i].first_collision = -1
-    n = 0
+    first, last = pileup.lists.offsets[chunk.folds[i]], pileup.lists.offsets[chunk.folds[i] + 1]
+    event.mu = mu
+    event.n_pu = n_pu
+    event.first_collision = -1
     for k in range(1 + n_pu + n_late):
         in_time = k <= n_pu
         x = d.beam_x + d.beam_width * normal(state)
         y = d.beam_y + d.beam_width * normal(state)
         z = d.beam_z + d.beam_length * normal(state)
+        rotation, flip = 0.0, 1.0
         if in_time:
-            w.x[k] = x
-            w.y[k] = y
+            w.collisions[k, 0] = x
+            w.collisions[k, 1] = y
         if k == 0:
-            event[i].gen_x, event[i].gen_y, event[i].gen_z = x, y, z
-            n = detect_collision(
-                d, hard.particles, hard.offsets[i], hard.offsets[i + 1], 0.0, 1.0, x, y, z, True,
-                0, True,
-                w.tracks, n, w.ecal, w.hcal, w.hf_had, w.hf_em, state,
-            )  # fmt: skip
-            continue
-        number = lists.collisions[first + int(uniform(state) * (last - first))]
-        if k == 1 and in_time:
-            event[i].first_collision = number
-        rotation = TWO_PI * uniform(state) - math.pi
-        flip = 1.0 if uniform(state) < 0.5 else -1.0
-        n = detect_collision(
-            d, library.particles, library.offsets[number], library.offsets[number + 1], rotation,
-            flip,
-            x, y, z, False, k, in_time, w.tracks, n, w.ecal, w.hcal, w.hf_had, w.hf_em, state,
-        )  # fmt: skip
-    return n
+            event.gen_x, event.gen_y, event.gen_z = x, y, z
+            particles = chunk.hard.particles[chunk.hard.offsets[i] : chunk.hard.offsets[i + 1]]
+        else:
+            number = pileup.lists.collisions[first + int(uniform(state) * (last - first))]
+            if k == 1 and in_time:
+                event.first_collision = number
+            rotation = TWO_PI * uniform(state) - math.pi
+            flip = 1.0 if uniform(state) < 0.5 else -1.0
+            particles = library.particles[library.offsets[number] : library.offsets[number + 1]]
+        collision = Collision(k, x, y, z, rotation, flip, in_time)
+        follow_collision(d, state, w.signals, particles, collision)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _read_out(d, state, i, w, n_tracks, event, out) -> int:
+def _reconstruct(
+    d: Detector, state: np.ndarray, w: Workspace, event: np.record, out: np.ndarray
+) -> int:
     """Find vertices, choose the first one and build the candidates; returns how many."""
-    n_vertices = find_vertices(d, w.tracks, n_tracks, w.x, w.y, state, w.vertices)
-    associate(d, w.tracks, n_tracks, w.vertices, n_vertices)
-    x, y, z = d.beam_x, d.beam_y, d.beam_z
+    tracks = w.signals.tracks.rows[: w.signals.tracks.n[0]]
+    n_vertices = find_vertices(d, state, tracks, w.collisions, w.vertices)
+    vertices = w.vertices[:n_vertices]
+    associate(d, tracks, vertices)
+    pv = Point(d.beam_x, d.beam_y, d.beam_z)
     good = 0
     if n_vertices > 0:
-        x, y, z = w.vertices[0].x, w.vertices[0].y, w.vertices[0].z
+        pv = Point(vertices[0].x, vertices[0].y, vertices[0].z)
         for k in range(n_vertices):
-            if w.vertices[k].tracks >= d.vertex_good_tracks and abs(w.vertices[k].z) < 24.0:
+            if vertices[k].tracks >= d.vertex_good_tracks and abs(vertices[k].z) < 24.0:
                 good += 1
-    event[i].n_pv = n_vertices
-    event[i].n_pv_good = good
-    event[i].pv_x, event[i].pv_y, event[i].pv_z = x, y, z
-    n = track_candidates(d, w.tracks, n_tracks, w.vertices, n_vertices, x, y, z, out, 0)
-    charged = n
-    n = read_ecal(d, w.ecal, state, z, out, n)
-    n = read_hcal(d, w.hcal, z, out, n)
-    n = read_hf(d, w.hf_had, d.hf_min_had, 1, z, out, n)
-    n = read_hf(d, w.hf_em, d.hf_min_em, 2, z, out, n)
-    finish_neutrals(out, charged, n)
-    return n
+    event.n_pv = n_vertices
+    event.n_pv_good = good
+    event.pv_x, event.pv_y, event.pv_z = pv.x, pv.y, pv.z
+    n = track_candidates(d, tracks, vertices, pv, out)
+    return n + read_out(d, state, w.signals.calorimeters, pv.z, out[n:])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _detect_one(d, hard, i, library, lists, fold, profile, seed, w, event, out) -> int:
+def _detect_event(d: Detector, w: Workspace, chunk: Chunk, i: int, out: np.ndarray) -> int:
     """Simulate event i into `out`; returns its number of candidates, -1 if too many."""
-    state = np.array([seed], dtype=np.uint64)
-    clear(w.ecal)
-    clear(w.hcal)
-    clear(w.hf_had)
-    clear(w.hf_em)
-    n_tracks = _collide(d, hard, i, library, lists, fold, profile, state, w, event)
-    n_tracks = add_fakes(d, w.tracks, n_tracks, state)
-    end = d.endcap_eta
-    add_noise(d, w.ecal, end, 0.0, d.ecal_cell, d.ecal_noise_cells, d.ecal_min_barrel, state)
-    add_noise(d, w.hcal, end, 0.0, d.hcal_cell, d.hcal_noise_cells, d.hcal_min_barrel, state)
-    far = d.forward_eta
-    add_noise(d, w.hf_had, far, end, d.hf_cell, d.hf_noise_cells, d.hf_min_had, state)
-    add_noise(d, w.hf_em, far, end, d.hf_cell, d.hf_noise_cells, d.hf_min_em, state)
-    n = _read_out(d, state, i, w, n_tracks, event, out)
-    if n_tracks >= CAPACITY or n >= CAPACITY:
+    state = np.array([chunk.seeds[i]], dtype=np.uint64)
+    tracks, calorimeters = w.signals.tracks, w.signals.calorimeters
+    tracks.n[0] = 0
+    clear(calorimeters)
+    _overlay(d, state, w, chunk, i)
+    add_fakes(d, state, tracks)
+    add_noise(state, calorimeters, ECAL, 0.0, d.ecal_noise_cells, d.ecal_min_barrel)
+    add_noise(state, calorimeters, HCAL, 0.0, d.hcal_noise_cells, d.hcal_min_barrel)
+    add_noise(state, calorimeters, HF_HAD, d.endcap_eta, d.hf_noise_cells, d.hf_min_had)
+    add_noise(state, calorimeters, HF_EM, d.endcap_eta, d.hf_noise_cells, d.hf_min_em)
+    n = _reconstruct(d, state, w, chunk.known[i], out)
+    if tracks.n[0] >= CAPACITY or n >= CAPACITY:
         return -1
     return n
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _detect_many(
-    d, hard, start, library, lists, folds, profile, seeds, w, event, out, offsets
+def _detect_events(
+    d: Detector, w: Workspace, chunk: Chunk, start: int, out: np.ndarray, offsets: np.ndarray
 ) -> int:
     """Simulate events from `start` until all are done or `out` may be too short; returns the next.
 
     -1 - i if event i has more candidates than there is room for in any event.
     """
     i = start
-    while i < len(folds):
+    while i < len(chunk.folds):
         room = offsets[i] + CAPACITY
         if room > len(out):
             return i
-        n = _detect_one(
-            d,
-            hard,
-            i,
-            library,
-            lists,
-            folds[i],
-            profile,
-            seeds[i],
-            w,
-            event,
-            out[offsets[i] : room],
-        )
+        n = _detect_event(d, w, chunk, i, out[offsets[i] : room])
         if n < 0:
             return -1 - i
         offsets[i + 1] = offsets[i] + n
@@ -187,44 +182,52 @@ def _detect_many(
 
 
 def detect(
-    d: np.void,
-    hard: Incoming,
-    library: Incoming,
-    lists: FoldLists,
-    folds: np.ndarray,
-    profile: Profile,
-    seeds: np.ndarray,
+    d: Detector, hard: Incoming, pileup: PileUp, folds: np.ndarray, seeds: np.ndarray
 ) -> Detected:
     """Simulate a chunk of events.
 
-    hard: the hard collisions, one per event; library: minimum-bias collisions; lists: which of them
-    each fold may use; folds: of each event, shape (n,); profile: mean number of interactions;
-    seeds: one per event, uint64 (see `rng.event_seeds`). An event's result depends on its own
-    seed, particles and fold alone. Raises ValueError if a fold needs pile-up and has no collisions
-    or an event exceeds the room for candidates.
+    An event's result depends on its own seed, particles and fold alone.
+
+    Parameters
+    ----------
+    d
+        The detector, see `constants.detector`.
+    hard
+        The hard collisions, one per event.
+    pileup
+        What is overlaid.
+    folds
+        Of each event, shape (n,).
+    seeds
+        One per event, uint64, shape (n,); see `rng.event_seeds`.
+
+    Raises
+    ------
+    ValueError
+        If a fold needs pile-up and has no collisions, or an event exceeds the room for candidates.
     """
     n_events = len(folds)
     if len(hard.offsets) - 1 != n_events or len(seeds) != n_events:
         raise ValueError("hard collisions, folds and seeds must have one entry per event")
-    sizes = np.diff(lists.offsets)
-    if profile.mu.max() > 0 and n_events and (sizes[np.unique(folds)] == 0).any():
+    sizes = np.diff(pileup.lists.offsets)
+    if pileup.profile.mu.max() > 0 and n_events and (sizes[np.unique(folds)] == 0).any():
         raise ValueError("the minimum-bias library has no collisions for a fold that needs them")
-    event = np.zeros(n_events, dtype=EVENT)
+    known = np.zeros(n_events, dtype=EVENT)
     offsets = np.zeros(n_events + 1, dtype=np.int64)
     out = np.empty(2000 * n_events + CAPACITY, dtype=CANDIDATE)
-    memory = workspace(d)
-    done = 0
+    signals = Signals(empty_tracks(), empty_calorimeters(d))
+    memory = Workspace(signals, empty_vertices(), np.zeros((MAX_COLLISIONS, 2)))
     fold_index = np.ascontiguousarray(folds, dtype=np.int64)
-    seed_values = np.ascontiguousarray(seeds, dtype=np.uint64)
+    chunk = Chunk(hard, pileup, fold_index, np.ascontiguousarray(seeds, dtype=np.uint64), known)
+    done = 0
     while done < n_events:
-        done = _detect_many(
-            d, hard, done, library, lists, fold_index, profile, seed_values, memory, event, out,
-            offsets,
-        )  # fmt: skip
+        done = _detect_events(d, memory, chunk, done, out, offsets)
         if done < 0:
             raise ValueError(f"event {-1 - done} of the chunk has more than {CAPACITY} candidates")
         if done < n_events:
             out = np.concatenate([out, np.empty_like(out)])
-    n = int(offsets[-1])
-    columns = {name: out[name][:n].copy() for name in CANDIDATE.names}
-    return Detected(Ragged(offsets, columns), {name: event[name].copy() for name in EVENT.names})
+    candidates = out[: offsets[-1]]
+    return Detected(
+        Ragged(offsets, {name: candidates[name].copy() for name in candidates.dtype.fields or ()}),
+        {name: known[name].copy() for name in known.dtype.fields or ()},
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,12 @@ _FLOATS = ("pt", "eta", "phi", "sinh_eta", "cos_phi", "sin_phi", "momentum", "vx
 PARTICLE = np.dtype([*((name, np.float32) for name in _FLOATS), ("kind", "i1"), ("charge", "i1")])
 """One particle: a record, so that a collision drawn at random is one stretch of memory."""
 
-Incoming = namedtuple("Incoming", "offsets particles")
-"""Collisions: offsets int64 (n + 1,) into an array of `PARTICLE` (GeV, cm, rad)."""
+
+class Incoming(NamedTuple):
+    """Collisions: offsets int64 (n + 1,) into an array of `PARTICLE` (GeV, cm, rad)."""
+
+    offsets: np.ndarray
+    particles: np.ndarray
 
 
 def kinds(pdg_id: np.ndarray, charge: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,30 +27,43 @@ half would reject a third of all Z muons, more of them the more pile-up there is
 """
 
 
+class _Columns(NamedTuple):
+    """Columns of candidates, flat."""
+
+    pt: np.ndarray
+    eta: np.ndarray
+    phi: np.ndarray
+    pdg_id: np.ndarray
+    charge: np.ndarray
+    from_pv: np.ndarray
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def _isolation(lepton, event, offsets, pt, eta, phi, pdg_id, charge, from_pv, cone):
-    result = np.empty(len(lepton))
-    for i in range(len(lepton)):
-        k = lepton[i]
+def _isolation(
+    index: np.ndarray, event: np.ndarray, offsets: np.ndarray, at: _Columns, cone: float
+) -> np.ndarray:
+    """Return the relative isolation of the candidates `index`, which lie in the events `event`."""
+    result = np.empty(len(index))
+    for i in range(len(index)):
+        k = index[i]
         charged = neutral = pileup = 0.0
         for j in range(offsets[event[i]], offsets[event[i] + 1]):
-            d_eta = eta[j] - eta[k]
+            d_eta = at.eta[j] - at.eta[k]
             if j == k or abs(d_eta) > cone:
                 continue
-            d_phi = (phi[j] - phi[k] + math.pi) % (2.0 * math.pi) - math.pi
+            d_phi = (at.phi[j] - at.phi[k] + math.pi) % (2.0 * math.pi) - math.pi
             if d_eta * d_eta + d_phi * d_phi > cone * cone:
                 continue
-            code = abs(pdg_id[j])
-            if charge[j] != 0:
-                if code != 211:
+            if at.charge[j] != 0:
+                if abs(at.pdg_id[j]) != 211:
                     continue
-                if from_pv[j] >= 2:
-                    charged += pt[j]
-                elif pt[j] > 0.5:
-                    pileup += pt[j]
-            elif pt[j] > 0.5:
-                neutral += pt[j]
-        result[i] = (charged + max(neutral - NEUTRAL_PER_CHARGED * pileup, 0.0)) / pt[k]
+                if at.from_pv[j] >= 2:
+                    charged += at.pt[j]
+                elif at.pt[j] > 0.5:
+                    pileup += at.pt[j]
+            elif at.pt[j] > 0.5:
+                neutral += at.pt[j]
+        result[i] = (charged + max(neutral - NEUTRAL_PER_CHARGED * pileup, 0.0)) / at.pt[k]
     return result
 
 
@@ -69,8 +83,7 @@ def leptons(candidates: Ragged, flavour: int) -> Ragged:
     columns = {
         name: candidates[name][index] for name in ("pt", "eta", "phi", "mass", "charge", "pdg_id")
     }
-    names = ("pt", "eta", "phi", "pdg_id", "charge", "from_pv")
-    columns["isolation"] = _isolation(
-        index, event, candidates.offsets, *(candidates[name] for name in names), CONES[flavour]
-    ).astype(np.float32)
+    at = _Columns(*(candidates[name] for name in _Columns._fields))
+    isolation = _isolation(index, event, candidates.offsets, at, CONES[flavour])
+    columns["isolation"] = isolation.astype(np.float32)
     return Ragged(offsets_of(segment_sum(chosen.astype(np.int64), candidates.offsets)), columns)

@@ -7,23 +7,51 @@ from collections.abc import Mapping
 
 from ptmiss.simulation.constants import TABLE
 
-_SHARES = frozenset({
-    "track_forward", "track_plateau", "track_endcap", "track_electron", "track_muon",
-    "tail_fraction", "loose_fraction", "fake_fraction", "muon_id", "electron_id", "conversion",
-    "linked_share", "hf_em_share", "hf_photon_share", "oot_photons", "hf_modulation",
-})  # fmt: skip
+_SHARES = frozenset(
+    [
+        "track_forward",
+        "track_plateau",
+        "track_endcap",
+        "track_electron",
+        "track_muon",
+        "tail_fraction",
+        "loose_fraction",
+        "fake_fraction",
+        "muon_id",
+        "electron_id",
+        "conversion",
+        "linked_share",
+        "hf_em_share",
+        "hf_photon_share",
+        "oot_photons",
+        "hf_modulation",
+    ]
+)
 """Efficiencies, probabilities and parts of a whole."""
 
+_SCALE = (0.1, 10.0)
+
 _OWN = {
-    "beam_x": (-2.0, 2.0), "beam_y": (-2.0, 2.0), "beam_z": (-30.0, 30.0),  # in the beam pipe
+    "beam_x": (-2.0, 2.0),  # in the beam pipe
+    "beam_y": (-2.0, 2.0),
+    "beam_z": (-30.0, 30.0),
     "hf_modulation_phi": (-10.0, 10.0),
     "fake_power": (1.5, 20.0),  # the spectrum falls, and has a mean
-    "ecal_scale": (0.1, 10.0), "hcal_scale": (0.1, 10.0), "hf_scale": (0.1, 10.0),
-}  # fmt: skip
+    **dict.fromkeys(("ecal_scale", "hcal_scale", "hf_scale"), _SCALE),
+}
 
 _ETA = (0.1, 6.0)
-_ETAS = ("barrel_eta", "endcap_eta", "forward_eta", "track_eta", "track_eta_end", "muon_eta",
-         "vertex_eta")  # fmt: skip
+_ETAS = frozenset(
+    [
+        "barrel_eta",
+        "endcap_eta",
+        "forward_eta",
+        "track_eta",
+        "track_eta_end",
+        "muon_eta",
+        "vertex_eta",
+    ]
+)
 
 _MAY_VANISH = re.compile(
     r".*_(stochastic|noise|noise_cells)|(ecal|hcal|hf_had|hf_em)_constant|track_pt_slope"

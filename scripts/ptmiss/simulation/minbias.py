@@ -12,11 +12,12 @@ import pyarrow as pa
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import parquet
 from ptmiss.core.ragged import Ragged, from_arrow, to_arrow
-from ptmiss.events.folds import N_FOLDS
+from ptmiss.events.n_folds import N_FOLDS
 from ptmiss.simulation.particles import is_invisible
 from ptmiss.simulation.pythia import start
 from ptmiss.simulation.record import BATCH, Record, concatenate, next_batch
 from ptmiss.simulation.seeds import pythia_seed
+from ptmiss.simulation.settings import SimulateSettings
 
 PROCESS = ("SoftQCD:inelastic = on",)
 """Non-diffractive and diffractive collisions; elastic ones leave nothing in the detector."""
@@ -78,6 +79,14 @@ def collision_range(part: int, n_parts: int, n_events: int) -> range:
 def fold_of_collision(collision: np.ndarray) -> np.ndarray:
     """Return the fold of each collision: the last decimal digit of its number, uint8."""
     return (collision % N_FOLDS).astype(np.uint8)
+
+
+def minbias(
+    part: int, parts: int, settings: SimulateSettings, library: str | os.PathLike[str]
+) -> None:
+    """Generate a part of the library of `parts` parts and write it; the stage minbias."""
+    events = settings.minbias.events
+    parquet.write(library, generate_minbias(settings.seed, part, parts, events))
 
 
 def generate_minbias(seed: int, part: int, n_parts: int, n_events: int) -> pa.Table:

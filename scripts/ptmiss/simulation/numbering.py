@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,14 +14,19 @@ EVENTS_OF_A_PART = 10_000_000
 """Event numbers set aside for a part: unique over a sample for up to 1e6 events in one fold."""
 
 
-def number_events(
-    part: int, n_events: int, folds: Sequence[int]
-) -> tuple[int, np.ndarray, np.ndarray]:
-    """Return (luminosity block, event numbers, folds) of the events of a part.
+class Numbers(NamedTuple):
+    """Luminosity block, event numbers (uint64, (n,)) and folds (uint8, (n,)) of events."""
 
-    The luminosity block is part + 1. Event numbers (uint64, shape (n_events,)) rise from
-    part x EVENTS_OF_A_PART + 1 and leave out those whose fold is not in `folds`; the folds of the
-    chosen events are uint8. Raises ValueError if the range of a part is too small.
+    lumi: int
+    event: np.ndarray
+    fold: np.ndarray
+
+
+def number_events(part: int, n_events: int, folds: Sequence[int]) -> Numbers:
+    """Return the numbers of the events of a part.
+
+    The luminosity block is part + 1. Event numbers rise from part x EVENTS_OF_A_PART + 1 and leave
+    out those whose fold is not in `folds`. Raises ValueError if the range of a part is too small.
     """
     lumi = part + 1
     first = part * EVENTS_OF_A_PART + 1
@@ -36,4 +42,5 @@ def number_events(
         chosen = np.concatenate([chosen, numbers[np.isin(fold, list(folds))]])
         begin = end
     chosen = chosen[:n_events]
-    return lumi, chosen, fold_of(np.full(n_events, RUN), np.full(n_events, lumi), chosen)
+    fold = fold_of(np.full(n_events, RUN), np.full(n_events, lumi), chosen)
+    return Numbers(lumi, chosen, fold)

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from ptmiss.events.folds import N_FOLDS
+from ptmiss.events.n_folds import N_FOLDS
+from ptmiss.simulation.incoming import Incoming
 from ptmiss.simulation.settings import Preset
 
-Profile = namedtuple("Profile", "mu cumulative")
-"""Number of interactions: mean values and their cumulative probability, float64, shape (n,)."""
 
-FoldLists = namedtuple("FoldLists", "offsets collisions")
-"""The collisions each fold may use: offsets int64 (11,), collisions int64 (n,)."""
+class Profile(NamedTuple):
+    """Number of interactions: mean values and their cumulative probability, float64, (n,)."""
+
+    mu: np.ndarray
+    cumulative: np.ndarray
+
+
+class FoldLists(NamedTuple):
+    """The collisions each fold may use: offsets int64 (11,), collisions int64 (n,)."""
+
+    offsets: np.ndarray
+    collisions: np.ndarray
+
+
+class PileUp(NamedTuple):
+    """What is overlaid: collisions, which of them each fold may use, how many."""
+
+    library: Incoming
+    lists: FoldLists
+    profile: Profile
 
 
 def gaussian_profile(mean: float, width: float) -> Profile:

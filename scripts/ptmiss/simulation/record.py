@@ -53,13 +53,13 @@ class Record:
         """Return pT and phi, shape (2, n), of the last copy of a boson; NaN where none."""
         n = len(self.offsets) - 1
         result = np.full((2, n), np.nan)
-        found = np.flatnonzero(np.isin(np.abs(self.pdg_id), pdg_ids))
-        if len(found) == 0:
+        copies = np.flatnonzero(np.isin(np.abs(self.pdg_id), pdg_ids))
+        if len(copies) == 0:
             return result
-        event = np.searchsorted(self.offsets, found, side="right") - 1
+        event = np.searchsorted(self.offsets, copies, side="right") - 1
         # a later assignment wins: what remains is the copy after all showers, just before decay
         last = np.full(n, -1)
-        last[event] = found
+        last[event] = copies
         has = last >= 0
         p = self.rows.p[last[has]]
         px, py = ak.to_numpy(p.px), ak.to_numpy(p.py)

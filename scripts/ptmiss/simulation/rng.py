@@ -57,7 +57,7 @@ def normal(state: np.ndarray) -> float:
         word = _word(state)
         layer = np.int64(word & _LAYER)
         u = float(word >> _S11) * (2.0 / 9007199254740992.0) - 1.0
-        x = u * _EDGE[layer]
+        x = u * float(_EDGE[layer])
         if abs(u) < _INSIDE[layer]:
             return x
         if layer == 0:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ptmiss.core.compiled import njit
+from ptmiss.simulation.constants import Detector
 from ptmiss.simulation.rng import normal
 
 VERTEX = np.dtype(
@@ -25,10 +26,10 @@ def empty_vertices() -> np.ndarray:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
-def _chi2(z, weight, i: int, floor: float) -> float:
+def _chi2(z: np.ndarray, weight: np.ndarray, i: int, floor: float) -> float:
     """Return the chi2 of entries i and i + 1 being one."""
-    difference = z[i + 1] - z[i]
-    return difference * difference / (1.0 / weight[i] + 1.0 / weight[i + 1] + floor * floor)
+    variance = 1.0 / weight[i] + 1.0 / weight[i + 1] + floor * floor
+    return float((z[i + 1] - z[i]) * (z[i + 1] - z[i]) / variance)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -66,10 +67,9 @@ def merge_neighbours(z: np.ndarray, weight: np.ndarray, chi2_cut: float, floor: 
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
-def nearest(z_sorted: np.ndarray, n: int, z: float) -> int:
-    """Return the index of the entry of the sorted z_sorted[:n] closest to z; -1 if n is 0."""
-    if n == 0:
-        return -1
+def nearest(z_sorted: np.ndarray, z: float) -> int:
+    """Return the index of the entry of the sorted `z_sorted` closest to z; -1 if it is empty."""
+    n = len(z_sorted)
     k, above = 0, n
     while k < above:
         middle = (k + above) >> 1
@@ -77,105 +77,132 @@ def nearest(z_sorted: np.ndarray, n: int, z: float) -> int:
             k = middle + 1
         else:
             above = middle
-    if k == 0:
-        return 0
     if k == n:
         return n - 1
+    if k == 0:
+        return 0
     return k if z_sorted[k] - z < z - z_sorted[k - 1] else k - 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def find_vertices(d, tracks, n: int, collision_x, collision_y, state, vertices) -> int:
+def find_vertices(
+    d: Detector,
+    state: np.ndarray,
+    tracks: np.ndarray,
+    collisions: np.ndarray,
+    vertices: np.ndarray,
+) -> int:
     """Find the vertices of one event and the tracks in their fits; returns how many.
 
-    tracks: the first n are used; `vertex` and `quality` get the vertex whose fit used the track
-    and 7 (6 for a loose track), or -1 and 0. collision_x, collision_y: where each collision
-    happened (cm). The vertices are numbered by decreasing sum of pT^2, leptons included; a track
-    counts with at most `vertex_pt_cap`, so that one mismeasured track does not make a vertex first.
+    The vertices are numbered by decreasing sum of pT^2, leptons included; a track counts with at
+    most `vertex_pt_cap`, so that one mismeasured track does not make a vertex first.
+
+    Parameters
+    ----------
+    d, state
+        The detector, and the event's random numbers.
+    tracks
+        Of `TRACK`, all those of the event. `vertex` and `quality` get the vertex whose fit used the
+        track and 7 (6 for a loose track), or -1 and 0.
+    collisions
+        Where each collision happened, x and y in cm, shape (n_collisions, 2).
+    vertices
+        Of `VERTEX`, filled from the beginning.
     """
-    seeds = np.empty(n, dtype=np.int64)
+    seeds = np.empty(len(tracks), dtype=np.int64)
     n_seeds = 0
-    for i in range(n):
-        tracks[i].vertex = -1
-        tracks[i].quality = 0
-        good = abs(tracks[i].d0) < d.vertex_d0_sigma * tracks[i].d0_error
-        if good and tracks[i].pt > d.vertex_seed_pt and abs(tracks[i].eta) < d.vertex_eta:
+    for i in range(len(tracks)):
+        track = tracks[i]
+        track.vertex = -1
+        track.quality = 0
+        good = abs(track.d0) < d.vertex_d0_sigma * track.d0_error
+        if good and track.pt > d.vertex_seed_pt and abs(track.eta) < d.vertex_eta:
             seeds[n_seeds] = i
             n_seeds += 1
     if n_seeds == 0:
         return 0
     sorted_seeds = seeds[:n_seeds][np.argsort(tracks["z"][seeds[:n_seeds]])]
-    z = tracks["z"][sorted_seeds]
-    weight = 1.0 / tracks["z_error"][sorted_seeds] ** 2
-    found_z = np.empty(n_seeds)
-    n_found = 0
-    begin = 0
-    for i in range(1, n_seeds + 1):
-        if i < n_seeds and z[i] - z[i - 1] < d.vertex_gap:
-            continue
-        group = z[begin:i].copy()
-        left = merge_neighbours(group, weight[begin:i].copy(), d.vertex_chi2, d.vertex_floor)
-        for j in range(left):
-            found_z[n_found] = group[j]
-            n_found += 1
-        begin = i
+    z = _clusters(d, tracks["z"][sorted_seeds], 1.0 / tracks["z_error"][sorted_seeds] ** 2)
     # clusters with too few tracks go first, then each track joins the nearest one left
     for _ in range(2):
-        counts = np.zeros(n_found, dtype=np.int64)
+        counts = np.zeros(len(z), dtype=np.int64)
         for i in sorted_seeds:
-            k = nearest(found_z, n_found, tracks[i].z)
-            if k >= 0 and abs(tracks[i].z - found_z[k]) < d.vertex_fit_sigma * tracks[i].z_error:
+            k = nearest(z, tracks[i].z)
+            if k >= 0 and abs(tracks[i].z - z[k]) < d.vertex_fit_sigma * tracks[i].z_error:
                 counts[k] += 1
-        kept = 0
-        for k in range(n_found):
-            if counts[k] >= d.vertex_min_tracks:
-                found_z[kept] = found_z[k]
-                kept += 1
-        n_found = min(kept, MAX_VERTICES)
-    return _fit(d, tracks, n, found_z, n_found, collision_x, collision_y, state, vertices)
+        z = z[counts >= d.vertex_min_tracks][:MAX_VERTICES]
+    _fit(d, state, tracks, z, collisions, vertices)
+    return len(z)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fit(d, tracks, n, found_z, n_found, collision_x, collision_y, state, vertices) -> int:
-    sums = np.zeros((n_found, 5))  # weight, weight z, pT^2, x, y
-    counts = np.zeros(n_found, dtype=np.int64)
-    used = np.full(n, -1, dtype=np.int64)
-    for i in range(n):
-        if abs(tracks[i].eta) > d.vertex_eta:
+def _clusters(d: Detector, z: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return where sorted z (cm, with weights 1/cm^2) cluster; those far apart never merge."""
+    means = np.empty(len(z))
+    n_means = 0
+    begin = 0
+    for i in range(1, len(z) + 1):
+        if i < len(z) and z[i] - z[i - 1] < d.vertex_gap:
             continue
-        if abs(tracks[i].d0) > d.vertex_d0_sigma * tracks[i].d0_error:
+        group = z[begin:i].copy()
+        n = merge_neighbours(group, weight[begin:i].copy(), d.vertex_chi2, d.vertex_floor)
+        means[n_means : n_means + n] = group[:n]
+        n_means += n
+        begin = i
+    return means[:n_means]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fit(
+    d: Detector,
+    state: np.ndarray,
+    tracks: np.ndarray,
+    z: np.ndarray,
+    collisions: np.ndarray,
+    vertices: np.ndarray,
+) -> None:
+    """Fit a vertex at each cluster z (sorted, cm) with the tracks near it; see `find_vertices`."""
+    n_vertices = len(z)
+    sums = np.zeros((n_vertices, 5))  # weight, weight z, pT^2, x, y
+    counts = np.zeros(n_vertices, dtype=np.int64)
+    used = np.full(len(tracks), -1, dtype=np.int64)
+    for i in range(len(tracks)):
+        track = tracks[i]
+        if abs(track.eta) > d.vertex_eta:
             continue
-        k = nearest(found_z, n_found, tracks[i].z)
-        if k < 0 or abs(tracks[i].z - found_z[k]) > d.vertex_fit_sigma * tracks[i].z_error:
+        if abs(track.d0) > d.vertex_d0_sigma * track.d0_error:
+            continue
+        k = nearest(z, track.z)
+        if k < 0 or abs(track.z - z[k]) > d.vertex_fit_sigma * track.z_error:
             continue
         used[i] = k
-        w = 1.0 / tracks[i].z_error ** 2
+        w = 1.0 / track.z_error**2
         counts[k] += 1
         sums[k, 0] += w
-        sums[k, 1] += w * tracks[i].z
-        sums[k, 2] += min(tracks[i].pt, d.vertex_pt_cap) ** 2
-        c = tracks[i].collision
-        sums[k, 3] += w * (collision_x[c] if c >= 0 else d.beam_x)
-        sums[k, 4] += w * (collision_y[c] if c >= 0 else d.beam_y)
+        sums[k, 1] += w * track.z
+        sums[k, 2] += min(track.pt, d.vertex_pt_cap) ** 2
+        c = track.collision
+        sums[k, 3] += w * (collisions[c, 0] if c >= 0 else d.beam_x)
+        sums[k, 4] += w * (collisions[c, 1] if c >= 0 else d.beam_y)
     order = np.argsort(-sums[:, 2], kind="mergesort")
-    number = np.empty(n_found, dtype=np.int64)
-    for rank in range(n_found):
+    number = np.empty(n_vertices, dtype=np.int64)
+    for rank in range(n_vertices):
         k = order[rank]
         number[k] = rank
         w = sums[k, 0]
         spread = d.vertex_xy / math.sqrt(counts[k])
-        vertices[rank].x = sums[k, 3] / w + spread * normal(state)
-        vertices[rank].y = sums[k, 4] / w + spread * normal(state)
-        vertices[rank].z = sums[k, 1] / w
-        vertices[rank].weight = w
-        vertices[rank].tracks = counts[k]
-        vertices[rank].sum_pt2 = sums[k, 2]
+        vertex = vertices[rank]
+        vertex.x = sums[k, 3] / w + spread * normal(state)
+        vertex.y = sums[k, 4] / w + spread * normal(state)
+        vertex.z = sums[k, 1] / w
+        vertex.weight = w
+        vertex.tracks = counts[k]
+        vertex.sum_pt2 = sums[k, 2]
     # ranks by z: what the association walks through
-    by_z = np.argsort(vertices["z"][:n_found], kind="mergesort")
-    for i in range(n_found):
+    by_z = np.argsort(vertices["z"][:n_vertices], kind="mergesort")
+    for i in range(n_vertices):
         vertices[i].by_z = by_z[i]
-    for i in range(n):
+    for i in range(len(tracks)):
         if used[i] >= 0:
             tracks[i].vertex = number[used[i]]
             tracks[i].quality = 6 if tracks[i].loose == 1 else 7
-    return n_found

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MatplotlibFigure
 
 SIMULATION = "Parametric simulation"
 """Printed on every figure of simulated events of our own."""
@@ -77,23 +81,11 @@ class Chart:
     ticks: tuple[tuple[float, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class Display:
-    """One event: candidates in eta and phi before and after weighting, and the pTmiss vectors.
+class Drawing(Protocol):
+    """A figure that draws itself, where a chart does not serve."""
 
-    pt in GeV, eta, phi, weight and group of shape (n,); arrows: label -> (colour, px, py) in GeV.
-    groups: name of a group -> (label, colour), in the order of the legend.
-    """
-
-    what: str
-    pt: np.ndarray
-    eta: np.ndarray
-    phi: np.ndarray
-    weight: np.ndarray
-    group: np.ndarray
-    groups: dict[str, tuple[str, str]]
-    arrows: dict[str, tuple[str, float, float]] = field(default_factory=dict)
-    origin: str = SIMULATION
+    def draw_on(self, figure: MatplotlibFigure) -> int:
+        """Draw on an empty figure; return how many values lie beyond the drawn range."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +116,7 @@ class Figure:
     heading: str
     caption: str
     alt: str
-    chart: Chart | Display
+    chart: Chart | Drawing
     table: str
     sample: str = ""
     training: str = ""
@@ -138,18 +130,20 @@ class Figure:
 
 def empty_bins(series: Sequence[Series]) -> tuple[tuple[float, float], ...]:
     """Return the bins in which some series has no value."""
-    found = {
+    empty = {
         edges
         for one in series
         for edges, value in zip(one.edges(), one.value.tolist(), strict=True)
         if math.isnan(value)
     }
-    return tuple(sorted(found))
+    return tuple(sorted(empty))
 
 
 def span(series: Sequence[Series]) -> tuple[float, float]:
     """Return the range that finite edges of all series cover; (0, 1) where there is none."""
-    edges = np.concatenate([np.concatenate([one.left, one.right]) for one in series] or [[]])
+    edges = np.concatenate(
+        [np.zeros(0), *(side for one in series for side in (one.left, one.right))]
+    )
     edges = edges[np.isfinite(edges)]
     if not len(edges) or edges.min() == edges.max():
         return 0.0, 1.0
@@ -158,10 +152,10 @@ def span(series: Sequence[Series]) -> tuple[float, float]:
 
 def covered(series: Sequence[Series]) -> tuple[float, float] | None:
     """Return the range of bins that have a value, if it is less than half of all; else None."""
-    edges = [(one.left[has], one.right[has]) for one in series for has in (np.isfinite(one.value),)]
-    found = np.concatenate([np.concatenate(pair) for pair in edges] or [[]])
-    found = found[np.isfinite(found)]
+    sides = [side[np.isfinite(one.value)] for one in series for side in (one.left, one.right)]
+    edges = np.concatenate([np.zeros(0), *sides])
+    edges = edges[np.isfinite(edges)]
     low, high = span(series)
-    if not len(found) or found.max() - found.min() >= 0.5 * (high - low):
+    if not len(edges) or edges.max() - edges.min() >= 0.5 * (high - low):
         return None
-    return float(found.min()), float(found.max())
+    return float(edges.min()), float(edges.max())

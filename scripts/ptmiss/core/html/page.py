@@ -36,11 +36,16 @@ def _digest(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
-def render(templates: Path, values: Mapping[str, object], summary_json: str) -> str:
+def render(
+    templates: Path,
+    values: Mapping[str, object],
+    summary_json: str,
+    template: str = "page.html.j2",
+) -> str:
     """Return the page as text.
 
-    templates: folder of page.html.j2 and its parts, style sheets and scripts. values: what the
-    template shows; every string among them is cleaned (`text.clean`) and escaped. summary_json:
+    templates: folder of the template and its parts, style sheets and scripts. values: what it
+    shows; every string among them is cleaned (`text.clean`) and escaped. summary_json:
     JSON already made safe for a script element (`text.script_json`). A name that the template
     misses is an error.
     """
@@ -55,7 +60,7 @@ def render(templates: Path, values: Mapping[str, object], summary_json: str) -> 
         keep_trailing_newline=True,
     )
     environment.filters["lines"] = lambda text: _Lines(clean_lines(text))
-    return environment.get_template("page.html.j2").render(
+    return environment.get_template(template).render(
         **values,
         # the three texts that are ours, or made safe above
         css=Markup(style),

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -202,6 +203,13 @@ def _equally_long(left: pa.ChunkedArray, right: pa.ChunkedArray) -> bool:
             return True
     lengths = [pc.list_value_length(lists).combine_chunks() for lists in (left, right)]
     return bool(lengths[0].equals(lengths[1]))
+
+
+def float64(table: pa.Table, name: str) -> np.ndarray:
+    """Return a column of numbers as float64, (n,); null becomes NaN."""
+    column = table[name].combine_chunks().cast(pa.float64())
+    values: np.ndarray = column.to_numpy(zero_copy_only=False)
+    return values
 
 
 def column_names(path: str | os.PathLike[str]) -> list[str]:

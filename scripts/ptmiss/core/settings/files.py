@@ -161,7 +161,7 @@ class _Reading:
     def _number(self, event: yaml.ScalarEvent) -> None:
         text, read_as = event.value, 0.0
         if _OCTAL.fullmatch(text):
-            what, read_as = "octal, for its leading 0", int(text.replace("_", ""), 8)
+            what, read_as = "octal, for its leading 0", float(int(text.replace("_", ""), 8))
         elif _SEXAGESIMAL.fullmatch(text):
             what, read_as = "sexagesimal, for its colon", _base_60(text)
         else:

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, Field, StringConstraints
 
 from ptmiss.core.errors import quoted
-from ptmiss.core.workflow.inputs import path_problem
+from ptmiss.core.paths import path_problem
 
 T = TypeVar("T", bound=tuple[Hashable, ...])
 

@@ -16,6 +16,7 @@ import math
 import numpy as np
 
 from ptmiss.core.compiled import njit
+from ptmiss.core.stats.search import first_above
 
 LEVELS = (0.16, 0.84)
 """Levels of the quantiles whose half difference is the resolution."""
@@ -51,7 +52,7 @@ def weight_scale(largest: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def fine_cells(values, out):
+def fine_cells(values: np.ndarray, out: np.ndarray) -> None:
     """Write the cell of the first pass of each value into `out`, int32; -1 if not finite."""
     for i in range(values.size):
         x = values[i]
@@ -76,7 +77,14 @@ _FINE_EDGES = fine_edges()
 
 
 @njit(cache=True, nogil=True)
-def fill_fine(bins, cells, weights, scale, hist, squares):
+def fill_fine(
+    bins: np.ndarray,
+    cells: np.ndarray,
+    weights: np.ndarray,
+    scale: np.ndarray,
+    hist: np.ndarray,
+    squares: np.ndarray,
+) -> None:
     """Add events to the histograms of the first pass.
 
     bins (n,): bin of each event or -1; cells (n,): see `fine_cells`; scale (bins,): see
@@ -92,7 +100,7 @@ def fill_fine(bins, cells, weights, scale, hist, squares):
 
 
 @njit(cache=True, nogil=True)
-def place_of(hist, levels, edges):
+def place_of(hist: np.ndarray, levels: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Return where the cumulative sum of a first-pass histogram reaches rising levels, in GeV.
 
     hist (N_FINE,), levels (k,), edges: `fine_edges`; shape (k,), zeros for an empty histogram.
@@ -143,7 +151,16 @@ def choose_edges(
 
 
 @njit(cache=True, nogil=True)
-def _add(target, order, first, last, weights, factor, copies, counts):
+def _add(
+    target: np.ndarray,
+    order: np.ndarray,
+    first: int,
+    last: int,
+    weights: np.ndarray,
+    factor: float,
+    copies: np.ndarray,
+    counts: np.ndarray,
+) -> None:
     """Add weight times copies of some events to the replicas of a cell, exactly.
 
     Events of the same weight, which most are, are counted before they are multiplied: that is three
@@ -176,8 +193,19 @@ def _add(target, order, first, last, weights, factor, copies, counts):
 
 @njit(cache=True, nogil=True)
 def fill(
-    bins, offset, n_bins, values, partner, weights, scale, copies, edges, limit, hist, moments
-):
+    bins: np.ndarray,
+    offset: int,
+    n_bins: int,
+    values: np.ndarray,
+    partner: np.ndarray,
+    weights: np.ndarray,
+    scale: np.ndarray,
+    copies: np.ndarray,
+    edges: np.ndarray,
+    limit: float,
+    hist: np.ndarray,
+    moments: np.ndarray,
+) -> None:
     """Add events to the histograms of all replicas.
 
     bins (n,): bin of each event, -1 for none, all within offset .. offset + n_bins;
@@ -197,13 +225,7 @@ def fill(
             keys[i] = -1
             continue
         row = edges[b]
-        low, high = 0, n_cells - 1
-        while low < high:
-            middle = (low + high) // 2
-            if x >= row[middle]:
-                low = middle + 1
-            else:
-                high = middle
+        low = first_above(row, 0, n_cells - 1, x)
         keys[i] = (b - offset) * n_cells + low
         starts[keys[i] + 1] += 1
         w = np.rint(weights[i] * scale[b])
@@ -231,7 +253,7 @@ def fill(
 
 
 @njit(cache=True, nogil=True)
-def _by_key(keys, starts):
+def _by_key(keys: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Make `starts` (counts, shifted by one) the first place of each key; return events by key."""
     for k in range(starts.size - 1):
         starts[k + 1] += starts[k]
@@ -245,7 +267,15 @@ def _by_key(keys, starts):
 
 
 @njit(cache=True, nogil=True)
-def fill_levers(bins, levers, weights, scale, copies, sign, out):
+def fill_levers(
+    bins: np.ndarray,
+    levers: np.ndarray,
+    weights: np.ndarray,
+    scale: np.ndarray,
+    copies: np.ndarray,
+    sign: float,
+    out: np.ndarray,
+) -> None:
     """Add sign times weight times lever (q_t or true pTmiss) of events to each replica.
 
     bins (n,), -1 for none; levers (n,), not finite where there is none; out (bins, r) float64.
@@ -262,7 +292,7 @@ def fill_levers(bins, levers, weights, scale, copies, sign, out):
 
 
 @njit(cache=True, nogil=True)
-def sums(hist, first, second, out):
+def sums(hist: np.ndarray, first: np.ndarray, second: np.ndarray, out: np.ndarray) -> None:
     """Write the sums of h, h * first and h * second over the cells, per replica.
 
     hist (cells, r); first, second (cells,); out (3, r). In the order of the cells, so that the
@@ -278,7 +308,7 @@ def sums(hist, first, second, out):
 
 
 @njit(cache=True, nogil=True)
-def quantiles(edges, hist, levels):
+def quantiles(edges: np.ndarray, hist: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """Return the quantiles of each replica by linear interpolation, shape (levels, r), in GeV.
 
     edges (cells - 1,), hist (cells, r). NaN where a replica's sum is not positive. With negative
@@ -310,7 +340,7 @@ def quantiles(edges, hist, levels):
 
 
 @njit(cache=True, nogil=True)
-def tail_share(edges, hist, bound):
+def tail_share(edges: np.ndarray, hist: np.ndarray, bound: np.ndarray) -> np.ndarray:
     """Return the share of values beyond +-bound in each replica, shape (r,).
 
     edges (cells - 1,), hist (cells, r), bound (r,) in GeV; linear within a cell, NaN where a

@@ -5,21 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from ptmiss.core.compiled import njit
+from ptmiss.core.stats.search import first_above
 
 _STEPS = 40
 _PRECISION = 1e-4  # GeV
 
 
 @njit(cache=True, nogil=True)
-def _below(edges, cumulative, x):
+def _below(edges: np.ndarray, cumulative: np.ndarray, x: float) -> float:
     """Return the sum of weights below x, linear within a cell; edges (m,), cumulative (m + 1,)."""
-    low, high = 0, edges.size
-    while low < high:
-        middle = (low + high) // 2
-        if x >= edges[middle]:
-            low = middle + 1
-        else:
-            high = middle
+    low = first_above(edges, 0, edges.size, x)
     if low == 0:
         return 0.0
     if low == edges.size:
@@ -30,7 +25,9 @@ def _below(edges, cumulative, x):
 
 
 @njit(cache=True, nogil=True)
-def mixed_quantiles(edges, hist, responses, levels):
+def mixed_quantiles(
+    edges: np.ndarray, hist: np.ndarray, responses: np.ndarray, levels: np.ndarray
+) -> np.ndarray:
     """Return quantiles of x / response over several bins together, shape (levels, r), in GeV.
 
     edges (k, cells - 1), hist (k, cells, r) in one unit, responses (k, r). NaN where a response is
@@ -74,7 +71,9 @@ def mixed_quantiles(edges, hist, responses, levels):
     return out
 
 
-def mixed_rms(total: np.ndarray, x: np.ndarray, x2: np.ndarray, responses: np.ndarray):
+def mixed_rms(
+    total: np.ndarray, x: np.ndarray, x2: np.ndarray, responses: np.ndarray
+) -> np.ndarray:
     """Return the RMS about the mean of x / response over several bins together, shape (r,).
 
     total, x, x2: sums of w, wx, wx^2 of each bin, (k, r); responses (k, r).

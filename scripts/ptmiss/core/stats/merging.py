@@ -13,6 +13,20 @@ def effective(weight: np.ndarray) -> float:
     return total * total / float((weight * weight).sum()) if total > 0.0 else 0.0
 
 
+def sums_in(
+    values: np.ndarray, weight: np.ndarray, edges: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sums of weights and of their squares in each bin, (bins,); the last is closed."""
+    sums, squares = (np.histogram(values, edges, weights=w)[0] for w in (weight, weight**2))
+    return sums, squares
+
+
+def effective_in(values: np.ndarray, weight: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Return the effective events of each bin, (bins,); 0 where their sum is not positive."""
+    sums, squares = sums_in(values, weight, edges)
+    return np.divide(sums**2, squares, np.zeros(sums.size), where=sums > 0.0)
+
+
 def merge(
     samples: Sequence[tuple[np.ndarray, np.ndarray]], n_bins: int, needed: float
 ) -> list[tuple[int, int]]:

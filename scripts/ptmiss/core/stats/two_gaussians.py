@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,7 +98,7 @@ def _density(
     return fraction * first + (1.0 - fraction) * second
 
 
-def _slopes(function, parameters: np.ndarray) -> np.ndarray:
+def _slopes(function: Callable[[np.ndarray], np.ndarray], parameters: np.ndarray) -> np.ndarray:
     """Return derivatives of `function`, which gives (n,), by each parameter, (n, parameters)."""
     steps = _STEP * np.eye(parameters.size)
     columns = [function(parameters + one) - function(parameters - one) for one in steps]

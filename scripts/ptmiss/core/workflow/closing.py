@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 
 def words(results: str | os.PathLike[str]) -> list[str]:
@@ -29,7 +30,7 @@ def words(results: str | os.PathLike[str]) -> list[str]:
         return lines  # edited by hand: no reason to end a run that has succeeded with an error
 
 
-def _of_trainings(found: dict, results: Path) -> list[str]:
+def _of_trainings(found: dict[str, Any], results: Path) -> list[str]:
     lines = []
     for training, one in found.get("generalisation", {}).items():
         gain = one.get("mean_gain_over_puppi")

@@ -8,14 +8,12 @@ from __future__ import annotations
 import glob
 import os
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io.regular import require_regular
-
-_REMOTE = ("root://", "http://", "https://")
+from ptmiss.core.paths import REMOTE, is_remote, path_problem
 
 _PATTERN = re.compile(
     r"^root://[^/]*(/[^?*]*\*|/[^?]*\?(?![\w.-]+=)|/[^?\[]*\[[^]]+\])|^http[^?]*\*"
@@ -24,22 +22,6 @@ _PATTERN = re.compile(
 
 _LONGEST_LIST = 100_000_000
 """Bytes: a million names of a hundred letters."""
-
-
-def is_remote(address: str) -> bool:
-    """Tell whether an address is read over the network instead of from a disk."""
-    return address.startswith(_REMOTE)
-
-
-def path_problem(path: str) -> str | None:
-    """Return why Snakemake or a command line cannot carry a path; None if they can."""
-    if any(unicodedata.category(one) == "Cc" for one in path):
-        return "holds a line break or another control character"
-    if any("\ud800" <= one <= "\udfff" for one in path):
-        return "is not UTF-8"
-    if not is_remote(path) and ("{" in path or "}" in path):
-        return "holds braces, which Snakemake takes for a wildcard"
-    return None
 
 
 def expand(entries: Sequence[str]) -> tuple[str, ...]:
@@ -143,7 +125,7 @@ def _from_pattern(text: str, where: str) -> list[str]:
             )
         return [text]
     if "://" in text:
-        allowed = ", ".join(_REMOTE)
+        allowed = ", ".join(REMOTE)
         raise UserError(f"{where}: unknown kind of address; allowed are paths and {allowed}")
     if "\0" in text:
         raise UserError(f"{where}: a name cannot hold a null character; correct it")

@@ -1,4 +1,4 @@
-"""Which modules of the package a command depends on, read from its import statements.
+"""Which modules a stage depends on, of our package and of its task's, read from their imports.
 
 This is what makes exactly the right stages run again after an edit: the workflow gives the names
 and hashes of these files to the rule as parameters. Nothing is imported or executed to find out.
@@ -10,8 +10,9 @@ import ast
 import contextlib
 import functools
 import hashlib
+import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PACKAGE = "ptmiss"
@@ -19,38 +20,75 @@ PACKAGE = "ptmiss"
 _STATEMENT = re.compile(r"^[ \t]*(?:import|from)\b(?:[^(\n]*\([^)]*\)|[^\n]*)", re.MULTILINE)
 
 
-def sources(script: Path) -> list[Path]:
-    """Return the files of the package that `script` imports, directly or not, sorted.
+def sources(modules: Iterable[str], root: Path) -> list[Path]:
+    """Return the files that modules are or import, directly or not, sorted: of our own package and
+    of those packages that one of `modules` is of.
 
-    script: a file in the folder that holds the package. Imports inside functions count too.
-    Package `__init__` files are left out: they hold a docstring only, which a test makes sure of.
-    Raises ValueError for a relative import, which this search does not follow.
+    modules: their dotted names; root: the folder that holds our package; others are looked for as
+    Python does. Imports inside functions count too. Package `__init__` files are left out: they
+    hold a docstring only, which a test makes sure of. Raises ValueError for a module that does not
+    exist, and for a relative import, which this search does not follow.
     """
-    root = script.parent
+    wanted = list(modules)
+    roots = _roots(wanted, root)
     found: set[Path] = set()
-    waiting = [script]
+    waiting = [_required(module, roots) for module in wanted]
     while waiting:
-        new = _own(waiting.pop(), root) - found
-        found |= new
-        waiting += new
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += _own(path, roots)
     return sorted(found)
 
 
-def fingerprints(script: Path) -> list[str]:
-    """Return name and hash of each module of `sources`: "skim/select 0123456789abcdef"."""
-    package = script.parent / PACKAGE
-    return [
-        f"{path.relative_to(package).with_suffix('').as_posix()} {_hash(path)}"
-        for path in sources(script)
-    ]
+def fingerprints(modules: Iterable[str], root: Path) -> list[str]:
+    """Return name and hash of each module of `sources`: "skim/select 0123456789abcdef".
+
+    A module of another package has its package before its name.
+    """
+    wanted = list(modules)
+    folders = [root / PACKAGE, *(folder for _, folder in _roots(wanted, root))]
+    return [f"{_name(path, folders)} {_hash(path)}" for path in sources(wanted, root)]
 
 
-def third_party(script: Path) -> set[str]:
-    """Return the top-level names of all modules outside the package that a command imports."""
+def third_party(modules: Iterable[str], root: Path) -> set[str]:
+    """Return the top-level names of all modules outside the packages of `sources`."""
+    wanted = list(modules)
     names = set()
-    for path in [script, *sources(script)]:
+    for path in sources(wanted, root):
         names |= {module.split(".")[0] for module in _imported(path)}
-    return names - {PACKAGE}
+    return names - {package for package, _ in _roots(wanted, root)}
+
+
+Roots = tuple[tuple[str, Path], ...]
+"""Packages that are followed, ours first, each with the folder that holds it."""
+
+
+def _roots(modules: Iterable[str], root: Path) -> Roots:
+    others = dict.fromkeys(module.split(".")[0] for module in modules)
+    others.pop(PACKAGE, None)
+    return ((PACKAGE, root), *((name, _folder_of(name)) for name in others))
+
+
+@functools.cache
+def _folder_of(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    if not places:
+        raise ValueError(f"{package}: no package of that name is installed")
+    return Path(places[0]).parent
+
+
+def _name(path: Path, folders: Iterable[Path]) -> str:
+    folder = next(folder for folder in folders if path.is_relative_to(folder))
+    return path.relative_to(folder).with_suffix("").as_posix()
+
+
+def _required(module: str, roots: Roots) -> Path:
+    path = _file_of(roots, module)
+    if path is None:
+        raise ValueError(f"{module}: no module below {dict(roots)[module.split('.')[0]]}")
+    return path
 
 
 @functools.cache
@@ -59,24 +97,24 @@ def _hash(path: Path) -> str:
 
 
 @functools.cache
-def _own(path: Path, root: Path) -> frozenset[Path]:
-    """Return the files of the package below `root` that a file imports itself."""
-    files = (_file_of(root, module) for module in _imported(path))
+def _own(path: Path, roots: Roots) -> frozenset[Path]:
+    """Return the files of the packages that a file imports itself."""
+    files = (_file_of(roots, module) for module in _imported(path))
     return frozenset(file for file in files if file is not None)
 
 
-@functools.cache  # the commands share most modules, and every job of a cluster reads them
+@functools.cache  # the stages share most modules, and every job of a cluster reads them
 def _imported(path: Path) -> set[str]:
     """Return dotted names that may be modules: for `from a.b import c` both a.b and a.b.c."""
-    names = set()
+    names: set[str] = set()
     for node in _imports(path.read_text(encoding="utf-8")):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             if node.level:
                 raise ValueError(f"{path}: relative import; write it as an absolute one")
-            names.add(node.module)
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            module = node.module or ""
+            names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
     return names
 
 
@@ -91,9 +129,10 @@ def _imports(text: str) -> Iterator[ast.stmt]:
             yield from ast.parse(match[0].strip()).body
 
 
-def _file_of(root: Path, module: str) -> Path | None:
+def _file_of(roots: Roots, module: str) -> Path | None:
     parts = module.split(".")
-    if parts[0] != PACKAGE:
-        return None
-    path = root.joinpath(*parts).with_suffix(".py")
-    return path if path.is_file() else None
+    for package, root in roots:
+        if parts[0] == package:
+            path = root.joinpath(*parts).with_suffix(".py")
+            return path if path.is_file() else None
+    return None

@@ -6,18 +6,18 @@ import difflib
 import functools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import yaml
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.resources import RESOURCES
 from ptmiss.events.readers.branch import Branch, Table
 
 # The safe loader in C where PyYAML has it: the one in Python takes as long as a thousand events.
 SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-FOLDER = Path(__file__).resolve().parents[4] / "resources" / "branches"
+FOLDER = RESOURCES / "branches"
 
 _SHAPES = {
     "flat": "one number an event",

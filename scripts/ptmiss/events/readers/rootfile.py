@@ -12,7 +12,7 @@ import uproot
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io.regular import require_regular
-from ptmiss.core.workflow.inputs import is_remote
+from ptmiss.core.paths import is_remote
 from ptmiss.events.readers.branch import Table
 from ptmiss.events.readers.decoding import decoding
 from ptmiss.events.readers.remote import Remote, source_of

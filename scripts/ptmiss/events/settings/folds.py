@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ptmiss.core.settings.base import Section
 from ptmiss.core.settings.types import each_once
+from ptmiss.events.n_folds import N_FOLDS
 from ptmiss.events.settings.samples import FoldNumber
 
 FoldList = Annotated[tuple[FoldNumber, ...], AfterValidator(each_once)]
@@ -23,7 +24,7 @@ class FoldSettings(Section):
     @model_validator(mode="after")
     def _each_fold_once(self) -> Self:
         used = sorted((*self.train, *self.validation, *self.test))
-        if used != list(range(10)):
+        if used != list(range(N_FOLDS)):
             raise ValueError(
                 f"the lists hold the folds {used}; each of 0..9 must stand in exactly one of them"
             )

@@ -14,9 +14,9 @@ import pyarrow as pa
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import parquet
 from ptmiss.core.io.manifest import base_name, sha256_of
+from ptmiss.core.paths import is_remote
 from ptmiss.core.progress import progress
 from ptmiss.core.ragged import Ragged
-from ptmiss.core.workflow.inputs import is_remote
 from ptmiss.events.columns import OTHER_FLAVOUR, PUPPI_KEY, skim_schema
 from ptmiss.events.ledger import COMMON_REASONS, Ledger
 from ptmiss.events.objects.pinned import pinned
@@ -36,6 +36,16 @@ LOG = logging.getLogger(__name__)
 
 MOST_OF_SUM = 10.0
 """Share of a sample's sum of weights in one part: above 1 only by negative weights elsewhere."""
+
+
+def skim(
+    job: Skim,
+    ntuples: Sequence[str],
+    events: str | os.PathLike[str],
+    ledger: str | os.PathLike[str],
+) -> Ledger:
+    """Skim the files of one part of a sample; the stage skim."""
+    return job.run(ntuples, events, ledger)
 
 
 @dataclass

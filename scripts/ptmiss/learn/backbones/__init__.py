@@ -1,1 +1,1 @@
-"""Networks."""
+"""The parts of networks that see constituents."""

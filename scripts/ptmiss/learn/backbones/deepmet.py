@@ -1,213 +1,152 @@
-"""DeepMET: missing momentum as a weighted sum over candidates, prompt leptons pinned.
-
-The network is that of CMS, arXiv:2509.12012, as the public training code builds it. Two things
-are added inside the network itself, so that training, ONNX and any server agree: a prompt lepton
-always has weight 1 and bias 0 (else a network trained on Z events shrinks the muons and learns
-nothing), and a candidate with pt = 0 contributes exactly nothing.
-"""
+"""The network of CMS, arXiv:2509.12012, applied to each constituent: embeddings, dense layers."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Literal
+import itertools
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ptmiss.learn import features as ft
-from ptmiss.learn.backbones.layers import TRANSFORMS, UNITS, CandidateNetwork
+from ptmiss.learn.backbones import deepmet_onnx
+from ptmiss.learn.backbones.base import Constituents, Packing, Plan
+from ptmiss.learn.backbones.transform import constants, one_hot, transformed
+from ptmiss.learn.onnx.writer import Graph, Tensors
+from ptmiss.learn.settings.networks import DeepMETNetwork
 
-BiasForm = Literal["caption", "training_code", "shipped"]
-BIAS_FORMS = ("caption", "training_code", "shipped")
+MOMENTUM = 0.95
+EPSILON = 1e-3
+"""Batch normalisation of the public training code (yongbinfeng/DeepMETTraining)."""
 
 
-@dataclass(frozen=True)
-class NetworkSpec:
-    """Everything that defines a network apart from its weights.
+class DeepMET(keras.layers.Layer):
+    """Dense layers with tanh, each followed by batch normalisation, then the head's numbers.
 
-    bias: how weight w and bias b of a candidate with momentum p enter the sum
-        caption        MET = -sum(w p + b)                    (caption of the paper's figure)
-        training_code  MET = sum((w - 1)(p + b))              (what the public code intends)
-        shipped        MET = sum((w - 1)(b, p)) K + k         (the graphs shipped with CMSSW)
-    transform: "faithful" (features as they are) or "log", see `layers.TRANSFORMS`.
-    pinned_pt: least pT of a pinned prompt lepton in GeV; infinity pins nothing (tests only).
-    rules: of the features this network was made for.
+    The mathematics is that of Embedding, Dense(tanh) and BatchNormalization layers; the order of
+    operations is another, because the plain layers spend most of their time moving memory:
+    embedding and first layer become one product with a one-hot matrix, and each normalisation,
+    being linear, is folded into the weights of the next layer.
     """
 
-    bias: BiasForm
-    transform: str
-    pinned_pt: float
-    rules: ft.FeatureRules
+    packing: Packing = "flat"
+    writes_onnx = True
 
-    def __post_init__(self) -> None:
-        if self.bias not in BIAS_FORMS or self.transform not in TRANSFORMS:
-            raise ValueError(f"unknown bias form {self.bias!r} or transform {self.transform!r}")
-
-    def as_dict(self) -> dict[str, object]:
-        """Return plain values for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, object]) -> NetworkSpec:
-        """Take the values of `as_dict` back."""
-        return cls(**{**values, "rules": ft.FeatureRules(**values["rules"])})
-
-
-@keras.saving.register_keras_serializable(package="ptmiss")
-class DeepMET(keras.Model):
-    """The whole network. Momenta in and out are in units of 50 GeV.
-
-    Called on padded events, (B, N, 8) and (B, N, 3), it returns (B, 2); `flat` does the same on
-    candidates of many events one after the other. Both use the same layers.
-    """
-
-    def __init__(self, spec: dict[str, object], **kwargs: object) -> None:
+    def __init__(self, settings: DeepMETNetwork, plan: Plan, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        self.spec = NetworkSpec.from_dict(spec)
-        self.candidate_network = CandidateNetwork(
-            self.spec.rules.table_sizes(), self.spec.transform, name="candidate_network"
-        )
+        self.units, self.embedding, self.plan = settings.units, settings.embedding, plan
 
-    def get_config(self) -> dict[str, object]:
-        """Return what is needed to build the model again."""
-        return {"spec": self.spec.as_dict(), "name": self.name}
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Numbers into the first layer, out of each hidden one, and out of the last."""
+        first = self.plan.layout.width + len(self.plan.layout.categories) * self.embedding
+        return (first, *self.units, self.plan.outputs.number)
 
-    @classmethod
-    def from_config(cls, config: dict[str, object], custom_objects: object = None) -> DeepMET:
-        """Build an untrained model from `get_config`."""
-        return cls(**config)
-
-    def build(self, input_shape: object = None) -> None:
-        """Create all variables."""
-        self.candidate_network.build()
-        if self.spec.bias == "caption":
-            # weight 1 everywhere: training starts at PF MET, as (w - 1) with w = 0 does elsewhere
-            self.candidate_network.biases[-1].assign([1.0, 0.0, 0.0])
-        if self.spec.bias == "shipped":
-            start = np.array([[0, 0], [0, 0], [1, 0], [0, 1]], dtype=np.float32)
-            self.sum_kernel = self.add_weight(
-                name="sum_kernel", shape=(4, 2), initializer=lambda *a, **k: tf.constant(start)
+    def build(self) -> None:
+        """Create all variables; sizes do not depend on the input."""
+        # Initialisers of the public training code. Seeds: keras.utils.set_random_seed.
+        self.embeddings = [
+            self.add_weight(
+                name=f"embedding{i}",
+                shape=(rows, self.embedding),
+                initializer=keras.initializers.RandomNormal(stddev=0.4 / self.embedding),
             )
-            self.sum_bias = self.add_weight(name="sum_bias", shape=(2,), initializer="zeros")
+            for i, rows in enumerate(self.plan.layout.table_rows)
+        ]
+        self.kernels, self.biases = [], []
+        self.gammas, self.betas, self.means, self.variances = [], [], [], []
+        for i, (width, units) in enumerate(itertools.pairwise(self.widths[:-1])):
+            self.kernels.append(self._weight(f"kernel{i}", (width, units), "lecun_uniform"))
+            self.biases.append(self._weight(f"bias{i}", (units,), "zeros"))
+            self.gammas.append(self._weight(f"gamma{i}", (units,), "ones"))
+            self.betas.append(self._weight(f"beta{i}", (units,), "zeros"))
+            self.means.append(self._weight(f"mean{i}", (units,), "zeros", trainable=False))
+            self.variances.append(self._weight(f"variance{i}", (units,), "ones", trainable=False))
+        small = keras.initializers.VarianceScaling(scale=0.02)
+        self.kernels.append(self._weight("kernel_out", self.widths[-2:], small))
+        self.biases.append(self._weight("bias_out", self.widths[-1:], "zeros"))
+        self.biases[-1].assign(self.plan.outputs.start)
         self.built = True
 
-    def call(self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Return missing (px, py) / 50 GeV, float32 (B, 2).
+    def numbers(self, constituents: Constituents, training: bool = False) -> tf.Tensor:
+        """Return the outputs of each constituent, float32 (n, k).
 
-        inputs: continuous float32 (B, N, 8) and categories int (B, N, 3); a slot with pt = 0 is
-        a pad, whatever its other entries.
+        Those that do not count enter the batch statistics not either. A code beyond its table
+        (possible only in a foreign file) adds no embedding.
         """
-        continuous, categories = inputs
-        shape = tf.shape(continuous)
-        flat_x = tf.reshape(continuous, (-1, len(ft.CONTINUOUS)))
-        flat_codes = tf.reshape(categories, (-1, len(ft.CATEGORIES)))
-        terms, pinned = self.terms(flat_x, flat_codes, training)
-        columns = tf.concat([terms, pinned], axis=1)
-        if not training:
-            columns = tf.cast(columns, tf.float64)
-        sums = tf.reduce_sum(tf.reshape(columns, (shape[0], shape[1], columns.shape[1])), axis=1)
-        return self._met(tf.cast(sums, tf.float32))
+        x, layout = constituents.continuous, self.plan.layout
+        parts = [transformed(x, layout, self.plan.transform)]
+        hidden = tf.concat([*parts, *one_hot(x, constituents.categories, layout)], axis=1)
+        kernel, bias = self._first_kernel(), tf.convert_to_tensor(self.biases[0])
+        for i in range(len(self.units)):
+            hidden = tf.tanh(tf.matmul(hidden, kernel) + bias)
+            mean, variance = self._statistics(i, hidden, constituents.counted, training)
+            scale = self.gammas[i] * tf.math.rsqrt(variance + EPSILON)
+            shift = self.betas[i] - mean * scale
+            kernel = scale[:, tf.newaxis] * self.kernels[i + 1]
+            bias = self.biases[i + 1] + tf.linalg.matvec(self.kernels[i + 1], shift, True)
+        return (tf.matmul(hidden, kernel) + bias) * self.plan.outputs.scale
 
-    def flat(
-        self,
-        continuous: tf.Tensor,
-        categories: tf.Tensor,
-        event: tf.Tensor,
-        n_events: int | tf.Tensor,
-        training: bool = False,
-    ) -> tf.Tensor:
-        """Return missing (px, py) / 50 GeV, float32 (n_events, 2), of concatenated events.
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all weights as float32 arrays by name, for the export and for tests.
 
-        continuous (n, 8), categories (n, 3); event: int (n,), the event each candidate belongs
-        to. An event without candidates gives what an event of pads gives.
+        embedding0.. (rows, embedding); kernel, bias, gamma, beta, mean, variance with the number of
+        each hidden layer; kernel_out (units, k), bias_out (k,), both times the scale of the
+        outputs; with transform "log" is_log, inverse_scale, gain (F,). Kernels are (in, out);
+        layer i is norm_i(tanh(x kernel_i + bias_i)), with
+        norm(h) = gamma (h - mean) / sqrt(variance + 1e-3) + beta.
         """
-        terms, pinned = self.terms(continuous, categories, training)
-        columns = tf.concat([terms, pinned], axis=1)
-        if not training:
-            # one after the other, thousands of float32 numbers lose 1e-3 GeV in a hard event
-            columns = tf.cast(columns, tf.float64)
-        sums = tf.math.unsorted_segment_sum(columns, event, n_events)
-        return self._met(tf.cast(sums, tf.float32))
+        named = {f"embedding{i}": table for i, table in enumerate(self.embeddings)}
+        for i in range(len(self.units)):
+            for name, group in (
+                ("kernel", self.kernels),
+                ("bias", self.biases),
+                ("gamma", self.gammas),
+                ("beta", self.betas),
+                ("mean", self.means),
+                ("variance", self.variances),
+            ):
+                named[f"{name}{i}"] = group[i]
+        named["kernel_out"], named["bias_out"] = self.kernels[-1], self.biases[-1]
+        arrays = {name: np.array(variable.numpy(), np.float32) for name, variable in named.items()}
+        arrays["kernel_out"] *= self.plan.outputs.scale
+        arrays["bias_out"] *= self.plan.outputs.scale
+        return {**arrays, **constants(self.plan.layout, self.plan.transform)}
 
-    def terms(
-        self, continuous: tf.Tensor, categories: tf.Tensor, training: bool = False
+    def to_onnx(self, graph: Graph, tensors: Tensors) -> str:
+        """Add the layers to a graph; return the name of the outputs, (k, n)."""
+        return deepmet_onnx.add(graph, tensors, self.arrays(), EPSILON)
+
+    def flops(self) -> int:
+        """Return the floating-point operations of one constituent, to first order."""
+        return sum(2 * a * b for a, b in itertools.pairwise(self.widths))
+
+    def _weight(
+        self, name: str, shape: tuple[int, ...], initializer: object, trainable: bool = True
+    ) -> keras.Variable:
+        return self.add_weight(name=name, shape=shape, initializer=initializer, trainable=trainable)
+
+    def _first_kernel(self) -> tf.Tensor:
+        """Return the kernel that acts on (continuous, one-hot codes): embeddings folded in."""
+        start = self.plan.layout.width
+        kernel = tf.convert_to_tensor(self.kernels[0])
+        rows = [kernel[:start]]
+        for table in self.embeddings:
+            rows.append(tf.matmul(table, kernel[start : start + self.embedding]))
+            start += self.embedding
+        return tf.concat(rows, axis=0)
+
+    def _statistics(
+        self, i: int, hidden: tf.Tensor, counted: tf.Tensor, training: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return each candidate's term of the sum, (n, 2) or (n, 4) for "shipped", and of the
-        pinned sum, (n, 2); exactly 0 for pads, and one of the two exactly 0 for all others.
+        """Return mean and variance of layer i: of this batch in training, else the moving ones.
+
+        E[h^2] - E[h]^2 loses nothing that matters here: |h| <= 1 and EPSILON is 1e-3.
         """
-        p = continuous[:, ft.PX : ft.PY + 1]
-        real = tf.cast(tf.not_equal(continuous[:, ft.PT], 0.0), p.dtype)
-        pinned = self.pinned(continuous, categories)[:, tf.newaxis]
-        outputs = self.candidate_network(continuous, categories, real, training=training)
-        w, b = outputs[:, :1], outputs[:, 1:]
-        if self.spec.bias == "caption":
-            terms = -(w * p + b)
-        elif self.spec.bias == "training_code":
-            terms = (w - 1.0) * (p + b)
-        else:
-            terms = (w - 1.0) * tf.concat([b, p], axis=1)
-        # where, not a product: a product would let NaN of an ignored candidate through
-        keep = tf.logical_and(real[:, tf.newaxis] > 0.0, tf.logical_not(pinned))
-        terms = tf.where(keep, terms, tf.zeros_like(terms))
-        return terms, tf.where(pinned, -p, tf.zeros_like(p))
-
-    def pinned(self, continuous: tf.Tensor, categories: tf.Tensor) -> tf.Tensor:
-        """Say which candidates are pinned, bool (n,); the rule of `features.is_pinned`."""
-        lepton = _is_one_of(categories[:, 1], ft.PINNED_PDG_CODES)
-        prompt = _is_one_of(categories[:, 2], ft.PINNED_FROM_PV_CODES)
-        hard = continuous[:, ft.PT] > np.float32(self.spec.pinned_pt / ft.SCALE)
-        return tf.logical_and(tf.logical_and(lepton, prompt), hard)
-
-    def _met(self, sums: tf.Tensor) -> tf.Tensor:
-        """Return the missing momentum from the sums of `terms` and of the pinned candidates."""
-        terms, pinned = sums[:, :-2], sums[:, -2:]
-        if self.spec.bias == "shipped":
-            terms = tf.matmul(terms, self.sum_kernel) + self.sum_bias
-        return terms + pinned
-
-
-def _is_one_of(codes: tf.Tensor, values: tuple[int, ...]) -> tf.Tensor:
-    return tf.reduce_any(tf.equal(codes[:, tf.newaxis], tf.constant(values, codes.dtype)), axis=1)
-
-
-def new_model(spec: NetworkSpec, seed: int) -> DeepMET:
-    """Return an untrained network; equal seeds give equal weights."""
-    keras.utils.set_random_seed(seed)
-    model = DeepMET(spec.as_dict(), name="deepmet")
-    model.build()
-    return model
-
-
-def weights_of(model: DeepMET) -> dict[str, np.ndarray]:
-    """Return all weights as float32 arrays by name, for the export and for tests.
-
-    embedding0..2 (rows, 8); kernel0..2, bias0..2, gamma0..2, beta0..2, mean0..2, variance0..2;
-    kernel_out (16, 3), bias_out (3,), both including `output_scale`; with bias form "shipped"
-    sum_kernel (4, 2), sum_bias (2,); with transform "log" is_log, inverse_scale, gain (8,).
-    Kernels are (in, out); the input of kernel0 is (8 continuous, embedding0, embedding1,
-    embedding2); layer i is norm_i(tanh(x kernel_i + bias_i)), with
-    norm(h) = gamma (h - mean) / sqrt(variance + 1e-3) + beta.
-    """
-    net = model.candidate_network
-    named = {f"embedding{i}": table for i, table in enumerate(net.embeddings)}
-    for i in range(len(UNITS)):
-        for name, group in (
-            ("kernel", net.kernels),
-            ("bias", net.biases),
-            ("gamma", net.gammas),
-            ("beta", net.betas),
-            ("mean", net.means),
-            ("variance", net.variances),
-        ):
-            named[f"{name}{i}"] = group[i]
-    named["kernel_out"], named["bias_out"] = net.kernels[-1], net.biases[-1]
-    if model.spec.bias == "shipped":
-        named["sum_kernel"], named["sum_bias"] = model.sum_kernel, model.sum_bias
-    arrays = {name: np.array(variable.numpy(), np.float32) for name, variable in named.items()}
-    arrays["kernel_out"] *= net.output_scale
-    arrays["bias_out"] *= net.output_scale
-    constants = TRANSFORMS[model.spec.transform]
-    if constants is not None:
-        arrays.update({key: np.array(value, np.float32) for key, value in constants.items()})
-    return arrays
+        if not training:
+            return tf.convert_to_tensor(self.means[i]), tf.convert_to_tensor(self.variances[i])
+        share = (counted / tf.maximum(tf.reduce_sum(counted), 1.0))[:, tf.newaxis]
+        mean = tf.reduce_sum(hidden * share, axis=0)
+        variance = tf.maximum(tf.reduce_sum(hidden * hidden * share, axis=0) - mean * mean, 0.0)
+        self.means[i].assign(MOMENTUM * self.means[i] + (1.0 - MOMENTUM) * mean)
+        self.variances[i].assign(MOMENTUM * self.variances[i] + (1.0 - MOMENTUM) * variance)
+        return mean, variance

@@ -11,18 +11,22 @@ import queue
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import parquet
 from ptmiss.learn.data.dataset import Events, read_group
-from ptmiss.learn.features import CATEGORIES, CONTINUOUS
+from ptmiss.learn.task import DatasetLayout
 
 Place = tuple[Events, int]
 """An event: some events, and which of them."""
 
-AHEAD = 4
+LEAST_WIDTH = 16
+"""Slots of the smallest bucket: smaller ones only make more shapes to compile."""
+
+PREFETCH = 4
 """Batches that are prepared while the network is busy with an earlier one."""
 
 
@@ -30,32 +34,45 @@ AHEAD = 4
 class Batch:
     """One step's input; E event slots and S candidate slots, the unused ones 0.
 
-    continuous float32 (S, 8); categories uint8 (S, 3); event int32 (S,), E for unused slots;
-    truth, pinned float32 (E, 2) in units of 50 GeV; weight float32 (E,); n_events: in use.
+    continuous float32 (S, F); categories uint8 (S, C); event int32 (S,), E for unused slots;
+    targets float32 (E, T) in units of their scales; weight float32 (E,); n_events: in use. In a
+    bucketed batch event i has the slots [i S / E, (i + 1) S / E), also where it does not fill them.
     """
 
     continuous: np.ndarray
     categories: np.ndarray
     event: np.ndarray
-    truth: np.ndarray
-    pinned: np.ndarray
+    targets: np.ndarray
     weight: np.ndarray
     n_events: int
 
 
 @dataclass(frozen=True)
 class BatchShape:
-    """Largest number of events and of candidates in a batch."""
+    """Largest number of events and of candidates in a batch, and how events lie in it.
+
+    flat: one after the other, every batch of this shape; bucketed: all events of a batch with the
+    same number of slots, a power of two, and as many as fit: one shape for each such number.
+    """
 
     events: int
     candidates: int
+    packing: Literal["flat", "bucketed"] = "flat"
+
+    def bucket(self, count: int) -> tuple[int, int]:
+        """Return events and slots of each event in a batch for events of `count` candidates."""
+        width = max(LEAST_WIDTH, 1 << (count - 1).bit_length()) if count else LEAST_WIDTH
+        width = min(width, self.candidates)
+        return max(1, min(self.events, self.candidates // width)), width
 
 
 class Store:
     """The row groups of a dataset, from memory as far as `cache_bytes` allow, else from disk."""
 
-    def __init__(self, path: str | os.PathLike[str], cache_bytes: int) -> None:
-        self.path, self.cache_bytes = path, cache_bytes
+    def __init__(
+        self, path: str | os.PathLike[str], layout: DatasetLayout, cache_bytes: int
+    ) -> None:
+        self.path, self.layout, self.cache_bytes = path, layout, cache_bytes
         self.kept: dict[int, Events] = {}
         self.kept_bytes = 0
         with parquet.reading(path) as file:
@@ -70,7 +87,7 @@ class Store:
             for index in map(int, groups):
                 events = self.kept.get(index)
                 if events is None:
-                    events = read_group(file, self.path, index)
+                    events = read_group(file, self.path, index, self.layout)
                     if self.kept_bytes + events.nbytes <= self.cache_bytes:
                         self.kept[index] = events
                         self.kept_bytes += events.nbytes
@@ -102,19 +119,17 @@ def in_order(store: Store) -> Iterator[Place]:
 
 
 def pack(places: Iterator[Place], shape: BatchShape) -> Iterator[Batch]:
-    """Cut events into batches, in order, each as full as whole events allow.
+    """Cut events into batches, each as full as whole events allow; flat ones keep their order.
 
     Raises `UserError` for an event with more candidates than a batch has slots.
     """
+    if shape.packing == "bucketed":
+        yield from _buckets(places, shape)
+        return
     chosen: list[Place] = []
     used = 0
     for events, row in places:
-        count = int(events.offsets[row + 1] - events.offsets[row])
-        if count > shape.candidates:
-            raise UserError(
-                f"an event has {count} candidates, a batch holds {shape.candidates};"
-                " raise train.batch_candidates"
-            )
+        count = _count(events, row, shape)
         if len(chosen) == shape.events or used + count > shape.candidates:
             yield _filled(chosen, shape)
             chosen, used = [], 0
@@ -124,31 +139,60 @@ def pack(places: Iterator[Place], shape: BatchShape) -> Iterator[Batch]:
         yield _filled(chosen, shape)
 
 
-def _filled(places: list[Place], shape: BatchShape) -> Batch:
-    continuous = np.zeros((shape.candidates, len(CONTINUOUS)), dtype=np.float32)
-    categories = np.zeros((shape.candidates, len(CATEGORIES)), dtype=np.uint8)
+def _count(events: Events, row: int, shape: BatchShape) -> int:
+    count = int(events.offsets[row + 1] - events.offsets[row])
+    if count > shape.candidates:
+        raise UserError(
+            f"an event has {count} candidates, a batch holds {shape.candidates};"
+            " raise train.batch_candidates"
+        )
+    return count
+
+
+def _buckets(places: Iterator[Place], shape: BatchShape) -> Iterator[Batch]:
+    """Collect events of similar size; what is left at the end makes batches that are not full."""
+    waiting: dict[tuple[int, int], list[Place]] = {}
+    for events, row in places:
+        bucket = shape.bucket(_count(events, row, shape))
+        chosen = waiting.setdefault(bucket, [])
+        chosen.append((events, row))
+        if len(chosen) == bucket[0]:
+            yield _filled(waiting.pop(bucket), _shape_of(bucket), bucket[1])
+    for bucket, chosen in sorted(waiting.items()):
+        yield _filled(chosen, _shape_of(bucket), bucket[1])
+
+
+def _shape_of(bucket: tuple[int, int]) -> BatchShape:
+    return BatchShape(bucket[0], bucket[0] * bucket[1], "bucketed")
+
+
+def _filled(places: list[Place], shape: BatchShape, width: int | None = None) -> Batch:
+    """Return a batch of these events; width: slots of each, None for as many as it needs."""
+    like = places[0][0]
+    continuous = np.zeros((shape.candidates, like.continuous.shape[1]), dtype=np.float32)
+    categories = np.zeros((shape.candidates, like.categories.shape[1]), dtype=np.uint8)
     event = np.full(shape.candidates, shape.events, dtype=np.int32)
-    truth = np.zeros((shape.events, 2), dtype=np.float32)
-    pinned = np.zeros((shape.events, 2), dtype=np.float32)
+    targets = np.zeros((shape.events, like.targets.shape[1]), dtype=np.float32)
     weight = np.zeros(shape.events, dtype=np.float32)
     slot = 0
     for i, (events, row) in enumerate(places):
         first, last = events.offsets[row], events.offsets[row + 1]
+        slot = slot if width is None else i * width
         end = slot + int(last - first)
         continuous[slot:end] = events.continuous[first:last]
         categories[slot:end] = events.categories[first:last]
         event[slot:end] = i
-        truth[i], pinned[i], weight[i] = events.truth[row], events.pinned[row], events.weight[row]
+        targets[i], weight[i] = events.targets[row], events.weight[row]
         slot = end
-    return Batch(continuous, categories, event, truth, pinned, weight, len(places))
+    return Batch(continuous, categories, event, targets, weight, len(places))
 
 
-def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+def prefetch(batches: Iterator[Batch]) -> Iterator[Batch]:
     """Yield the same batches, prepared by another thread while the caller computes.
 
     An error of the other thread is raised here. Leaving the loop early ends the thread.
     """
-    ready: queue.Queue = queue.Queue(maxsize=AHEAD)
+    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=PREFETCH)
     stop = threading.Event()
 
     def fill() -> None:
@@ -172,7 +216,11 @@ def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
         thread.join()
 
 
-def _put(ready: queue.Queue, item: object, stop: threading.Event) -> bool:
+def _put(
+    ready: queue.Queue[Batch | BaseException | None],
+    item: Batch | BaseException | None,
+    stop: threading.Event,
+) -> bool:
     while not stop.is_set():
         try:
             ready.put(item, timeout=0.05)
@@ -182,7 +230,7 @@ def _put(ready: queue.Queue, item: object, stop: threading.Event) -> bool:
     return False
 
 
-def turns(rng: np.random.Generator, n: int) -> np.ndarray:
+def rotations(rng: np.random.Generator, n: int) -> np.ndarray:
     """Return random symmetries of the detector, float32 (n, 3, 3), acting on (x, y, z).
 
     A rotation in phi; for half of the events also a reflection of y; for half a reflection of z.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 
@@ -11,38 +12,42 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.io.atomic import fresh_folder
 from ptmiss.core.ragged import offsets_of
 from ptmiss.learn.data.dataset import Events
-from ptmiss.learn.features import CATEGORIES, CONTINUOUS
-
-_EVENT = np.dtype(
-    [
-        ("key", "<u8"),
-        ("weight", "<f8"),
-        ("truth", "<f4", 2),
-        ("pinned", "<f4", 2),
-        ("sample", "u1"),
-        ("count", "<i4"),
-    ]
-)
+from ptmiss.learn.task import DatasetLayout
 
 
 class Spill:
     """Events on disk, in buckets by key; reading bucket after bucket gives them sorted by key.
 
-    A bucket is a file of blocks; a block is (events, candidates), the events, their continuous
+    A bucket is a file of blocks; a block is (events, constituents), the events, their continuous
     and categorical rows. Files are opened only while they are written to, so that any number of
     buckets is possible. Plain numbers only: nothing in them can run code.
     """
 
-    def __init__(self, folder: Path, n_buckets: int) -> None:
+    def __init__(self, folder: Path, n_buckets: int, layout: DatasetLayout) -> None:
         self.folder, self.n_buckets = folder, n_buckets
+        self.width, self.n_categories = layout.features.width, len(layout.features.categories)
+        self.kind = np.dtype(
+            [
+                ("key", "<u8"),
+                ("weight", "<f8"),
+                ("targets", "<f4", (len(layout.targets),)),
+                ("sample", "u1"),
+                ("count", "<i4"),
+            ]
+        )
 
     def __enter__(self) -> Spill:
         self._made = fresh_folder(self.folder)
         self._made.__enter__()
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._made.__exit__(*error)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._made.__exit__(kind, error, trace)
 
     def add(self, events: Events, weight: np.ndarray) -> None:
         """Add events; weight float64 (n,), which replaces their own.
@@ -58,8 +63,8 @@ class Spill:
             if last == first:
                 continue
             rows = slice(events.offsets[first], events.offsets[last])
-            head = np.empty(last - first, dtype=_EVENT)
-            for name in ("key", "truth", "pinned", "sample"):
+            head = np.empty(last - first, dtype=self.kind)
+            for name in ("key", "targets", "sample"):
                 head[name] = getattr(events, name)[first:last]
             head["weight"] = weight[first:last]
             head["count"] = np.diff(events.offsets[first : last + 1])
@@ -89,18 +94,17 @@ class Spill:
         with open(path, "rb") as file:
             while len(size := np.fromfile(file, dtype="<i8", count=2)):
                 n, m = size
-                heads.append(np.fromfile(file, dtype=_EVENT, count=n))
-                flat = np.fromfile(file, dtype="<f4", count=m * len(CONTINUOUS))
-                continuous.append(flat.reshape(-1, len(CONTINUOUS)))
-                flat = np.fromfile(file, dtype="u1", count=m * len(CATEGORIES))
-                categories.append(flat.reshape(-1, len(CATEGORIES)))
+                heads.append(np.fromfile(file, dtype=self.kind, count=n))
+                flat = np.fromfile(file, dtype="<f4", count=m * self.width)
+                continuous.append(flat.reshape(m, self.width))
+                flat = np.fromfile(file, dtype="u1", count=m * self.n_categories)
+                categories.append(flat.reshape(m, self.n_categories))
         head = np.concatenate(heads)
         events = Events(
             offsets_of(head["count"]),
             np.concatenate(continuous),
             np.concatenate(categories),
-            head["truth"],
-            head["pinned"],
+            head["targets"],
             head["weight"].astype(np.float32),
             head["sample"],
             head["key"],

@@ -1,1 +1,1 @@
-"""Losses."""
+"""The parts of networks that make estimates, with their losses."""

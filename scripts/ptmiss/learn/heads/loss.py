@@ -1,4 +1,4 @@
-"""The loss: error of the missing momentum, and a term that holds the mean response at 1.
+"""The loss of a vector sum: its error, and a term that holds the mean response at 1.
 
 A regression that minimises its error alone shrinks towards the average truth, so its response
 falls below 1. The public training code adds the magnitude of the mean error along the true
@@ -20,8 +20,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import tensorflow as tf
 
-from ptmiss.learn.features import SCALE
-
 AXES = ("recoil", "met")
 
 
@@ -34,6 +32,7 @@ class LossSpec:
     recoil_edges, met_edges: bins of the axis lengths, half-open [low, high), the last one open
         at the top; events below the first edge have no part in the term.
     memory: number of batches that the running sums of a bin remember.
+    scale: GeV of a unit of results and targets.
     used: which bins count, see `with_enough`; () for all.
     """
 
@@ -42,6 +41,7 @@ class LossSpec:
     recoil_edges: tuple[float, ...]
     met_edges: tuple[float, ...]
     memory: float
+    scale: float
     used: tuple[bool, ...] = ()
 
     @property
@@ -50,15 +50,16 @@ class LossSpec:
         return len(self.recoil_edges) + len(self.met_edges)
 
 
-def event_errors(met: tf.Tensor, truth: tf.Tensor, huber: float) -> tf.Tensor:
+def event_errors(met: tf.Tensor, truth: tf.Tensor, huber: float, scale: float) -> tf.Tensor:
     """Return each event's error, (n,): half the squared distance, or Huber's form of it.
 
-    met, truth: (n, 2) in units of 50 GeV. Smooth and finite at distance 0.
+    met, truth: (n, k) in units of `scale`; huber: in GeV, or the unit of `scale`. Smooth and finite
+    at distance 0.
     """
     squared = tf.reduce_sum(tf.square(met - truth), axis=1)
     if huber <= 0.0:
         return 0.5 * squared
-    limit = np.float32(huber / SCALE)
+    limit = np.float32(huber / scale)
     # the inner maximum keeps the gradient of the root finite where the other branch is taken
     distance = tf.sqrt(tf.maximum(squared, limit * limit))
     return tf.where(squared <= limit * limit, 0.5 * squared, limit * (distance - 0.5 * limit))
@@ -69,7 +70,7 @@ def response_sums(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return per bin the sum of errors along the axis and the sum of axis lengths, each (n_bins,).
 
-    met, truth, pinned: (n, 2) in units of 50 GeV: estimated and true missing momentum, sum of the
+    met, truth, pinned: (n, 2) in units of `scale`: estimated and true missing momentum, sum of the
     pinned leptons; weight (n,). The mean response of a bin is 1 + first / second. An event whose
     axis has length 0 is in no bin, whatever the edges are.
     """
@@ -83,7 +84,7 @@ def response_sums(
         squared = tf.reduce_sum(tf.square(axis), axis=1)
         length = tf.sqrt(tf.maximum(squared, 1e-12))
         along = sign * tf.reduce_sum(error * axis, axis=1) / length
-        low = np.array(edges, dtype=np.float32) / np.float32(SCALE)
+        low = np.array(edges, dtype=np.float32) / np.float32(spec.scale)
         high = np.append(low[1:], np.float32(np.inf))
         defined = tf.cast(squared > 1e-12, met.dtype) * weight
         inside = tf.cast(
@@ -99,9 +100,9 @@ def response_sums(
 def events_in_bins(truth: np.ndarray, pinned: np.ndarray, spec: LossSpec) -> np.ndarray:
     """Return how many events are in each bin of the response term, (n_bins,).
 
-    truth, pinned: (n, 2) in units of 50 GeV.
+    truth, pinned: (n, 2) in units of `scale`.
     """
-    recoil, met = (SCALE * np.hypot(*axis.T) for axis in (pinned + truth, truth))
+    recoil, met = (spec.scale * np.hypot(*axis.T) for axis in (pinned + truth, truth))
     counts = [
         np.histogram(length, bins=[*edges, np.inf])[0]
         for length, edges in ((recoil, spec.recoil_edges), (met, spec.met_edges))

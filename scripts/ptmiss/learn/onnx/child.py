@@ -18,14 +18,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.resources import PACKAGE
 from ptmiss.learn.onnx import frames, worker
 from ptmiss.learn.onnx.check import legible
-from ptmiss.learn.onnx.file import INPUTS, Interface
+from ptmiss.learn.onnx.file import CMSSW, Interface
 from ptmiss.learn.settings.models import ModelLimits
 
 START_SECONDS = 300.0
@@ -40,7 +41,6 @@ STACK_BYTES = 8 << 20
 TAIL_BYTES, SAID = 4096, 300
 """Of what a process says that cannot start: bytes kept, characters of the last line shown."""
 
-_ROOT = Path(worker.__file__).parents[3]
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 """Without these, threads that never run reserve gigabytes of the address space that is limited."""
 
@@ -74,7 +74,7 @@ class Child:
         self._late = f"it takes more than {limits.seconds:g} s (evaluate.limits.seconds)"
         self._ready = False
         self._said = b""
-        paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         arguments = map(str, (threads, limits.memory_mb, limits.seconds))
         # our own Python and package; -P: no module of the working directory takes part
         with _usual_stack():
@@ -86,10 +86,18 @@ class Child:
                 env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(paths)},
                 bufsize=0,
             )
-        for stream in (self._process.stdin, self._process.stdout):
+        self._streams = self._pipes()
+        for stream in self._streams[:2]:
             os.set_blocking(stream.fileno(), False)
             with contextlib.suppress(OSError):  # a user's pipes may be limited to less
                 fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+    def _pipes(self) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:
+        """Return requests, answers and what the process says besides."""
+        pipes = self._process.stdin, self._process.stdout, self._process.stderr
+        if pipes[0] is None or pipes[1] is None or pipes[2] is None:
+            raise RuntimeError("a process without pipes")
+        return pipes[0], pipes[1], pipes[2]
 
     def __enter__(self) -> Child:
         return self
@@ -111,9 +119,8 @@ class Child:
         """End the process; it has nothing to save."""
         self._process.kill()
         self._process.wait()
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.stderr.close()
+        for stream in self._streams:
+            stream.close()
 
     def load(self, content: bytes, path: str, with_weights: bool) -> Interface:
         """Check a model and make it ready; returns what it wants and gives.
@@ -140,7 +147,7 @@ class Child:
 
     def _start(self, path: str) -> None:
         """Wait until the process is ready; only before that it has something to say to us."""
-        deadline, stream = time.monotonic() + START_SECONDS, self._process.stderr
+        deadline, stream = time.monotonic() + START_SECONDS, self._streams[2]
         late = f"it takes more than {START_SECONDS:g} s to start"
         try:
             piece = None
@@ -172,7 +179,7 @@ class Child:
         return answer, found
 
     def _send(self, piece: memoryview, deadline: float) -> None:
-        stream = self._process.stdin
+        stream = self._streams[0]
         while piece:
             self._wait(stream, selectors.EVENT_WRITE, deadline, self._late)
             try:
@@ -183,7 +190,7 @@ class Child:
                 raise self._death() from None
 
     def _receive(self, deadline: float, most: int, late: str) -> frames.Message:
-        stream = self._process.stdout
+        stream = self._streams[1]
 
         def exactly(n: int) -> bytearray:
             content = bytearray(n)
@@ -204,7 +211,7 @@ class Child:
         except frames.MessageError as error:
             raise ModelError(f"it answers with {error}") from None
 
-    def _wait(self, stream, event: int, deadline: float, late: str) -> None:
+    def _wait(self, stream: IO[bytes], event: int, deadline: float, late: str) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(stream, event)
             if not selector.select(max(0.0, deadline - time.monotonic())):
@@ -231,18 +238,28 @@ class Child:
         )
 
 
-def _interface(header: Mapping[str, object], path: str) -> Interface:
+def _interface(header: Mapping[str, Any], path: str) -> Interface:
     """Return what a process says of a model; nothing in it is taken on trust."""
     try:
-        found = Interface(**header["interface"])
-        inputs = {name: (str(one), str(kind)) for name, (one, kind) in found.inputs.items()}
-        batch, slots = (None if size is None else int(size) for size in (found.batch, found.slots))
-        metadata = {str(key): str(value) for key, value in found.metadata.items()}
-        notices = tuple(map(str, found.notices))
-        if set(inputs) != set(INPUTS) or {kind for _, kind in inputs.values()} - set(frames.TYPES):
+        described = Interface(**header["interface"])
+        inputs = {name: (str(own), str(kind)) for name, (own, kind) in described.inputs.items()}
+        sizes = (described.batch, described.slots)
+        batch, slots = (None if size is None else int(size) for size in sizes)
+        metadata = {str(key): str(value) for key, value in described.metadata.items()}
+        notices = tuple(map(str, described.notices))
+        kinds = {kind for _, kind in inputs.values()}
+        if set(inputs) != set(CMSSW.inputs) or kinds - set(frames.TYPES):
             raise ValueError
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UserError(f"{path}: its process gives no sensible description of it") from None
     return Interface(
-        path, batch, slots, metadata, inputs, str(found.output), bool(found.has_weights), notices
+        path=path,
+        batch=batch,
+        slots=slots,
+        metadata=metadata,
+        inputs=inputs,
+        output=str(described.output),
+        width=CMSSW.width,
+        has_weights=bool(described.has_weights),
+        notices=notices,
     )

@@ -1,8 +1,8 @@
 """ONNX files from anywhere: read, checked (`onnx_check`), and what they want to be fed.
 
-The interface is that of DeepMET in CMSSW. Converters change names and types, so what has one
-meaning only is accepted: names that end in ":0", a single output of two numbers under any name,
-categories as float32, int32 or int64. Every other interface is refused.
+The interface is that of DeepMET in CMSSW unless another is wanted. Converters change names and
+types, so what has one meaning only is accepted: names that end in ":0", a single output of so many
+numbers under any name, categories as float32, int32 or int64. Every other interface is refused.
 """
 
 from __future__ import annotations
@@ -15,15 +15,33 @@ import onnx
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import manifest
 from ptmiss.learn.onnx import check as onnx_check
+from ptmiss.learn.onnx import interface
+
+WEIGHT = interface.WEIGHT
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The interface that a file must have.
+
+    what: it is then, for messages; inputs: name -> last dimension, (B, N, ...); output, width: name
+    and k of the output, float32 (B, k).
+    """
+
+    what: str
+    inputs: dict[str, int]
+    output: str
+    width: int
+
 
 INPUTS = {"input": 8, "input_cat0": 1, "input_cat1": 1, "input_cat2": 1}
 """Name -> last dimension of the inputs of CMSSW's DeepMETProducer, (B, N, ...)."""
 
-OUTPUT = "output/BiasAdd"
-"""Name of the output, float32 (B, 2): missing px and py in units of 50 GeV."""
+OUTPUT = interface.OUTPUT
 
-WEIGHT = "candidate/weight"
-"""Tensor inside our files: each candidate's weight, float32 (B, N)."""
+CMSSW = Wanted("DeepMET", INPUTS, OUTPUT, 2)
+"""The interface of CMSSW's DeepMETProducer, which models of others have. The output is missing px
+and py in units of 50 GeV."""
 
 MAX_BYTES = 64 << 20
 """Largest file; a DeepMET has 60 kB."""
@@ -40,7 +58,8 @@ class Interface:
     """What a model wants and gives.
 
     batch, slots: the fixed sizes of B and N, None where any size goes; metadata: of the file;
-    inputs: name in `INPUTS` -> (name in the file, numpy type); output: name in the file;
+    inputs: name that is wanted -> (name in the file, numpy type); output: name in the file; width:
+    numbers of an estimate;
     has_weights: whether the tensor `WEIGHT` is there; notices: what a user should know, one line
     each.
     """
@@ -51,6 +70,7 @@ class Interface:
     metadata: dict[str, str]
     inputs: dict[str, tuple[str, str]]
     output: str
+    width: int
     has_weights: bool
     notices: tuple[str, ...]
 
@@ -61,10 +81,15 @@ class OnnxModel(Interface):
 
     proto: onnx.ModelProto
 
+    @property
+    def opset(self) -> int:
+        """Version of its standard operators."""
+        return int(max(entry.version for entry in self.proto.opset_import))
 
-def read(path: str | os.PathLike[str]) -> OnnxModel:
+
+def read(path: str | os.PathLike[str], wanted: Wanted = CMSSW) -> OnnxModel:
     """Read and check a file; raises `UserError` in one line for anything unsafe or unsuitable."""
-    return parse(read_bytes(path), path)
+    return parse(read_bytes(path), path, wanted)
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -73,20 +98,22 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     return manifest.read_bytes(path, MAX_BYTES, missing, "give the path of an ONNX file")
 
 
-def parse(content: bytes, path: str | os.PathLike[str]) -> OnnxModel:
+def parse(content: bytes, path: str | os.PathLike[str], wanted: Wanted = CMSSW) -> OnnxModel:
     """Return the model of a file's content; path: for messages. Raises `UserError` as `read`."""
     try:
         proto = onnx.load_model_from_string(content)
     except Exception:  # DecodeError, and what strings that are not UTF-8 and deep nesting raise
         raise UserError(f"{path}: not an ONNX file (damaged, or of another format)") from None
-    return accept(proto, path)
+    return accept(proto, path, wanted)
 
 
-def accept(proto: onnx.ModelProto, path: str | os.PathLike[str]) -> OnnxModel:
-    """Return a model that passes `onnx_check` and has DeepMET's interface, or raise `UserError`."""
+def accept(
+    proto: onnx.ModelProto, path: str | os.PathLike[str], wanted: Wanted = CMSSW
+) -> OnnxModel:
+    """Return a model that passes `onnx_check` and has this interface, or raise `UserError`."""
     try:
         onnx_check.check(proto, path)
-        return _model(onnx_check.without_unused_domains(proto), path)
+        return _model(onnx_check.without_unused_domains(proto), path, wanted)
     except UserError as error:
         raise UserError(onnx_check.legible(str(error))) from None
     except Exception as error:  # damaged strings, unknown types, deep recursion: no valid model
@@ -94,14 +121,15 @@ def accept(proto: onnx.ModelProto, path: str | os.PathLike[str]) -> OnnxModel:
         raise UserError(f"{path}: not a valid ONNX model: {reason}") from None
 
 
-def _model(proto: onnx.ModelProto, path: str | os.PathLike[str]) -> OnnxModel:
+def _model(proto: onnx.ModelProto, path: str | os.PathLike[str], wanted: Wanted) -> OnnxModel:
     graph = proto.graph
-    inputs, sizes = _inputs(graph, path)
-    output, notices = _output(graph, path)
-    fixed = [{size[axis] for size in sizes} - {None} for axis in (0, 1)]
+    inputs, sizes = _inputs(graph, path, wanted)
+    output, notices = _output(graph, path, wanted)
+    fixed = [{size[axis] for size in sizes if size[axis] is not None} for axis in (0, 1)]
     for values in fixed:
         if len(values) > 1:
-            raise UserError(f"{path}: its inputs have different fixed sizes {sorted(values)}")
+            listed = sorted(filter(None, values))
+            raise UserError(f"{path}: its inputs have different fixed sizes {listed}")
     batch, slots = (next(iter(values), None) for values in fixed)
     if (batch or 1) * (slots or 1) > MAX_SLOTS:
         raise UserError(
@@ -115,6 +143,7 @@ def _model(proto: onnx.ModelProto, path: str | os.PathLike[str]) -> OnnxModel:
         metadata={entry.key: entry.value for entry in proto.metadata_props},
         inputs=inputs,
         output=output,
+        width=wanted.width,
         has_weights=any(WEIGHT in node.output for node in graph.node),
         notices=notices,
         proto=proto,
@@ -122,16 +151,17 @@ def _model(proto: onnx.ModelProto, path: str | os.PathLike[str]) -> OnnxModel:
 
 
 def _inputs(
-    graph: onnx.GraphProto, path: str | os.PathLike[str]
+    graph: onnx.GraphProto, path: str | os.PathLike[str], wanted: Wanted
 ) -> tuple[dict[str, tuple[str, str]], list[list[int | None]]]:
     constants = {tensor.name for tensor in graph.initializer}
     values = [value for value in graph.input if value.name not in constants]
     found = {_bare(value.name): value for value in values}
-    if set(found) != set(INPUTS) or len(values) != len(INPUTS):
+    if set(found) != set(wanted.inputs) or len(values) != len(wanted.inputs):
         names = ", ".join(sorted(value.name for value in values)) or "none"
-        raise UserError(f"{path}: its inputs are {names}; a DeepMET has {', '.join(INPUTS)}")
+        expected = ", ".join(wanted.inputs)
+        raise UserError(f"{path}: its inputs are {names}; a {wanted.what} has {expected}")
     inputs, sizes = {}, []
-    for name, last in INPUTS.items():
+    for name, last in wanted.inputs.items():
         types = {"FLOAT": "float32"} if name == "input" else CODE_TYPES
         kind, shape = _shape(found[name], types, 3, last, path)
         inputs[name] = found[name].name, kind
@@ -139,24 +169,31 @@ def _inputs(
     return inputs, sizes
 
 
-def _output(graph: onnx.GraphProto, path: str | os.PathLike[str]) -> tuple[str, tuple[str, ...]]:
+def _output(
+    graph: onnx.GraphProto, path: str | os.PathLike[str], wanted: Wanted
+) -> tuple[str, tuple[str, ...]]:
     """Return the name of the output and notices."""
     outputs = {value.name: value for value in graph.output}
-    name = next((name for name in outputs if _bare(name) == OUTPUT), None)
+    name = next((name for name in outputs if _bare(name) == wanted.output), None)
     notices: tuple[str, ...] = ()
     if name is None and len(graph.output) == 1:
         (name,) = outputs
         notices = (
-            f"its output is called {onnx_check.legible(name)!r} and not {OUTPUT}: taken for missing"
-            " px and py in units of 50 GeV",
+            f"its output is called {onnx_check.legible(name)!r} and not {wanted.output}: taken for"
+            " missing px and py in units of 50 GeV",
         )
     if name is None:
         raise UserError(
             f"{path}: its outputs are {', '.join(sorted(outputs)) or 'none'};"
-            f" a DeepMET has {OUTPUT}, or a single one of two numbers an event"
+            f" a {wanted.what} has {wanted.output}, or a single one of"
+            f" {_count(wanted.width)} an event"
         )
-    _shape(outputs[name], {"FLOAT": "float32"}, 2, 2, path)
+    _shape(outputs[name], {"FLOAT": "float32"}, 2, wanted.width, path)
     return name, notices
+
+
+def _count(number: int) -> str:
+    return {1: "one number", 2: "two numbers"}.get(number, f"{number} numbers")
 
 
 def _bare(name: str) -> str:
@@ -175,7 +212,7 @@ def _shape(
     tensor = value.type.tensor_type
     kind = onnx.TensorProto.DataType.Name(tensor.elem_type)
     if kind not in types:
-        expected = " or ".join(f"{one} ({numpy})" for one, numpy in types.items())
+        expected = " or ".join(f"{name} ({numpy})" for name, numpy in types.items())
         raise UserError(f"{path}: {value.name} has type {kind}, expected {expected}")
     if not tensor.HasField("shape"):
         return types[kind], [None] * rank

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ptmiss.learn.features import PT, Features
+from ptmiss.learn.features import Features
+from ptmiss.learn.onnx.interface import CATEGORY, INPUT
 
 SLOTS = 4096
 """Candidate slots of a batch. A call of the runtime costs as much as about 150 candidates, and
@@ -33,14 +34,21 @@ def batches(
         first += size
 
 
-def tensors(features: Features, categories: np.ndarray, batch: np.ndarray, shape: tuple[int, int]):
-    """Return the four input tensors of a batch by their name in CMSSW.
+def tensors(
+    features: Features,
+    categories: np.ndarray,
+    batch: np.ndarray,
+    shape: tuple[int, int],
+    size: int | None = None,
+) -> dict[str, np.ndarray]:
+    """Return the input tensors of a batch by their name in CMSSW.
 
-    categories: the codes as float32, (3, n_candidates), contiguous; batch: indices of events;
-    shape: (events, slots) of the tensors. Events with more candidates than slots lose the softest.
+    categories: the codes as float32, (C, n_candidates), contiguous; batch: indices of events;
+    shape: (events, slots) of the tensors; size: position of the feature by which events with more
+    candidates than slots lose the smallest.
     Pads are 0 everywhere, as in CMSSW's DeepMETProducer. Views where one event fills its tensor.
     """
-    rows = [event_rows(features, int(event), shape[1]) for event in batch]
+    rows = [event_rows(features, int(event), shape[1], size) for event in batch]
     if len(rows) == 1 and shape[0] == 1 and rows[0][1] == shape[1]:
         where = rows[0][0]
         x = features.continuous[where][np.newaxis]
@@ -52,17 +60,21 @@ def tensors(features: Features, categories: np.ndarray, batch: np.ndarray, shape
             x[row, :size] = features.continuous[where]
             for tensor, values in zip(codes, categories, strict=True):
                 tensor[row, :size, 0] = values[where]
-    return {"input": x, **{f"input_cat{k}": tensor for k, tensor in enumerate(codes)}}
+    return {INPUT: x, **{f"{CATEGORY}{k}": tensor for k, tensor in enumerate(codes)}}
 
 
-def event_rows(features: Features, event: int, slots: int) -> tuple[slice | np.ndarray, int]:
+def event_rows(
+    features: Features, event: int, slots: int, size: int | None
+) -> tuple[slice | np.ndarray, int]:
     """Return which rows of the flat arrays an event fills its slots with, and how many these are.
 
     All of them in their order, or the hardest `slots` in their order.
     """
     first, last = int(features.offsets[event]), int(features.offsets[event + 1])
-    if last - first <= slots:
+    if size is None and last - first > slots:
+        raise ValueError("these features have no size by which candidates are left out")
+    if size is None or last - first <= slots:
         return slice(first, last), last - first
-    pt = features.continuous[first:last, PT]
-    hardest = np.argsort(-pt, kind="stable")[:slots]
+    sizes = features.continuous[first:last, size]
+    hardest = np.argsort(-sizes, kind="stable")[:slots]
     return first + np.sort(hardest), slots

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ptmiss.core.ragged import event_index, offsets_of
-from ptmiss.learn.features import PX, PY, SCALE, Features
-from ptmiss.learn.onnx.network import NetworkEstimator
+from ptmiss.learn.features import FeatureLayout, Features
+from ptmiss.learn.onnx.network import OnnxNetwork
 
 GOLDEN_ANGLE = np.pi * (3.0 - np.sqrt(5.0))
 """Angle between copies of an event: no two copies ever come close to each other."""
@@ -17,14 +17,17 @@ BLOCK = 100
 """Events that are compared at a time."""
 
 Reference = Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarray]
-"""(continuous, categories, event of each candidate, n_events) -> (n_events, 2) / 50 GeV."""
+"""(continuous, categories, event of each candidate, n_events) -> (n_events, k), unscaled."""
 
 
-def enough_events(datasets: Iterator[Features], wanted: int) -> Iterator[tuple[Features, int]]:
+def enough_events(
+    datasets: Iterator[Features], wanted: int, layout: FeatureLayout
+) -> Iterator[tuple[Features, int]]:
     """Yield blocks of events and the number of the copy, until `wanted` events have been given.
 
     The first copies (number 0) are the events themselves; if there are too few, all are given
-    again, each time rotated in phi, which is a different input for the network.
+    again, each time rotated in phi, which is a different input for the network. Features without a
+    vector are given again as they are.
     """
     given: list[Features] = []  # at most `wanted` events and a block: more are never read
     left, copy = wanted, 0
@@ -39,37 +42,41 @@ def enough_events(datasets: Iterator[Features], wanted: int) -> Iterator[tuple[F
         for block in given:
             if left <= 0:
                 return
-            yield rotated(block, copy * GOLDEN_ANGLE), copy
+            yield rotated(block, copy * GOLDEN_ANGLE, layout), copy
             left -= len(block.offsets) - 1
 
 
 def compare(
-    events: Features, reference: Reference, estimator: NetworkEstimator, rng: np.random.Generator
+    events: Features, reference: Reference, network: OnnxNetwork, rng: np.random.Generator
 ) -> dict[str, float]:
-    """Return the largest difference of px or py in GeV, by what is compared.
+    """Return the largest difference of a number of the estimate, in its unit, by what is compared.
 
     keras: the trained network against the exported one; and the exported one against itself with
-    every event on its own (batch), with up to 500 pads an event (padding), with the candidates in
-    another order (permutation).
+    every event on its own (batch) and, where events have several candidates, with up to 500 pads an
+    event (padding), and with the candidates in another order (permutation).
     """
     n = len(events.offsets) - 1
     trained = reference(events.continuous, events.categories, event_index(events.offsets), n)
-    exported = _met(estimator, events)
-    alone = np.concatenate([_met(estimator, one) for one in _blocks(events, 1)])
-    return {
-        "keras": _largest(exported - trained.astype(np.float64) * SCALE),
-        "batch": _largest(exported - alone),
-        "padding": _largest(exported - _met(estimator, padded(events, rng))),
-        "permutation": _largest(exported - _met(estimator, permuted(events, rng))),
+    exported = _values(network, events)
+    alone = np.concatenate([exported[:0], *(_values(network, e) for e in _blocks(events, 1))])
+    differences = {
+        "keras": exported - trained.astype(np.float64) * network.scale,
+        "batch": exported - alone,
     }
+    if network.size is not None:
+        differences["padding"] = exported - _values(network, padded(events, rng))
+        differences["permutation"] = exported - _values(network, permuted(events, rng))
+    return {name: _largest(difference) for name, difference in differences.items()}
 
 
-def rotated(events: Features, angle: float) -> Features:
-    """Return the events turned by `angle` (radians) in phi."""
-    x = events.continuous.copy()
-    px, py = x[:, PX].astype(np.float64), x[:, PY].astype(np.float64)
-    x[:, PX] = np.cos(angle) * px - np.sin(angle) * py
-    x[:, PY] = np.sin(angle) * px + np.cos(angle) * py
+def rotated(events: Features, angle: float, layout: FeatureLayout) -> Features:
+    """Return the events turned by `angle` (radians) in phi, as far as they hold a vector."""
+    if layout.vector is None:
+        return events
+    x, place = events.continuous.copy(), layout.vector_place.start
+    px, py = x[:, place].astype(np.float64), x[:, place + 1].astype(np.float64)
+    x[:, place] = np.cos(angle) * px - np.sin(angle) * py
+    x[:, place + 1] = np.sin(angle) * px + np.cos(angle) * py
     return Features(events.offsets, x, events.categories, {})
 
 
@@ -100,9 +107,8 @@ def _blocks(events: Features, size: int = BLOCK) -> Iterator[Features]:
         yield Features(offsets - offsets[0], events.continuous[rows], events.categories[rows], {})
 
 
-def _met(estimator: NetworkEstimator, events: Features) -> np.ndarray:
-    result = estimator.run(events)
-    return np.stack([result.px, result.py], axis=1)
+def _values(network: OnnxNetwork, events: Features) -> np.ndarray:
+    return network.values(events)[0]
 
 
 def _largest(difference: np.ndarray) -> float:

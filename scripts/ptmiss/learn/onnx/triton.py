@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from ptmiss.learn.onnx.file import INPUTS, OUTPUT
+from ptmiss.learn.onnx.file import Wanted
 from ptmiss.learn.settings.export import ExportSettings
 
 
-def config(md5: str, settings: ExportSettings) -> str:
+def config(md5: str, settings: ExportSettings, network: Wanted) -> str:
     """Return config.pbtxt: dynamic batching, and the checksum that the server verifies on loading.
 
-    md5: of model.onnx, which goes into folder 1 of the model, its first version. The checksum is
-    in the form of Triton's checksum repository agent: "MD5:" and the path inside the model's
-    folder. Batch size is left out of all dimensions: with a max_batch_size Triton adds it.
+    network: its interface; md5: of model.onnx, which goes into folder 1 of the model, its first
+    version. The checksum is in the form of Triton's checksum repository agent: "MD5:" and the path
+    inside the model's folder. Batch size is left out of all dimensions: with a max_batch_size
+    Triton adds it.
     """
-    inputs = ",\n".join(_tensor(name, f"[ -1, {size} ]") for name, size in INPUTS.items())
+    inputs = ",\n".join(_tensor(name, f"[ -1, {size} ]") for name, size in network.inputs.items())
     sizes = ", ".join(map(str, settings.preferred_batch_sizes))
     return f"""name: "{settings.server_name}"
 platform: "onnxruntime_onnx"
@@ -24,7 +25,7 @@ input [
 {inputs}
 ]
 output [
-{_tensor(OUTPUT, "[ 2 ]")}
+{_tensor(network.output, f"[ {network.width} ]")}
 ]
 dynamic_batching {{
   preferred_batch_size: [ {sizes} ]

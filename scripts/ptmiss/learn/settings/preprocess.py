@@ -1,4 +1,4 @@
-"""Settings of the stage preprocess: features, event weights and the shape of datasets."""
+"""Settings of the stage preprocess: event weights and the shape of datasets."""
 
 from __future__ import annotations
 
@@ -11,21 +11,16 @@ from ptmiss.core.settings.types import Edges
 
 
 class PreprocessSettings(Section):
-    """How skims become datasets."""
+    """How skims become datasets; a task adds the settings of its features."""
 
-    dz_limit: Annotated[float, Field(gt=0, le=1e6, description="|dz| is clipped to this, cm")]
-    unknown_codes: Annotated[
-        bool, Field(description="own code for unknown categories; false: a drop-in for CMSSW")
-    ]
-    pinned_pt: Annotated[
-        float, Field(ge=0, le=13_000, description="as skim.pinned_pt; goes into the network, GeV")
-    ]
     weights: Annotated[
         Literal["generator", "root", "sign", "flat"],
-        Field(description="event weights: as generated; root of their size; sign; flat in recoil"),
+        Field(
+            description="event weights: as generated; root of their size; sign; flat in a quantity"
+        ),
     ]
     flat_edges: Annotated[
-        Edges, Field(description="bins of true recoil in which `flat` works, GeV")
+        Edges, Field(description="bins in which `flat` works; of true recoil, GeV")
     ]
     flat_limit: Annotated[
         float, Field(ge=1, le=1e4, description="largest ratio of weights that `flat` makes")

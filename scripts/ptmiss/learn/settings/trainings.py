@@ -1,13 +1,15 @@
-"""Settings of the trainings: what each network learns from and what for."""
+"""Settings of the trainings: what each network learns from, and the parts it is made of."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from ptmiss.core.settings.base import Section
 from ptmiss.core.settings.types import Name
+from ptmiss.learn.settings.heads import Head
+from ptmiss.learn.settings.networks import Network
 
 
 class Training(Section):
@@ -17,13 +19,10 @@ class Training(Section):
         dict[Name, Annotated[float, Field(ge=1e-6, le=1e6)]],
         Field(min_length=1, description="sample -> share of the loss, relative to the others"),
     ]
-    tune: Annotated[
-        Literal["resolution", "response"],
-        Field(description="resolution: error alone; response: mean response held at 1"),
-    ]
-    bias: Annotated[
-        Literal["caption", "training_code", "shipped"],
-        Field(description="how weight and bias enter the sum"),
-    ]
+    network: Annotated[Network, Field(description="the part that sees candidates")]
+    head: Annotated[Head, Field(description="the part that makes an estimate of its numbers")]
     seed: Annotated[int, Field(ge=1, le=900_000_000, description="of start values and order")]
-    use_puppi: Annotated[bool, Field(description="false: the network sees no PUPPI weight")]
+
+    def of_dataset(self) -> dict[str, object]:
+        """Return the settings that a dataset follows from."""
+        return self.model_dump(mode="json", exclude={"network", "head"})

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ptmiss.core.io.atomic import replacing
+from ptmiss.core.resources import PACKAGE
 
 NAME = "training.npz"
 
@@ -22,7 +23,7 @@ def fingerprint(*values: object) -> str:
     A checkpoint is continued only by the same training: same data, same settings, same code.
     """
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
-    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+    for path in sorted((PACKAGE / "learn").rglob("*.py")):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 

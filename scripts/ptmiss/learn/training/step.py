@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ptmiss.learn.backbones.deepmet import DeepMET
 from ptmiss.learn.data.batches import Batch, BatchShape
-from ptmiss.learn.features import CATEGORIES, CONTINUOUS, PX, PY
-from ptmiss.learn.heads.loss import LossSpec, event_errors, response_sums, running_response_term
+from ptmiss.learn.features import FeatureLayout, Target
+from ptmiss.learn.heads.base import Loss
+from ptmiss.learn.network import Network
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class OptimiserSpec:
 
 
 class Stepper:
-    """A network in training: weights, optimiser, averaged weights, running response sums."""
+    """A network in training: weights, optimiser, averaged weights, running sums of the loss."""
 
     def __init__(
         self,
-        model: DeepMET,
+        model: Network,
         shape: BatchShape,
-        loss: LossSpec,
+        loss: Loss,
         optimiser: OptimiserSpec,
         jit_compile: bool,
     ) -> None:
@@ -45,30 +45,37 @@ class Stepper:
         self.optimiser.build(model.trainable_variables)
         self.averages = [tf.Variable(v.numpy(), trainable=False) for v in model.variables]
         self.response = tf.Variable(np.zeros((2, loss.n_bins), np.float32), trainable=False)
+        layout = model.spec.layout
+        # bucketed batches have one shape for each width
+        flat = shape.packing == "flat"
+        candidates, events = (shape.candidates, shape.events) if flat else (None, None)
         signature = [
-            tf.TensorSpec((shape.candidates, len(CONTINUOUS)), tf.float32),
-            tf.TensorSpec((shape.candidates, len(CATEGORIES)), tf.uint8),
-            tf.TensorSpec((shape.candidates,), tf.int32),
-            tf.TensorSpec((shape.events, 2), tf.float32),
-            tf.TensorSpec((shape.events, 2), tf.float32),
-            tf.TensorSpec((shape.events,), tf.float32),
+            tf.TensorSpec((candidates, layout.width), tf.float32),
+            tf.TensorSpec((candidates, len(layout.categories)), tf.uint8),
+            tf.TensorSpec((candidates,), tf.int32),
+            tf.TensorSpec((events, len(model.spec.targets)), tf.float32),
+            tf.TensorSpec((events,), tf.float32),
             tf.TensorSpec((), tf.float32),
         ]
-        turn = tf.TensorSpec((shape.events, 3, 3), tf.float32)
+        rotation = tf.TensorSpec((events, 3, 3), tf.float32)
         self._train = tf.function(
-            self._train_step, input_signature=[*signature, turn], jit_compile=jit_compile
+            self._train_step, input_signature=[*signature, rotation], jit_compile=jit_compile
         )
         self._validate = tf.function(
             self._validation_step, input_signature=signature, jit_compile=jit_compile
         )
 
-    def train(self, batch: Batch, turns: np.ndarray, learning_rate: float) -> float:
-        """Do one step; return the batch's mean error (the loss without its response term)."""
+    def train(self, batch: Batch, rotations: np.ndarray, learning_rate: float) -> float:
+        """Do one step; return the batch's mean error (the loss without its term).
+
+        rotations: of each event, see `batches.rotations`; features without a vector stay as they
+        are.
+        """
         self.optimiser.learning_rate.assign(learning_rate)
-        return float(self._train(*_tensors(batch), tf.constant(turns)))
+        return float(self._train(*_tensors(batch), tf.constant(rotations)))
 
     def validate(self, batch: Batch) -> tuple[float, np.ndarray]:
-        """Return the sum of weighted errors and the response sums (2, n_bins) of a batch."""
+        """Return the sum of weighted errors and the sums of the loss, (2, n_bins), of a batch."""
         error, sums = self._validate(*_tensors(batch))
         return float(error), sums.numpy().astype(np.float64)
 
@@ -105,41 +112,49 @@ class Stepper:
         }
         return {f"{name}{i}": v for name, group in groups.items() for i, v in enumerate(group)}
 
-    def _met(
-        self, continuous: tf.Tensor, categories: tf.Tensor, event: tf.Tensor, training: bool
+    def _estimates(
+        self,
+        continuous: tf.Tensor,
+        categories: tf.Tensor,
+        event: tf.Tensor,
+        weight: tf.Tensor,
+        training: bool,
     ) -> tf.Tensor:
-        # one segment more for the unused slots
         codes = tf.cast(categories, tf.int32)
-        n = self.shape.events
-        return self.model.flat(continuous, codes, event, n + 1, training=training)[:n]
+        n, width = self.shape.events, None
+        if self.shape.packing == "bucketed":
+            n = tf.shape(weight)[0]
+            width = tf.shape(continuous)[0] // n
+        # one segment more for the unused slots
+        return self.model.flat(continuous, codes, event, n + 1, training=training, width=width)[:n]
 
     def _train_step(
         self,
         continuous: tf.Tensor,
         categories: tf.Tensor,
         event: tf.Tensor,
-        truth: tf.Tensor,
-        pinned: tf.Tensor,
+        targets: tf.Tensor,
         weight: tf.Tensor,
         n_events: tf.Tensor,
-        turns: tf.Tensor,
+        rotations: tf.Tensor,
     ) -> tf.Tensor:
-        plane = turns[:, :2, :2]
-        truth, pinned = tf.linalg.matvec(plane, truth), tf.linalg.matvec(plane, pinned)
-        turned = turn_candidates(continuous, event, turns)
+        spec = self.model.spec
+        if spec.layout.vector is not None:
+            targets = rotated_targets(targets, rotations, spec.targets)
+            continuous = rotated_features(continuous, event, rotations, spec.layout)
         variables = self.model.trainable_variables
         values = [variable.value for variable in variables]
         with tf.GradientTape() as tape:
-            met = self._met(turned, categories, event, training=True)
-            error = tf.reduce_sum(weight * event_errors(met, truth, self.loss.huber)) / n_events
+            result = self._estimates(continuous, categories, event, weight, training=True)
+            error = tf.reduce_sum(weight * self.loss.errors(result, targets)) / n_events
             loss = error
-            if self.loss.response > 0:
-                sums = response_sums(met, truth, pinned, weight, self.loss)
+            if self.loss.has_term:
+                sums = self.loss.sums(result, targets, weight)
                 state, seen = self.response.value(), self.optimiser.iterations.value
-                term, new = running_response_term(*sums, state, seen, self.loss)
+                term, new = self.loss.running_term(sums, state, seen)
                 loss += term
         gradients = tape.gradient(loss, values)
-        if self.loss.response > 0:
+        if self.loss.has_term:
             self.response.assign(new)
         self.optimiser.apply(gradients, variables)
         self._update_averages()
@@ -150,14 +165,13 @@ class Stepper:
         continuous: tf.Tensor,
         categories: tf.Tensor,
         event: tf.Tensor,
-        truth: tf.Tensor,
-        pinned: tf.Tensor,
+        targets: tf.Tensor,
         weight: tf.Tensor,
-        n_events: tf.Tensor,
+        _n_events: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        met = self._met(continuous, categories, event, training=False)
-        error = tf.reduce_sum(weight * event_errors(met, truth, self.loss.huber))
-        return error, tf.stack(response_sums(met, truth, pinned, weight, self.loss))
+        result = self._estimates(continuous, categories, event, weight, training=False)
+        error = tf.reduce_sum(weight * self.loss.errors(result, targets))
+        return error, tf.stack(self.loss.sums(result, targets, weight))
 
     def _update_averages(self) -> None:
         if self.average <= 0:
@@ -169,24 +183,37 @@ class Stepper:
             average.assign(decay * average + (1.0 - decay) * variable.value)
 
 
-def turn_candidates(continuous: tf.Tensor, event: tf.Tensor, turns: tf.Tensor) -> tf.Tensor:
-    """Return the features of candidates seen in another orientation.
+def rotated_targets(
+    targets: tf.Tensor, rotations: tf.Tensor, declared: tuple[Target, ...]
+) -> tf.Tensor:
+    """Return targets (E, T) seen in another orientation: vectors turn, others stay."""
+    plane, parts, place = rotations[:, :2, :2], [], 0
+    while place < len(declared):
+        width = 2 if declared[place].vector else 1
+        part = targets[:, place : place + width]
+        parts.append(tf.linalg.matvec(plane, part) if width == 2 else part)
+        place += width
+    return tf.concat(parts, axis=1)
 
-    continuous (S, 8); event int (S,), E for unused slots; turns (E, 3, 3), see `batches.turns`.
-    The transverse impact parameter changes its sign with a reflection in the transverse plane,
-    dz and eta theirs with one along the beam.
+
+def rotated_features(
+    continuous: tf.Tensor, event: tf.Tensor, rotations: tf.Tensor, layout: FeatureLayout
+) -> tf.Tensor:
+    """Return the features of constituents seen in another orientation.
+
+    continuous (S, F); event int (S,), E for unused slots; rotations (E, 3, 3), see
+    `batches.rotations`. What is odd under a reflection in the transverse plane, such as an impact
+    parameter there, changes its sign with one, what is odd along the beam with the other.
     """
-    last = turns.shape[0] - 1
-    flip = turns[:, 0, 0] * turns[:, 1, 1] - turns[:, 0, 1] * turns[:, 1, 0]
-    one = tf.ones_like(flip)
-    mirror = turns[:, 2, 2]
-    signs = tf.stack([flip, mirror, mirror, one, one, one], axis=1)
-    place = tf.minimum(event, last)
-    momentum = tf.linalg.matvec(tf.gather(turns[:, :2, :2], place), continuous[:, PX : PY + 1])
-    return tf.concat([continuous[:, :PX] * tf.gather(signs, place), momentum], axis=1)
+    last = tf.shape(rotations)[0] - 1 if rotations.shape[0] is None else rotations.shape[0] - 1
+    flip = rotations[:, 0, 0] * rotations[:, 1, 1] - rotations[:, 0, 1] * rotations[:, 1, 0]
+    signs = {"plane": flip, "beam": rotations[:, 2, 2], "no": tf.ones_like(flip)}
+    place, vector = tf.minimum(event, last), layout.vector_place
+    others = tf.stack([signs[column.odd] for column in layout.continuous[: vector.start]], axis=1)
+    turned = tf.linalg.matvec(tf.gather(rotations[:, :2, :2], place), continuous[:, vector])
+    return tf.concat([continuous[:, : vector.start] * tf.gather(others, place), turned], axis=1)
 
 
 def _tensors(batch: Batch) -> list[tf.Tensor]:
-    arrays = (batch.continuous, batch.categories, batch.event)
-    arrays += (batch.truth, batch.pinned, batch.weight, np.float32(batch.n_events))
-    return [tf.constant(values) for values in arrays]
+    arrays = (batch.continuous, batch.categories, batch.event, batch.targets, batch.weight)
+    return [*map(tf.constant, arrays), tf.constant(np.float32(batch.n_events))]

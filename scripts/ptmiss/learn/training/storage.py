@@ -12,13 +12,13 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.io import manifest, text
 from ptmiss.core.io.atomic import replacing
 from ptmiss.core.io.regular import require_regular
-from ptmiss.learn.backbones.deepmet import DeepMET, NetworkSpec
+from ptmiss.learn.network import Network, NetworkSpec
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_CLASS = "ptmiss>DeepMET"
+_CLASS = "ptmiss>Network"
 
 
-def save_model(model: DeepMET, path: str | os.PathLike[str]) -> None:
+def save_model(model: Network, path: str | os.PathLike[str]) -> None:
     """Write a network as a .keras file without the clock that Keras puts into it."""
     with replacing(path) as temporary:
         model.save(temporary)
@@ -32,7 +32,7 @@ def save_model(model: DeepMET, path: str | os.PathLike[str]) -> None:
                 file.writestr(zipfile.ZipInfo(name, _EPOCH), data)
 
 
-def load_model(path: str | os.PathLike[str]) -> DeepMET:
+def load_model(path: str | os.PathLike[str]) -> Network:
     """Read a network that `save_model` wrote.
 
     Only the numbers are taken from the file: the network is built by this package from the few
@@ -56,8 +56,8 @@ def load_model(path: str | os.PathLike[str]) -> DeepMET:
             " are read"
         )
     try:
-        spec = NetworkSpec.from_dict(config["config"]["spec"])
-        model = DeepMET(spec.as_dict(), name="deepmet")
+        spec = NetworkSpec.model_validate_json(json.dumps(config["config"]["spec"]))
+        model = Network(spec.model_dump(mode="json"), name="network")
         model.build()
         _load_weights(model, weights)
     except Exception as error:  # whatever Keras and HDF5 raise for numbers that do not fit
@@ -77,8 +77,8 @@ def _damaged(path: str | os.PathLike[str], what: str, error: Exception) -> UserE
     return UserError(f"{path}: {what} ({reason}); train again")
 
 
-def _load_weights(model: DeepMET, weights: bytes) -> None:
+def _load_weights(model: Network, weights: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "deepmet.weights.h5"
+        path = Path(folder) / "network.weights.h5"
         path.write_bytes(weights)
         model.load_weights(path)

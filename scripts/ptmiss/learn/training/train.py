@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import logging
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,27 +18,31 @@ import tensorflow as tf
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic, parquet
 from ptmiss.core.io.records import read_values
-from ptmiss.learn import records
-from ptmiss.learn.backbones.deepmet import NetworkSpec, new_model
-from ptmiss.learn.data.batches import BatchShape, Store, ahead, in_order, pack, shuffled, turns
-from ptmiss.learn.data.dataset import SCHEMA
-from ptmiss.learn.features import FeatureRules
-from ptmiss.learn.heads.loss import (
-    LossSpec,
-    bin_names,
-    events_in_bins,
-    mean_responses,
-    response_term,
-    with_enough,
+from ptmiss.core.progress import Progress
+from ptmiss.learn.data.batches import (
+    BatchShape,
+    Store,
+    in_order,
+    pack,
+    prefetch,
+    rotations,
+    shuffled,
 )
+from ptmiss.learn.data.dataset import schema
+from ptmiss.learn.heads.base import Loss
+from ptmiss.learn.network import NetworkSpec, new_network
 from ptmiss.learn.settings.train import TrainSettings
 from ptmiss.learn.settings.trainings import Training
-from ptmiss.learn.training import checkpoint
-from ptmiss.learn.training.progress import Board, Progress
+from ptmiss.learn.task import LearningTask
+from ptmiss.learn.training import checkpoint, history
+from ptmiss.learn.training.board import Board
 from ptmiss.learn.training.step import OptimiserSpec, Stepper
 from ptmiss.learn.training.storage import save_model
 
 _LOG = logging.getLogger(__name__)
+
+SECONDS = 5.0
+"""Between two lines on the progress."""
 
 
 @dataclass(frozen=True)
@@ -61,74 +65,81 @@ class TrainOutputs:
     tensorboard: Path
 
 
-def train(
-    inputs: TrainInputs, training: Training, settings: TrainSettings, outputs: TrainOutputs
-) -> dict[str, object]:
+@dataclass(frozen=True)
+class Recipe:
+    """What a network is trained by: the task, the entry of `trainings`, the section `train`."""
+
+    task: LearningTask
+    training: Training
+    settings: TrainSettings
+
+
+def train_network(
+    inputs: TrainInputs,
+    spec: Training,
+    settings: TrainSettings,
+    outputs: TrainOutputs,
+    task: LearningTask,
+) -> None:
+    """Train the network of an entry of `trainings`; the stage train. See `train`."""
+    train(inputs, Recipe(task, spec, settings), outputs)
+
+
+def train(inputs: TrainInputs, recipe: Recipe, outputs: TrainOutputs) -> dict[str, object]:
     """Train one network and write it, its history and its record; return the record.
 
     A run that was stopped goes on after its last whole epoch and ends with the same network as
     one that was not. Raises `UserError` for an empty dataset, a dataset of another training and a
     loss that is not finite; nothing is written then.
     """
-    summary = _read_summary(inputs.summary, training)
+    task, training, settings = recipe.task, recipe.training, recipe.settings
+    summary = _read_summary(inputs.summary, recipe)
     name = str(summary["training"])
-    spec = network_spec(training, settings, summary)
-    loss = with_enough(
-        loss_spec(training, settings),
-        _events_in_bins(inputs.train, loss_spec(training, settings)),
-        settings.response_min_events,
+    spec = network_spec(recipe, summary)
+    model = new_network(spec, training.seed)
+    loss = model.head.loss(settings).for_dataset(
+        _targets(inputs.train, task), settings.response_min_events
     )
-    shape = BatchShape(settings.batch_events, settings.batch_candidates)
+    packing = model.backbone.packing
+    shape = BatchShape(settings.batch_events, settings.batch_candidates, packing)
     cache = settings.cache_mb * 1_000_000
-    data, held_out = Store(inputs.train, cache * 4 // 5), Store(inputs.validation, cache // 5)
-    stepper = Stepper(
-        new_model(spec, training.seed),
-        shape,
-        loss,
-        OptimiserSpec(settings.weight_decay, settings.clip_norm, settings.average),
-        settings.compile,
-    )
+    data = Store(inputs.train, task.dataset, cache * 4 // 5)
+    held_out = Store(inputs.validation, task.dataset, cache // 5)
+    optimiser = OptimiserSpec(settings.weight_decay, settings.clip_norm, settings.average)
+    stepper = Stepper(model, shape, loss, optimiser, settings.compile)
     mark = checkpoint.fingerprint(
-        spec.as_dict(), training.model_dump(), settings.model_dump(), summary
+        spec.model_dump(mode="json"), training.model_dump(), settings.model_dump(), summary
     )
-    run = _Run(name, training.seed, settings, loss, stepper, data, held_out)
+    run = _Run(name, recipe, stepper, data, held_out)
     run.resume(checkpoint.load(outputs.checkpoints, mark))
     board = Board(outputs.tensorboard)
-    progress = Progress(name, run.epochs * data.n_events, run.epoch * data.n_events)
+    events, done = run.epochs * data.n_events, run.epoch * data.n_events
+    progress = Progress(name, events, done, line=SECONDS)
     while not run.finished:
         row = run.one_epoch(progress)
         board.write(row, run.epoch)
         checkpoint.save(outputs.checkpoints, mark, run.arrays(), run.epoch)
     board.close()
-    return _write(outputs, run, training, settings, spec, summary)
+    progress.close()
+    return _write(outputs, run, spec, summary)
 
 
-def _events_in_bins(dataset: Path, loss: LossSpec) -> np.ndarray:
-    """Return how many events of a dataset are in each bin of the response term."""
-    columns = [f"{name}_{axis}" for name in ("truth", "pinned") for axis in ("px", "py")]
-    total = np.zeros(loss.n_bins, dtype=np.int64)
-    for table in parquet.row_groups(dataset, columns, SCHEMA):
-        values = np.stack([table[column].to_numpy() for column in columns], axis=1)
-        total += events_in_bins(values[:, :2], values[:, 2:], loss)
-    return total
+def _targets(dataset: Path, task: LearningTask) -> Iterator[np.ndarray]:
+    """Yield the targets of a dataset, (n, T) each."""
+    names = [target.name for target in task.dataset.targets]
+    for table in parquet.row_groups(dataset, names, schema(task.dataset)):
+        yield np.stack([table[name].to_numpy() for name in names], axis=1)
 
 
-def network_spec(
-    training: Training, settings: TrainSettings, summary: dict[str, object]
-) -> NetworkSpec:
+def network_spec(recipe: Recipe, summary: dict[str, object]) -> NetworkSpec:
     """Return the network that belongs to a training and to its dataset's summary."""
-    rules = FeatureRules(**summary["features"])
-    return NetworkSpec(training.bias, settings.features, float(summary["pinned_pt"]), rules)
-
-
-def loss_spec(training: Training, settings: TrainSettings) -> LossSpec:
-    """Return the loss of a training: the resolution tune has no response term."""
-    return LossSpec(
-        huber=settings.huber,
-        response=settings.response if training.tune == "response" else 0.0,
-        recoil_edges=settings.response_recoil_edges,
-        met_edges=settings.response_met_edges,
-        memory=settings.response_memory,
+    return NetworkSpec(
+        network=recipe.training.network,
+        head=recipe.training.head,
+        transform=recipe.settings.features,
+        layout=recipe.task.layout(summary),
+        targets=recipe.task.dataset.targets,
+        details=recipe.task.network_details(summary),
     )
 
 
@@ -152,20 +163,16 @@ class _Run:
     def __init__(
         self,
         name: str,
-        seed: int,
-        settings: TrainSettings,
-        loss: LossSpec,
+        recipe: Recipe,
         stepper: Stepper,
         data: Store,
         held_out: Store,
     ) -> None:
-        self.name, self.seed, self.settings, self.loss = name, seed, settings, loss
+        self.name, self.recipe, self.settings = name, recipe, recipe.settings
         self.stepper, self.data, self.held_out = stepper, data, held_out
-        self.epochs = length(settings, data.n_events)
-        self.columns = [
-            *("epoch", "learning_rate", "error", "val_loss", "val_error", "val_response_term"),
-            *(f"val_response_{bin_name}" for bin_name in bin_names(loss)),
-        ]
+        self.loss: Loss = stepper.loss
+        self.epochs = length(self.settings, data.n_events)
+        self.columns = [*history.HISTORY.names, *(f"val_{name}" for name in self.loss.columns)]
         self.epoch = 0
         self.rows: list[list[float]] = []
         self.best_epoch = 0
@@ -186,28 +193,32 @@ class _Run:
         val_error, sums = self._validate()
         self.stepper.set_weights(current)
         self.epoch += 1
-        term = response_term(sums, self.loss)
-        responses = mean_responses(sums)
-        values = [self.epoch, rate, error, val_error + term, val_error, term, *responses]
+        more = self.loss.values(sums)
+        values = [self.epoch, rate, error, val_error + self.loss.term(sums), val_error, *more]
         row = dict(zip(self.columns, map(float, values), strict=True))
         if self.epoch == 1 or row["val_loss"] < self._best_loss():
             self.best_epoch, self.best_weights = self.epoch, averaged
         self.rows.append(list(row.values()))
         _LOG.info(
-            "%s epoch %d of %d: loss %.4f, validation %.4f (best: epoch %d), responses %s, %.0f"
-            " events/s",
-            *(self.name, self.epoch, self.epochs, error, row["val_loss"]),
-            *(self.best_epoch, " ".join(f"{value:.2f}" for value in responses), progress.rate),
+            "%s epoch %d of %d: loss %.4f, validation %.4f (best: epoch %d)%s, %.0f events/s",
+            self.name,
+            self.epoch,
+            self.epochs,
+            error,
+            row["val_loss"],
+            self.best_epoch,
+            "".join(
+                f", {name} {value:.2f}" for name, value in zip(self.loss.columns, more, strict=True)
+            ),
+            progress.rate,
         )
         return row
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return everything that the rest of the training depends on, for a checkpoint."""
         best = {f"best{i}": values for i, values in enumerate(self.best_weights)}
-        rows = np.array(self.rows, dtype=np.float64)
-        return {
-            **self.stepper.state(), **best, "rows": rows, "best_epoch": np.array(self.best_epoch)
-        }  # fmt: skip
+        own = {"rows": np.array(self.rows, np.float64), "best_epoch": np.array(self.best_epoch)}
+        return {**self.stepper.state(), **best, **own}
 
     def resume(self, stored: tuple[dict[str, np.ndarray], int] | None) -> None:
         """Go on from a checkpoint, if there is one."""
@@ -226,24 +237,26 @@ class _Run:
     def _train_epoch(self, progress: Progress) -> tuple[float, float]:
         """Return the mean error of the epoch's events and the last learning rate."""
         # all randomness follows from seed and epoch: a resumed run draws the same numbers
-        order = np.random.default_rng([self.seed, self.epoch, 0])
-        augment = np.random.default_rng([self.seed, self.epoch, 1])
+        seed = self.recipe.training.seed
+        order = np.random.default_rng([seed, self.epoch, 0])
+        augment = np.random.default_rng([seed, self.epoch, 1])
         shape = self.stepper.shape
         total, done, rate = 0.0, 0, 0.0
-        for batch in ahead(pack(shuffled(self.data, order), shape)):
+        for batch in prefetch(pack(shuffled(self.data, order), shape)):
             part = (self.epoch + done / self.data.n_events) / self.epochs
             rate = learning_rate(part, self.settings)
-            error = self.stepper.train(batch, turns(augment, shape.events), rate)
+            error = self.stepper.train(batch, rotations(augment, len(batch.weight)), rate)
             self._check_finite(error, f"after {done} events of")
             done += batch.n_events
             total += error * batch.n_events
-            progress.step(batch.n_events, error, f"epoch {self.epoch + 1}")
+            about = f"epoch {self.epoch + 1}: error {total / done:.4f}"
+            progress.step(batch.n_events, about)
         return total / done, rate
 
     def _validate(self) -> tuple[float, np.ndarray]:
-        """Return the mean error and the response sums of the validation events."""
+        """Return the mean error and the sums of the loss of the validation events."""
         total, done, sums = 0.0, 0, np.zeros((2, self.loss.n_bins))
-        for batch in ahead(pack(in_order(self.held_out), self.stepper.shape)):
+        for batch in prefetch(pack(in_order(self.held_out), self.stepper.shape)):
             error, part = self.stepper.validate(batch)
             total, sums, done = total + error, sums + part, done + batch.n_events
         self._check_finite(total + float(sums.sum()), "in the validation after")
@@ -258,25 +271,20 @@ class _Run:
             )
 
 
-def _read_summary(path: Path, training: Training) -> dict[str, object]:
-    summary = read_values(records.DatasetSummary, path, "preprocess")
-    spec = summary["spec"]
-    for key in ("samples", "use_puppi", "seed"):
-        if spec.get(key) != training.model_dump(mode="json")[key]:
+def _read_summary(path: Path, recipe: Recipe) -> dict[str, Any]:
+    summary: dict[str, Any] = read_values(recipe.task.summary, path, "preprocess")
+    for key, wanted in recipe.training.of_dataset().items():
+        found = summary["spec"].get(key)
+        if found != wanted:
             raise UserError(
-                f"{path}: the dataset was made with {key} = {spec.get(key)!r}, the training asks"
-                f" for {training.model_dump(mode='json')[key]!r}; run the stage preprocess again"
+                f"{path}: the dataset was made with {key} = {found!r}, the training asks"
+                f" for {wanted!r}; run the stage preprocess again"
             )
     return summary
 
 
 def _write(
-    outputs: TrainOutputs,
-    run: _Run,
-    training: Training,
-    settings: TrainSettings,
-    spec: NetworkSpec,
-    summary: dict[str, object],
+    outputs: TrainOutputs, run: _Run, spec: NetworkSpec, summary: dict[str, Any]
 ) -> dict[str, object]:
     """Write history, record and network of the best epoch; forget the checkpoint."""
     run.stepper.set_weights(run.best_weights)
@@ -286,11 +294,12 @@ def _write(
     best = dict(zip(run.columns, run.rows[run.best_epoch - 1], strict=True))
     record = {
         "training": run.name,
-        "seed": training.seed,
-        "spec": training.model_dump(mode="json"),
-        "settings": settings.model_dump(mode="json"),
-        "network": spec.as_dict(),
+        "seed": run.recipe.training.seed,
+        "spec": run.recipe.training.model_dump(mode="json"),
+        "settings": run.settings.model_dump(mode="json"),
+        "network": spec.model_dump(mode="json"),
         "parameters": int(sum(np.size(values) for values in run.best_weights)),
+        "flops_per_candidate": run.stepper.model.backbone.flops(),
         "best_epoch": run.best_epoch,
         "epochs": run.epoch,
         "validation": best,
@@ -303,11 +312,8 @@ def _write(
         "events": {split: summary[split]["events"] for split in ("train", "validation")},
         "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
     }
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(run.columns)
-    rows.writerows([int(row[0]), *(f"{value:.9g}" for value in row[1:])] for row in run.rows)
-    atomic.write_text(outputs.history, text.getvalue())
+    more = run.columns[len(history.HISTORY.columns) :]
+    atomic.write_text(outputs.history, history.text(run.rows, more))
     save_model(run.stepper.model, outputs.model)
     atomic.write_json(outputs.record, record)
     checkpoint.remove(outputs.checkpoints)

@@ -8,12 +8,12 @@ not be worse than that of the plain sum of all candidates.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ptmiss.core.errors import UserError
+from ptmiss.core.io import atomic, records
 from ptmiss.core.io.records import Excerpt, Record
 from ptmiss.tasks.met.settings.gate import GateSettings
 
@@ -89,7 +89,15 @@ def within(value: float, low: float | None, high: float | None) -> bool:
     return (low is None or value >= low) and (high is None or value <= high)
 
 
-def verdict(headline: Headline, settings: GateSettings) -> Verdict:
+def gate(
+    headline: str | os.PathLike[str], settings: GateSettings, verdict: str | os.PathLike[str]
+) -> None:
+    """Judge a training by its headline numbers and write the verdict; the stage gate."""
+    judged = judge(records.read(Headline, headline, "performance"), settings)
+    atomic.write_json(verdict, records.to_values(judged))
+
+
+def judge(headline: Headline, settings: GateSettings) -> Verdict:
     """Judge the network of one training by what the stage performance writes of it.
 
     A training without any sample that has real pTmiss fails, because nothing protects it from the
@@ -121,17 +129,6 @@ def verdict(headline: Headline, settings: GateSettings) -> Verdict:
     )
 
 
-def accept(verdicts: Sequence[Verdict], require: bool) -> list[str]:
-    """Return a line for each failed test; raise `UserError` with the first if they bind."""
-    problems = [problem for one in verdicts if not one.passed for problem in _problems(one)]
-    if problems and require:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise UserError(
-            f"{problems[0]}{more}; see the report; gate.require: false turns this into a warning"
-        )
-    return problems
-
-
 def _test(
     sample: str, quantity: str, value: float, low: float | None, high: float | None
 ) -> Comparison:
@@ -145,17 +142,20 @@ def _test(
     )
 
 
-def _problems(one: Verdict) -> list[str]:
-    if not one.tests:
+def problems(verdict: Verdict) -> list[str]:
+    """Return a line for each reason why a network is refused, none where it is not."""
+    if verdict.passed:
+        return []
+    if not verdict.tests:
         return [
-            f"{one.gate} gate, training {one.training}: no sample with real missing momentum"
-            " has enough test events, so nothing shows that the network does not just shrink; add"
-            " one such as ttbar"
+            f"{verdict.gate} gate, training {verdict.training}: no sample with real missing"
+            " momentum has enough test events, so nothing shows that the network does not just"
+            " shrink; add one such as ttbar"
         ]
     return [
-        f"{one.gate} gate, training {one.training}, sample {test.sample}:"
+        f"{verdict.gate} gate, training {verdict.training}, sample {test.sample}:"
         f" {test.quantity} is {test.value:.3f}, allowed {_range(test.low, test.high)}"
-        for test in one.tests
+        for test in verdict.tests
         if not test.passed
     ]
 

@@ -107,9 +107,9 @@ def _cell_of(
 ) -> tuple[int, int]:
     # rows at the ends take everything beyond: two neighbours still differ by one row at most
     row = int((min(max(rapidity, -_MAX_RAPIDITY), _MAX_RAPIDITY) + _MAX_RAPIDITY) / cone)
-    n_turn = n_columns - 2
-    column = int((phi + math.pi) / (2.0 * math.pi) * n_turn)
-    return min(row, n_rows - 1), min(max(column, 0), n_turn - 1) + 1
+    n_around = n_columns - 2  # without the two copies
+    column = int((phi + math.pi) / (2.0 * math.pi) * n_around)
+    return min(row, n_rows - 1), min(max(column, 0), n_around - 1) + 1
 
 
 @njit(cache=True, nogil=True)

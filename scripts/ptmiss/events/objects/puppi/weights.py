@@ -158,14 +158,14 @@ def _locate(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     # returns phi within [-pi, pi], rapidity, and the index of the eta region or a number below 0
     n = len(pt)
-    turned = np.empty(n)
+    azimuth = np.empty(n)
     rapidity = np.empty(n)
     region = np.full(n, _OUTSIDE, dtype=np.int64)
     for i in range(n):
         if not math.isfinite(pt[i] + eta[i] + phi[i] + mass[i]):
             region[i] = _NOT_FINITE
             continue
-        turned[i] = phi[i] - 2.0 * math.pi * math.floor(phi[i] / (2.0 * math.pi) + 0.5)
+        azimuth[i] = phi[i] - 2.0 * math.pi * math.floor(phi[i] / (2.0 * math.pi) + 0.5)
         rapidity[i] = eta[i]
         if mass[i] > 0.0:  # packed masses can be slightly negative
             # asinh keeps the digits that ln((E + pz) / (E - pz)) loses at large |eta|
@@ -174,7 +174,7 @@ def _locate(
             for k in range(len(regions)):
                 if regions[k].low <= abs(eta[i]) < regions[k].high:
                     region[i] = k
-    return turned, rapidity, region
+    return azimuth, rapidity, region
 
 
 class _Neutrals(NamedTuple):

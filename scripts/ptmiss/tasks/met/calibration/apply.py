@@ -8,16 +8,17 @@ import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import correctionlib
 import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import json, text
-from ptmiss.tasks.met.calibration.events import Events
-from ptmiss.tasks.met.settings.calibration import CalibrationSettings
+from ptmiss.tasks.met.calibration.names import COMPONENTS
 
-COMPONENTS = ("u_par", "u_perp")
+if TYPE_CHECKING:  # who applies corrections to own events needs none of what reads ours
+    from ptmiss.tasks.met.calibration.bosons import BosonEvents
 
 _STAGE = "calibrate"
 _LARGEST = 1e12
@@ -32,13 +33,13 @@ class Correction:
     name: str
     made: correctionlib.Correction
 
-    def evaluate(self, *values: str | np.ndarray) -> np.ndarray | float:
-        """Return the correction at these inputs; it is finite wherever all numbers are.
+    def evaluate(self, *values: str | np.ndarray) -> np.ndarray:
+        """Return the correction at these inputs, (n,); it is finite wherever all numbers are.
 
         Raises `UserError` for a document that has no such inputs or gives no sensible number.
         """
         try:
-            found = self.made.evaluate(*values)
+            found: np.ndarray = self.made.evaluate(*values)
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             raise _damaged(self.path, f"{self.name}: {error}") from None
         numbers = [value for value in values if not isinstance(value, str)]
@@ -83,14 +84,6 @@ def _damaged(path: str | os.PathLike[str], what: str) -> UserError:
     return UserError(f"{path}: not a correctionlib document of ours ({what}); {text.again(_STAGE)}")
 
 
-def prefix(training: str, settings: CalibrationSettings) -> str:
-    """Return what names of corrections begin with: nothing, or the training and a dot.
-
-    No name of a training or an estimator has a dot, so that two of them never give the same name.
-    """
-    return f"{training}." if settings.names == "training" else ""
-
-
 @dataclass(frozen=True)
 class Recoil:
     """u_par - q_t, u_perp and q_t, each (n,) in GeV."""
@@ -101,39 +94,41 @@ class Recoil:
 
     def component(self, name: str) -> np.ndarray:
         """Return u_par - q_t for the name u_par, u_perp for its own."""
-        return getattr(self, name)
+        return {"u_par": self.u_par, "u_perp": self.u_perp}[name]
 
 
 @dataclass(frozen=True)
 class Applied:
-    """The corrections of one estimator, number `e` of the events, from a document.
+    """The corrections of one estimator from a document.
 
-    before: what the names in the document have before that of the estimator (see `prefix`).
+    before: what the names in the document have before that of the estimator (see `Inputs.prefix`).
     """
 
     corrections: Document
     estimator: str
-    e: int
     before: str = ""
 
-    def met(self, events: Events, dataset: str | None, systematic: str = "nominal") -> np.ndarray:
+    def met(
+        self, events: BosonEvents, dataset: str | None, systematic: str = "nominal"
+    ) -> np.ndarray:
         """Return pTmiss less its mean offset in a data set, (2, n); as it is for None."""
-        met = events.met[self.e]
+        met = events.met[self.estimator]
         if dataset is None:
             return met
-        return met - np.stack([
+        offset: np.ndarray = np.stack([
             self.corrections[f"{self.before}{self.estimator}_xy_{axis}"].evaluate(
                 dataset, systematic, events.n_pv
             )
             for axis in "xy"
         ])  # fmt: skip
+        return met - offset
 
-    def recoil(self, events: Events, dataset: str | None) -> Recoil:
+    def recoil(self, events: BosonEvents, dataset: str | None) -> Recoil:
         """Return the recoil after the xy correction."""
         u_par, u_perp, q_t = events.recoil(self.met(events, dataset))
         return Recoil(u_par - q_t, u_perp, q_t)
 
-    def mapped(self, events: Events, found: Recoil, systematic: str = "nominal") -> Recoil:
+    def mapped(self, events: BosonEvents, found: Recoil, systematic: str = "nominal") -> Recoil:
         """Return the recoil of simulated events after the quantile maps."""
         u_par, u_perp = (
             self.corrections[f"{self.before}{self.estimator}_{name}"].evaluate(

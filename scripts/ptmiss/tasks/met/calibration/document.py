@@ -11,16 +11,17 @@ from __future__ import annotations
 import gzip
 import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import correctionlib.schemav2 as schema
 import numpy as np
 
 from ptmiss.core.io.atomic import replacing
-from ptmiss.tasks.met.calibration.bins import DATASETS, SYSTEMATICS
+from ptmiss.core.stats.lines import Line
+from ptmiss.core.stats.quantile_map import FAR, QuantileMap
 from ptmiss.tasks.met.calibration.derive import Corrections
-from ptmiss.tasks.met.calibration.lines import Line
-from ptmiss.tasks.met.calibration.quantile import FAR, QuantileMap
+from ptmiss.tasks.met.calibration.inputs import Inputs
+from ptmiss.tasks.met.calibration.names import DATASETS, SYSTEMATICS
 from ptmiss.tasks.met.calibration.response import Curve
 
 Node = dict[str, object]
@@ -43,17 +44,43 @@ _INPUTS = {
 def document(found: Sequence[Corrections], text: str, before: str = "") -> schema.CorrectionSet:
     """Return all corrections of all estimators.
 
-    text: description of the whole; before: what every name begins with (see `apply.prefix`).
+    text: description of the whole; before: what every name begins with (see `Inputs.prefix`).
     """
     corrections = []
     for one in found:
         corrections += [_xy(one, i, axis) for i, axis in enumerate("xy")]
         corrections.append(_response(one))
-        corrections += [_plateau(one)] if None not in one.plateau.values() else []
-        corrections += [_map(one.estimator, *item) for item in one.maps.items()]
+        plateau = {name: response.plateau for name, response in one.response.items()}
+        if None not in plateau.values():
+            corrections.append(_plateau(one.estimator, plateau))
+        corrections += [
+            _map(one.estimator, component, maps.by_systematic)
+            for component, maps in one.maps.items()
+        ]
     corrections = [{**one, "name": f"{before}{one['name']}"} for one in corrections]
     return schema.CorrectionSet.model_validate(
-        {"schema_version": 2, "description": text, "corrections": corrections}
+        {
+            "schema_version": 2,
+            "description": text,
+            "corrections": corrections,
+        }
+    )
+
+
+def about(inputs: Inputs) -> str:
+    """Return the description of a document: how its corrections are applied, and to what."""
+    name = f"{inputs.prefix}NAME"
+    kind = "pseudo-data (parametric simulation)" if inputs.simulated else "data"
+    return (
+        f"Calibration of pTmiss, training {inputs.training}, derived from"
+        f" {inputs.dilepton.data_name} ({kind}) and {inputs.dilepton.name}. In order: subtract"
+        f" {name}_xy_x and {name}_xy_y from pTmiss, in data and simulation; in simulation replace"
+        f" u_par - q_t and u_perp by {name}_u_par and {name}_u_perp; divide u_par by"
+        f" {name}_response of data where a response of 1 is wanted, pTmiss by {name}_plateau where"
+        " q_t is not known."
+        " u = -(visible boson + pTmiss), u_par along minus the boson. Systematics: stat,"
+        " background, form of the distribution functions, jets (inclusive); down mirrors up for"
+        " the last two."
     )
 
 
@@ -97,7 +124,7 @@ def _xy(one: Corrections, i: int, axis: str) -> Node:
     index = {"stat_up": 1, "stat_down": 2}
     data = {}
     for dataset in DATASETS:
-        numbers = _numbers(one.xy[dataset][i])
+        numbers = _numbers(one.xy[dataset][i].line)
         data[dataset] = _category(
             "systematic",
             {
@@ -128,7 +155,9 @@ def _numbers(line: Line) -> list[float]:
 
 def _response(one: Corrections) -> Node:
     data = {
-        dataset: _category("systematic", {s: _cubic(one.response[dataset][s]) for s in SYSTEMATICS})
+        dataset: _category(
+            "systematic", {s: _cubic(one.response[dataset].curves[s]) for s in SYSTEMATICS}
+        )
         for dataset in DATASETS
     }
     cubic = "[1]+(x-[0])*([2]+(x-[0])*([3]+(x-[0])*[4]))"
@@ -143,11 +172,11 @@ def _response(one: Corrections) -> Node:
     )
 
 
-def _plateau(one: Corrections) -> Node:
-    data = {name: _category("systematic", one.plateau[name]) for name in DATASETS}
+def _plateau(estimator: str, plateau: Mapping[str, Mapping[str, float] | None]) -> Node:
+    data = {name: _category("systematic", plateau[name] or {}) for name in DATASETS}
     return _correction(
-        f"{one.estimator}_plateau",
-        f"Response <u_par>/<q_t> of {one.estimator} at high q_t in one number, after the xy"
+        f"{estimator}_plateau",
+        f"Response <u_par>/<q_t> of {estimator} at high q_t in one number, after the xy"
         " correction: pTmiss / plateau has a response of 1 there.",
         ("dataset", "systematic"),
         "response",
@@ -216,7 +245,7 @@ def _category(name: str, items: Mapping[str, object]) -> Node:
     return {"nodetype": "category", "input": name, "content": content}
 
 
-def _binning(name: str, edges: Sequence[float], content: Sequence[object], flow: object) -> Node:
+def _binning(name: str, edges: Iterable[float], content: Sequence[object], flow: object) -> Node:
     return {
         "nodetype": "binning",
         "input": name,

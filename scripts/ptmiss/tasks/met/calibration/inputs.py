@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.settings.names import unknown
+from ptmiss.events.samples import require_one_energy
 from ptmiss.events.settings.folds import FoldSettings
-from ptmiss.tasks.met.calibration.events import Events, join, load
+from ptmiss.tasks.met.calibration.bosons import BosonEvents, join
+from ptmiss.tasks.met.calibration.reading import Reader
 from ptmiss.tasks.met.calibration.verdict import Masked
-from ptmiss.tasks.met.performance.stream import Source, sources
+from ptmiss.tasks.met.performance.stream import sources
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
 _LOG = logging.getLogger(__name__)
@@ -29,25 +32,29 @@ class Side:
 
     data_name: str
     name: str
-    data: Events
-    simulation: Events
-    background: Events | None
+    data: BosonEvents
+    simulation: BosonEvents
+    background: BosonEvents | None
+
+    @property
+    def less_background(self) -> BosonEvents:
+        """The events of data with those of the background subtracted."""
+        if self.background is None:
+            return self.data
+        return join([self.data, self.background.scaled(-1.0)])
 
     def half(self, number: int) -> Side:
         """Return one half of the events."""
-        parts = (self.data, self.simulation, self.background)
-        taken = [None if part is None else part.take(part.half == number) for part in parts]
-        return Side(self.data_name, self.name, *taken)
+        return self._each(lambda events: events.take(events.half == number))
 
-    def finite(self, e: int) -> Side:
-        """Return the events in which estimator number `e` is finite."""
-        parts = (self.data, self.simulation, self.background)
-        masks = [None if part is None else part.finite(e) for part in parts]
-        if all(mask is None or mask.all() for mask in masks):
-            return self
-        pairs = zip(parts, masks, strict=True)
-        taken = [None if part is None else part.take(mask) for part, mask in pairs]
-        return Side(self.data_name, self.name, *taken)
+    def finite(self, estimator: str) -> Side:
+        """Return the events in which an estimator is finite."""
+
+        def usable(events: BosonEvents) -> BosonEvents:
+            mask = events.finite(estimator)
+            return events if mask.all() else events.take(mask)
+
+        return self._each(usable)
 
     def thinned(self, most: int) -> Side:
         """Return a random part of the events, the same share of each, at most about `most` of one.
@@ -59,8 +66,16 @@ class Side:
         if largest <= most:
             return self
         last = np.uint64(most / largest * 2.0**64)
-        taken = [None if part is None else part.take(part.states < last) for part in parts]
-        return Side(self.data_name, self.name, *taken)
+        return self._each(lambda events: events.take(events.states < last))
+
+    def _each(self, change: Callable[[BosonEvents], BosonEvents]) -> Side:
+        background = None if self.background is None else change(self.background)
+        return dataclasses.replace(
+            self,
+            data=change(self.data),
+            simulation=change(self.simulation),
+            background=background,
+        )
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,9 @@ class Inputs:
     """Everything a calibration reads.
 
     simulated: what plays the part of data is simulated; control: where maps are only applied;
-    masked: what was read with an estimator that is not finite.
+    masked: what was read with an estimator that is not finite; prefix: what names of corrections
+    begin with: nothing, or the training and a dot. No name of a training or an estimator has a dot,
+    so that two of them never give the same name.
     """
 
     training: str
@@ -77,6 +94,7 @@ class Inputs:
     dilepton: Side
     control: tuple[Side, ...]
     masked: tuple[Masked, ...] = ()
+    prefix: str = ""
 
 
 def load_inputs(
@@ -87,8 +105,8 @@ def load_inputs(
     Simulated events are those of the test folds, which no network has learnt from. Raises
     `UserError` where a sample is missing or not fit for its part.
     """
-    found = {source.sample: source for source in sources(estimates, ())}
-    _same_energy(found.values())
+    found = {source.name: source for source in sources(estimates, ())}
+    require_one_energy(found.values(), "calibration")
     for role in ("data", "simulation"):
         name = getattr(settings, role)
         if name not in found:
@@ -100,7 +118,7 @@ def load_inputs(
     estimators = tuple(name for name in simulation.estimators if name in data.estimators)
     if not estimators:
         raise UserError(
-            f"samples {data.sample} and {simulation.sample} have no estimator in common;"
+            f"samples {data.name} and {simulation.name} have no estimator in common;"
             " evaluate both with the same evaluate.estimators"
         )
     for name in settings.backgrounds:
@@ -108,14 +126,14 @@ def load_inputs(
             raise UserError(
                 f"{unknown('calibration.backgrounds', name, found)}; of these there are estimates"
             )
-    read = _Reader(estimators, folds, settings)
+    read = Reader(estimators, folds, settings)
     background = read.backgrounds([found[name] for name in settings.backgrounds])
     events = read.data(data)
     if background is not None and not data.is_data and settings.mix_backgrounds:
         # one half is mixed in and the other subtracted, so that they fluctuate independently
         mixed, background = (background.take(background.other == i).scaled(2.0) for i in (0, 1))
         events = join([events, mixed])
-    dilepton = Side(data.sample, simulation.sample, events, read.simulation(simulation), background)
+    dilepton = Side(data.name, simulation.name, events, read.simulation(simulation), background)
     control = []
     for name, counterpart in sorted(settings.apply.items()):
         for one in (name, counterpart):
@@ -125,96 +143,16 @@ def load_inputs(
                 )
         pair = read.data(found[counterpart]), read.simulation(found[name])
         control.append(Side(counterpart, name, *pair, None))
-    simulated = not data.is_data
-    masked = tuple(read.masked)
-    return Inputs(simulation.training, simulated, estimators, dilepton, tuple(control), masked)
-
-
-@dataclass(frozen=True)
-class _Reader:
-    estimators: tuple[str, ...]
-    folds: FoldSettings
-    settings: CalibrationSettings
-    masked: list[Masked] = field(default_factory=list)
-
-    def data(self, source: Source) -> Events:
-        """Return the events of data or pseudo-data: all folds, no network learns from them."""
-        events, _ = self._load(source, None)
-        return _usable(events, source)
-
-    def _load(self, source: Source, folds: Sequence[int] | None) -> tuple[Events, float]:
-        """Read a sample, and count where an estimator is not finite."""
-        events, factor = load(source, self.estimators, folds, self.settings.seed)
-        for e, name in enumerate(self.estimators):
-            bad = events.size - int(np.count_nonzero(events.finite(e)))
-            if bad:
-                _LOG.warning(
-                    "%s: %s is not finite in %d of %d events, which are left out of its"
-                    " calibration",
-                    source.sample,
-                    name,
-                    bad,
-                    events.size,
-                )
-                self.masked.append(
-                    Masked(estimator=name, sample=source.sample, events=bad, of=events.size)
-                )
-        return events, factor
-
-    def simulation(self, source: Source) -> Events:
-        events, _ = self._load(source, self.folds.test)
-        return _usable(events, source)
-
-    def backgrounds(self, found: Sequence[Source]) -> Events | None:
-        parts = []
-        for source in found:
-            missing = set(self.estimators) - set(source.estimators)
-            if missing:
-                raise UserError(
-                    f"{source.files[0]}: background {source.sample} has no {min(missing)}, which"
-                    " data and simulation have; evaluate all with the same estimators"
-                )
-            events, factor = self._load(source, self.folds.test)
-            if events.size == 0:
-                _LOG.warning(
-                    "background %s: no event with a boson, nothing to subtract; give it"
-                    " the selection of the data sample",
-                    source.sample,
-                )
-                continue
-            _positive(events, source)
-            parts.append(events.scaled(factor * self.settings.luminosity))
-        return join(parts) if parts else None
-
-
-def _same_energy(found: Iterable[Source]) -> None:
-    """Refuse samples of different centre-of-mass energies, where their files say one."""
-    said = {source.sample: source.sqrt_s for source in found if source.sqrt_s}
-    if len(set(said.values())) > 1:
-        first, *others = sorted(said)
-        other = next(name for name in others if said[name] != said[first])
-        raise UserError(
-            f"calibration: sample {other} is of sqrt(s) = {said[other]} TeV, {first} of"
-            f" {said[first]} TeV; calibrate samples of one energy together"
-        )
-
-
-def _usable(events: Events, source: Source) -> Events:
-    if events.size == 0:
-        raise UserError(
-            f"{source.files[0]}: sample {source.sample} has no event with a boson, so nothing can"
-            " be calibrated in it; give it a selection of kind zmumu (or wmunu)"
-        )
-    _positive(events, source)
-    return events
-
-
-def _positive(events: Events, source: Source) -> None:
-    if events.weight.sum() <= 0.0:
-        raise UserError(
-            f"{source.files[0]}: the weights of sample {source.sample} add up to"
-            f" {events.weight.sum():g}, expected a positive sum; check its weights"
-        )
+    training = simulation.info.training
+    return Inputs(
+        training=training,
+        simulated=not data.is_data,
+        estimators=estimators,
+        dilepton=dilepton,
+        control=tuple(control),
+        masked=tuple(read.masked),
+        prefix=f"{training}." if settings.names == "training" else "",
+    )
 
 
 def n_events(side: Side) -> str:

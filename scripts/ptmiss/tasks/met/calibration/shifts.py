@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ptmiss.core.stats.quantile_map import monotone
 from ptmiss.tasks.met.calibration.cdf import FORMS, Cdf
-from ptmiss.tasks.met.calibration.quantile import monotone
 
 
 def shift_between(simulation: Cdf, data: Cdf, knots: np.ndarray, tail: float) -> np.ndarray:

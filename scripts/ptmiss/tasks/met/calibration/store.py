@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from ptmiss.core.io import npz
 from ptmiss.core.io.atomic import replacing
-from ptmiss.tasks.met.calibration.bins import DATASETS, Bins
-from ptmiss.tasks.met.calibration.lines import Line
-from ptmiss.tasks.met.calibration.quantile import QuantileMap
+from ptmiss.core.stats.lines import Line
+from ptmiss.core.stats.quantile_map import QuantileMap
+from ptmiss.tasks.met.calibration.bins import Bins
+from ptmiss.tasks.met.calibration.names import COMPONENTS, DATASETS
 
-COMPONENTS = ("u_par", "u_perp")
 _LINE = ("coefficients", "covariance", "low", "high", "chi2", "ndf")
 
 
@@ -28,20 +27,11 @@ class Stored:
     replicas: dict[str, tuple[np.ndarray, ...]]
 
 
-class Fitted(Protocol):
-    """What `derive.Corrections` has and is stored; closure must not depend on how it is made."""
-
-    estimator: str
-    xy: dict[str, tuple[Line, Line]]
-    maps: dict[str, dict[str, QuantileMap]]
-    replicas: dict[str, tuple[np.ndarray, ...]]
-
-
-def write(path: str | os.PathLike[str], found: Sequence[Fitted], bins: Bins) -> None:
-    """Write fits, nominal maps and replicas (float32) as npz; equal content, equal bytes."""
-    arrays = {"estimators": np.array([one.estimator for one in found]), **_of_bins(bins)}
-    for one in found:
-        name = one.estimator
+def write(path: str | os.PathLike[str], found: Mapping[str, Stored], bins: Bins) -> None:
+    """Write fits, nominal maps and replicas (float32) by estimator as npz; equal content, equal
+    bytes."""
+    arrays = {"estimators": np.array(list(found)), **_of_bins(bins)}
+    for name, one in found.items():
         for dataset in DATASETS:
             for axis, line in zip("xy", one.xy[dataset], strict=True):
                 for field in _LINE:
@@ -49,7 +39,7 @@ def write(path: str | os.PathLike[str], found: Sequence[Fitted], bins: Bins) -> 
                     arrays[key] = np.asarray(getattr(line, field))
         for component in COMPONENTS:
             key = f"{name}/{component}"
-            nominal = one.maps[component]["nominal"]
+            nominal = one.maps[component]
             arrays[f"{key}/knots"] = nominal.knots
             arrays[f"{key}/qt_high"] = np.asarray(nominal.qt_high)
             for i, (q_t, shifts) in enumerate(zip(nominal.nodes, nominal.shifts, strict=True)):
@@ -79,7 +69,10 @@ def _to_bins(arrays: npz.Arrays) -> Bins:
 
 def _stored(arrays: npz.Arrays, name: str, bins: Bins) -> Stored:
     xy = {
-        dataset: tuple(_line(arrays, f"{name}/xy/{dataset}/{axis}") for axis in "xy")
+        dataset: (
+            _line(arrays, f"{name}/xy/{dataset}/x"),
+            _line(arrays, f"{name}/xy/{dataset}/y"),
+        )
         for dataset in DATASETS
     }
     maps, replicas = {}, {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import math
 import os
 import tarfile
 import tempfile
@@ -15,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from ptmiss.core.io.atomic import replacing
-from ptmiss.tasks.met.calibration.tables import COLUMNS, Row
+from ptmiss.tasks.met.calibration.layouts import Number
 
 with warnings.catch_warnings():  # it imports what its own dependency will remove
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -42,7 +43,7 @@ NOTICE = "Parametric simulation and pseudo-data: no number here is a result of a
 
 
 def write(
-    path: str | os.PathLike[str], rows: Sequence[Row], training: str, simulated: bool
+    path: str | os.PathLike[str], rows: Sequence[Number], training: str, simulated: bool
 ) -> None:
     """Write a tar.gz for HEPData: a table for each table, estimator, axis and quantity of `rows`.
 
@@ -61,23 +62,25 @@ def write(
         _pack(path, Path(folder))
 
 
-def _groups(rows: Sequence[Row]) -> Iterator[tuple[tuple[str, ...], list[Row]]]:
+def _groups(rows: Sequence[Number]) -> Iterator[tuple[tuple[str, ...], list[Number]]]:
     """Yield key and rows of each table; data sets with bins of their own have a table each."""
-    at = [COLUMNS.index(name) for name in ("table", "estimator", "axis", "quantity")]
-    found: dict[tuple[str, ...], dict[str, list[Row]]] = {}
+    found: dict[tuple[str, ...], dict[str, list[Number]]] = {}
     for row in rows:
-        datasets = found.setdefault(tuple(row[i] for i in at), {})
-        datasets.setdefault(row[COLUMNS.index("dataset")], []).append(row)
-    for key, datasets in sorted(found.items()):
-        by_bins: dict[tuple[tuple[str, str], ...], list[str]] = {}
+        key = (row.table, row.estimator, row.axis, row.quantity)
+        datasets = found.setdefault(key, {})
+        datasets.setdefault(row.dataset, []).append(row)
+    for head, datasets in sorted(found.items()):
+        by_bins: dict[tuple[tuple[float, float], ...], list[str]] = {}
         for dataset, members in datasets.items():
-            by_bins.setdefault(tuple(row[4:6] for row in members), []).append(dataset)
+            by_bins.setdefault(tuple((row.bin_low, row.bin_high) for row in members), []).append(
+                dataset
+            )
         for names in by_bins.values():
             alone = names[0] if len(by_bins) > 1 else ""
-            yield (*key, alone), [row for name in names for row in datasets[name]]
+            yield (*head, alone), [row for name in names for row in datasets[name]]
 
 
-def _table(key: tuple[str, ...], rows: list[Row], simulated: bool) -> Table:
+def _table(key: tuple[str, ...], rows: list[Number], simulated: bool) -> Table:
     name, estimator, axis, quantity, dataset = key
     words = quantity.replace("_", " ")
     table = Table(_short(" ".join(filter(None, (name, estimator, axis, words, dataset)))))
@@ -85,30 +88,35 @@ def _table(key: tuple[str, ...], rows: list[Row], simulated: bool) -> Table:
     if simulated:
         table.description += f" {NOTICE}"
     table.location = "Report of the workflow"
-    datasets: dict[str, list[Row]] = {}
+    datasets: dict[str, list[Number]] = {}
     for row in rows:
-        datasets.setdefault(row[2], []).append(row)
+        datasets.setdefault(row.dataset, []).append(row)
     bins = Variable(
         _TITLES.get(axis, axis), is_independent=True, is_binned=True, units=_UNITS[axis]
     )
-    bins.values = [(float(row[4]), float(row[5])) for row in next(iter(datasets.values()))]
+    bins.values = [
+        (float(row.bin_low), float(row.bin_high)) for row in next(iter(datasets.values()))
+    ]
     table.add_variable(bins)
     for dataset, members in datasets.items():
-        numbers = [[float(text) if text else None for text in row[7:10]] for row in members]
         values = Variable(f"{words} {dataset}", is_independent=False, is_binned=False)
         values.digits = _DIGITS
-        values.values = [_MISSING if one[0] is None else one[0] for one in numbers]
-        known = [one for one in numbers if one[0] is not None]
-        if known and all(None not in one for one in known):
+        values.values = [_MISSING if math.isnan(row.value) else float(row.value) for row in members]
+        known = [row for row in members if not math.isnan(row.value)]
+        if known and not any(math.isnan(row.err_low + row.err_high) for row in known):
             bounds = Uncertainty("68 % interval", is_symmetric=False)
             bounds.digits = _DIGITS
-            bounds.values = [
-                (0.0, 0.0) if value is None else (low - value, high - value)
-                for value, low, high in numbers
-            ]
+            bounds.values = [_errors(row) for row in members]
             values.add_uncertainty(bounds)
         table.add_variable(values)
     return table
+
+
+def _errors(row: Number) -> tuple[float, float]:
+    """Return how far the bounds lie below and above the value; nothing without one."""
+    if math.isnan(row.value):
+        return 0.0, 0.0
+    return float(row.err_low - row.value), float(row.err_high - row.value)
 
 
 def _short(name: str) -> str:

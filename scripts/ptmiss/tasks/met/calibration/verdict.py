@@ -1,4 +1,4 @@
-"""What follows from closures: an error that names test, value and limit, or warnings."""
+"""What the closure says of a training, and a line for each reason why it does not pass."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ptmiss.core.errors import UserError
 from ptmiss.core.io.records import Record
 
 
 class Comparison(Record):
-    """One test of a closure; `closure.closure` says what the keys mean."""
+    """One test of a closure.
+
+    what: was compared; bound: `least` or `most`, what the limit is; before: the number without the
+    correction, None where there is none; alone: the number by itself, where `value` is of all tests
+    of that name and estimator together (`closure.outcomes.holm`).
+    """
 
     name: str
     estimator: str
@@ -73,33 +77,18 @@ def verdict_of(passed: Sequence[bool]) -> bool:
     return bool(passed) and all(passed)
 
 
-def problem(training: str, test: Comparison) -> str:
-    """Return one line on a failed test."""
-    return (
-        f"closure, training {training}, estimator {test.estimator}, sample {test.sample},"
-        f" region {test.region}: {test.name} ({test.what}) is {test.value:.3g}, allowed"
-        f" at {test.bound} {test.limit:g}"
-    )
-
-
-def problems(one: Verdict) -> list[str]:
+def problems(verdict: Verdict) -> list[str]:
     """Return a line for each reason why a closure does not pass, none where it does."""
-    if not one.tests:
+    if not verdict.tests:
         return [
-            f"closure, training {one.training}: no test counts, so nothing shows that the"
+            f"closure, training {verdict.training}: no test counts, so nothing shows that the"
             " corrections hold; name estimators that the training has in"
             " calibration.closure.estimators"
         ]
-    return [problem(one.training, test) for test in one.tests if not test.passed]
-
-
-def confirm(verdicts: Sequence[Verdict], require: bool) -> list[str]:
-    """Return a line for each failed test; raise `UserError` with the first if they bind."""
-    found = [line for one in verdicts for line in problems(one)]
-    if found and require:
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        raise UserError(
-            f"{found[0]}{more}; see the report; calibration.require_closure: false turns this"
-            " into a warning"
-        )
-    return found
+    return [
+        f"closure, training {verdict.training}, estimator {test.estimator}, sample {test.sample},"
+        f" region {test.region}: {test.name} ({test.what}) is {test.value:.3g}, allowed"
+        f" at {test.bound} {test.limit:g}"
+        for test in verdict.tests
+        if not test.passed
+    ]

@@ -9,6 +9,7 @@ network uses, over the whole range of recoil that the sample was made for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,17 +17,12 @@ import numpy as np
 
 from ptmiss.core.stats.bootstrap import interval
 from ptmiss.core.stats.histograms import LEVELS
+from ptmiss.core.tables import Row
 from ptmiss.tasks.met.interpretation.permute import PERMUTED
-from ptmiss.tasks.met.interpretation.weights import text
 from ptmiss.tasks.met.performance.recoil import along_and_across, recoil
-
-COLUMNS = ("sample", "feature", "quantity", "value", "err_low", "err_high", "n_events")
-"""Columns of the table: relative growth of a resolution with the bounds of its 68 % interval."""
 
 RECOIL = ("sigma_par", "sigma_perp")
 TRUTH = ("sigma_xy",)
-
-Row = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -116,7 +112,7 @@ def rows(sample: str, events: Permuted, response_gen_met: float, min_events: int
     if n < min_events:
         for feature in PERMUTED:
             for quantity in quantities:
-                yield (sample, feature, quantity, "", "", "", str(n))
+                yield (sample, feature, quantity, math.nan, math.nan, math.nan, n)
         return
     before = resolutions(events, 0, response_gen_met)
     for number, feature in enumerate(PERMUTED, 1):
@@ -124,5 +120,4 @@ def rows(sample: str, events: Permuted, response_gen_met: float, min_events: int
         for quantity in quantities:
             with np.errstate(divide="ignore", invalid="ignore"):
                 loss = after[quantity] / before[quantity] - 1.0
-            numbers = map(text, (loss[0], *interval(loss)))
-            yield (sample, feature, quantity, *numbers, str(n))
+            yield (sample, feature, quantity, loss[0], *interval(loss), n)

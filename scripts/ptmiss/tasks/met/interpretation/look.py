@@ -9,13 +9,14 @@ import numpy as np
 
 from ptmiss.core.io import parquet
 from ptmiss.core.stats.bootstrap import copies, states_of
-from ptmiss.learn.features import features
-from ptmiss.learn.onnx.network import NetworkEstimator
+from ptmiss.events.samples import Sample
 from ptmiss.tasks.met.estimators import classical
-from ptmiss.tasks.met.interpretation import events, weights
-from ptmiss.tasks.met.interpretation.bins import Cells
+from ptmiss.tasks.met.estimators.network import NetworkEstimator
+from ptmiss.tasks.met.features import features
+from ptmiss.tasks.met.interpretation import chosen, weights
+from ptmiss.tasks.met.interpretation.cells import Cells
+from ptmiss.tasks.met.interpretation.chosen import CandidateEvents
 from ptmiss.tasks.met.interpretation.displays import Shown
-from ptmiss.tasks.met.interpretation.events import Events, Sample
 from ptmiss.tasks.met.interpretation.groups import group_of
 from ptmiss.tasks.met.interpretation.importance import Permuted
 from ptmiss.tasks.met.interpretation.permute import PERMUTED, permuted, sources_of
@@ -42,7 +43,7 @@ class Look:
     sample: Sample
     means: weights.MeanWeights
     errors: list[np.ndarray] = field(default_factory=list)
-    places: list[events.Chosen] = field(default_factory=list)
+    places: list[chosen.Chosen] = field(default_factory=list)
     permuted: Permuted | None = None
     bad_candidates: int = 0
     bad_events: int = 0
@@ -57,7 +58,7 @@ class Looker:
     performance: PerformanceSettings
     settings: InterpretSettings
 
-    def look(self, sample: Sample, chosen: Sequence[events.Chosen]) -> Look:
+    def look(self, sample: Sample, places: Sequence[chosen.Chosen]) -> Look:
         """Return what the chosen events of a sample show; a few events are in memory at a time.
 
         Raises `UserError` for skims without the PUPPI weight that the network wants.
@@ -66,12 +67,12 @@ class Looker:
             with parquet.reading(file) as opened:
                 self.network.read_from(opened.schema_arrow, file)
         cells = Cells(self.settings)
-        compared = [name for name in COMPARED if name != "oracle" or sample.has_truth]
+        compared = [name for name in COMPARED if name != "oracle" or chosen.has_truth(sample)]
         estimators = (DEEPMET, *compared)
         look = Look(sample, weights.MeanWeights(cells, estimators, self.performance.replicas))
-        limit = events.largest_hash(chosen, self.settings.importance_events)
+        limit = chosen.largest_hash(places, self.settings.importance_events)
         parts = []
-        for part in events.read(chosen, sample.has_truth, self.network.puppi):
+        for part in chosen.read(places, chosen.has_truth(sample), self.network.puppi):
             states = states_of(part.hashes, self.performance.seed)
             drawn = copies(states, self.performance.replicas)
             self._weigh(look, part, cells, compared, drawn)
@@ -80,30 +81,34 @@ class Looker:
                 few = part.keep(inside)
                 met = self._permute(few)
                 parts.append((met, few.boson, few.true_met, few.hashes, drawn[inside].T))
-        for place in chosen:
+        for place in places:
             look.places += [place.only(slice(i, i + 1)) for i in range(len(place.rows))]
         joined = (np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True))
         look.permuted, look.bad_events = _join(sample, *joined)
         return look
 
     def _weigh(
-        self, look: Look, part: Events, cells: Cells, compared: Sequence[str], drawn: np.ndarray
+        self,
+        look: Look,
+        part: CandidateEvents,
+        cells: Cells,
+        compared: Sequence[str],
+        drawn: np.ndarray,
     ) -> None:
         """Add the errors and weights of some events."""
         candidates = part.candidates
         result = self.network.estimate(candidates)
         true_x, true_y = part.true_met
         look.errors.append(np.hypot(result.px - true_x, result.py - true_y))
-        table = [result.weights]
-        table += [classical.candidate_weights(name, candidates) for name in compared]
-        table = np.stack(table).astype(np.float64)
+        others = (classical.candidate_weights(name, candidates) for name in compared)
+        table = np.stack([np.asarray(result.weights), *others]).astype(np.float64)
         numbers = cells.numbers(candidates)
         broken = ~np.isfinite(table).all(axis=0)
         look.bad_candidates += int(np.count_nonzero(broken))
         numbers[:, broken], table[:, broken] = -1, 0.0
         look.means.add(candidates.offsets, group_of(candidates), numbers, table, drawn)
 
-    def _permute(self, part: Events) -> np.ndarray:
+    def _permute(self, part: CandidateEvents) -> np.ndarray:
         """Return pTmiss as it is and with each feature permuted, (1 + features, 2, n) in GeV."""
         made = features(part.candidates, self.separate.rules, self.network.puppi)
         seen = [made]
@@ -112,15 +117,15 @@ class Looker:
             seen.append(permuted(made, feature, source))
         return self.separate.run(made, seen)
 
-    def show(self, sample: Sample, place: events.Chosen) -> Shown:
+    def show(self, sample: Sample, place: chosen.Chosen) -> Shown:
         """Return one event in full, with every estimator."""
-        (part,) = events.read([place], sample.has_truth, self.network.puppi)
+        (part,) = chosen.read([place], chosen.has_truth(sample), self.network.puppi)
         candidates = part.candidates
         momentum = classical.transverse_momentum(candidates)
         result = self.network.estimate(candidates)
         estimates = {DEEPMET: np.concatenate([result.px, result.py])}
         for name in classical.COLUMNS:
-            if name != "oracle" or sample.has_truth:
+            if name != "oracle" or chosen.has_truth(sample):
                 weight = classical.candidate_weights(name, candidates)
                 met = classical.missing_momentum(momentum, weight, candidates.offsets)
                 estimates[name] = np.concatenate(met)
@@ -132,7 +137,7 @@ class Looker:
             pt=candidates["cand_pt"],
             eta=candidates["cand_eta"],
             phi=candidates["cand_phi"],
-            weight=result.weights,
+            weight=np.asarray(result.weights),
             group=group_of(candidates),
         )
 
@@ -146,7 +151,7 @@ def _join(
     drawn: np.ndarray,
 ) -> tuple[Permuted | None, int]:
     """Return the permuted events in the order of their hashes, and how many are left out."""
-    dilepton = sample.selection != "wmunu" and bool(np.isfinite(boson).any())
+    dilepton = not sample.info.boson_has_neutrino and bool(np.isfinite(boson).any())
     known = np.isfinite(boson if dilepton else true_met).all(axis=0)
     if not known.any():
         return None, 0

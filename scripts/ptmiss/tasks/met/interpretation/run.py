@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import logging
 import os
@@ -14,10 +12,12 @@ import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
+from ptmiss.core.tables import Row
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.learn.onnx import file as onnx_file
-from ptmiss.learn.onnx.network import NetworkEstimator
-from ptmiss.tasks.met.interpretation import displays, events, importance, weights
+from ptmiss.tasks.met.estimators.network import NetworkEstimator
+from ptmiss.tasks.met.interpretation import chosen, displays, importance
+from ptmiss.tasks.met.interpretation.layouts import IMPORTANCE, WEIGHTS
 from ptmiss.tasks.met.interpretation.look import Look, Looker
 from ptmiss.tasks.met.interpretation.separate import SeparateNetwork
 from ptmiss.tasks.met.settings.interpret import InterpretSettings
@@ -27,12 +27,12 @@ _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Settings:
+class Sections:
     """Sections of the configuration that the stage reads."""
 
     folds: FoldSettings
     performance: PerformanceSettings
-    interpret: InterpretSettings
+    settings: InterpretSettings
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,21 @@ class Outputs:
     displays: str | os.PathLike[str]
 
 
+def interpret_skims(
+    skims: Sequence[str],
+    model: str,
+    sections: Sections,
+    threads: int,
+    outputs: Outputs,
+) -> None:
+    """Look at each sample with the network in a file; the stage interpret. See `interpret`."""
+    interpret(skims, onnx_file.read(model), sections, threads, outputs)
+
+
 def interpret(
     skims: Iterable[str | os.PathLike[str]],
     model: onnx_file.OnnxModel,
-    settings: Settings,
+    sections: Sections,
     threads: int,
     outputs: Outputs,
 ) -> None:
@@ -57,31 +68,31 @@ def interpret(
     so. Raises `UserError` for files that are not skims or do not belong together, and for a model
     that was not written by this project.
     """
-    looker = _looker(model, threads, settings)
-    weight_rows: list[weights.Row] = []
-    importance_rows: list[importance.Row] = []
+    looker = _looker(model, threads, sections)
+    weight_rows: list[Row] = []
+    importance_rows: list[Row] = []
     shown: list[dict[str, object]] = []
-    for sample in events.samples(skims):
-        chosen = events.choose(sample, settings.folds.test, settings.interpret.events)
-        if not chosen:
-            folds = list(settings.folds.test)
+    for sample in chosen.samples(skims):
+        places = chosen.choose(sample, sections.folds.test, sections.settings.events)
+        if not places:
+            folds = list(sections.folds.test)
             _LOG.warning(
                 "%s: no event in the test folds %s, so nothing is shown", sample.name, folds
             )
             continue
-        look = looker.look(sample, chosen)
-        weight_rows += look.means.rows(sample.name, settings.interpret.min_candidates)
-        importance_rows += _importance(look, settings.performance)
+        look = looker.look(sample, places)
+        weight_rows += look.means.rows(sample.name, sections.settings.min_candidates)
+        importance_rows += _importance(look, sections.performance)
         shown += _displays(look, looker)
         _report(look)
-    atomic.write_text(outputs.weights, _csv(weights.COLUMNS, weight_rows))
-    atomic.write_text(outputs.importance, _csv(importance.COLUMNS, importance_rows))
+    atomic.write_text(outputs.weights, WEIGHTS.csv(weight_rows))
+    atomic.write_text(outputs.importance, IMPORTANCE.csv(importance_rows))
     values = {"displays": shown}
     text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
     atomic.write_text(outputs.displays, text + "\n")
 
 
-def _looker(model: onnx_file.OnnxModel, threads: int, settings: Settings) -> Looker:
+def _looker(model: onnx_file.OnnxModel, threads: int, sections: Sections) -> Looker:
     network = NetworkEstimator(model, threads, with_weights=True)
     if not network.has_weights:
         raise UserError(
@@ -89,10 +100,10 @@ def _looker(model: onnx_file.OnnxModel, threads: int, settings: Settings) -> Loo
             " wrote"
         )
     separate = SeparateNetwork(model, threads)
-    return Looker(network, separate, settings.performance, settings.interpret)
+    return Looker(network, separate, sections.performance, sections.settings)
 
 
-def _importance(look: Look, settings: PerformanceSettings) -> list[importance.Row]:
+def _importance(look: Look, settings: PerformanceSettings) -> list[Row]:
     if look.permuted is None:
         return []
     limits = (settings.response_gen_met, settings.min_events)
@@ -104,12 +115,12 @@ def _displays(look: Look, looker: Looker) -> list[dict[str, object]]:
     known = np.flatnonzero(np.isfinite(errors))
     hashes = np.array([place.hashes[0] for place in look.places])
     settings = looker.settings
-    chosen = displays.pick(errors[known], hashes[known], settings.typical, settings.worst)
+    picked = displays.pick(errors[known], hashes[known], settings.typical, settings.worst)
     return [
         displays.entry(
             looker.show(look.sample, look.places[known[number]]), why, settings.display_candidates
         )
-        for number, why in chosen
+        for number, why in picked
     ]
 
 
@@ -130,11 +141,3 @@ def _report(look: Look) -> None:
         _LOG.info("%s: neither boson nor truth, so no importance of features", name)
     if not np.isfinite(errors).any():
         _LOG.info("%s: no true pTmiss, so no event is shown", name)
-
-
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue()

@@ -8,28 +8,28 @@ that no result depends on the order of events.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ptmiss.core.compiled import njit
 from ptmiss.core.stats.bootstrap import interval
-from ptmiss.tasks.met.interpretation.bins import ALL, N_GROUPS, Cells
+from ptmiss.core.tables import Row
+from ptmiss.tasks.met.interpretation.cells import ALL, N_GROUPS, Cells
 from ptmiss.tasks.met.interpretation.groups import GROUPS
-
-COLUMNS = (
-    "sample", "estimator", "group", "axis", "bin_low", "bin_high",
-    "value", "err_low", "err_high", "n_candidates",
-)  # fmt: skip
-"""Columns of the table: the mean weight in a bin with the bounds of its 68 % interval."""
 
 UNIT = 2.0**20
 
-Row = tuple[str, ...]
-
 
 @njit(cache=True, nogil=True)
-def _fill(offsets, groups, numbers, weights, out):
+def _fill(
+    offsets: np.ndarray,
+    groups: np.ndarray,
+    numbers: np.ndarray,
+    weights: np.ndarray,
+    out: np.ndarray,
+) -> None:
     every = out.shape[1] - 1
     for i in range(offsets.size - 1):
         for j in range(offsets[i], offsets[i + 1]):
@@ -83,15 +83,10 @@ class MeanWeights:
                         continue
                     count, total = sums[:, g, c, 0], sums[:, g, c, 1 + e]
                     n = int(count[0])
-                    numbers = ("", "", "")
+                    numbers = (math.nan, math.nan, math.nan)
                     if n >= min_candidates:
                         with np.errstate(divide="ignore", invalid="ignore"):
                             mean = total / count / UNIT
-                        numbers = tuple(map(text, (mean[0], *interval(mean))))
-                    edges = (text(cell.low), text(cell.high))
-                    yield (sample, estimator, group, cell.axis, *edges, *numbers, str(n))
-
-
-def text(number: float) -> str:
-    """Return a number so that reading it gives the same float64; nothing for one that is not."""
-    return "" if np.isnan(number) else repr(float(number))
+                        numbers = (mean[0], *interval(mean))
+                    head = (sample, estimator, group, cell.axis, cell.low, cell.high)
+                    yield (*head, *numbers, n)

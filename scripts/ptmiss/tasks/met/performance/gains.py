@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -49,10 +49,10 @@ def gains(
                 yield name, LIMIT, quantity, value
 
 
-def _combine(rule, *values: Value) -> Value:
+def _combine(rule: Callable[..., np.ndarray | None], *values: Value) -> Value:
     n_events = min(value.n_events for value in values)
-    arrays = [value.values for value in values]
-    if any(array is None for array in arrays):
+    arrays = [value.values for value in values if value.values is not None]
+    if len(arrays) < len(values):
         return Value(None, n_events)
     found = rule(*arrays)
     return Value(found if found is not None and np.isfinite(found[0]) else None, n_events)

@@ -157,7 +157,7 @@ class Measured:
 
         Replicas take each cell at its mean; the measurement is the exact sum. inside: cells.
         """
-        out = 0.0
+        out = np.zeros((3, self._parts.hist.shape[-1]))
         for name in observables:
             o = self._index[name]
             hist, moments = self._parts.hist[self._e, o, b], self._parts.moments[self._e, o, b]
@@ -239,7 +239,8 @@ class Measured:
         divisors = np.array(responses)
         if form == "_rms":
             sums = np.array([self._sums((name,), b, self._inside(name, b)) for b in numbers])
-            return mixed_rms(*np.moveaxis(sums * unit[:, None, None], 1, 0), divisors)
+            total, x, x2 = np.moveaxis(sums * unit[:, None, None], 1, 0)
+            return mixed_rms(total, x, x2, divisors)
         hist = parts.hist[e, o, numbers] * unit[:, None, None]
         levels = np.array(histograms.LEVELS)
         low, high = mixed_quantiles(parts.edges[e, o, numbers], hist, divisors, levels)

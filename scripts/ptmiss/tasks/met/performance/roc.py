@@ -8,15 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ptmiss.core.tables import Row
 from ptmiss.tasks.met.performance.resolution import Value
 from ptmiss.tasks.met.performance.spectra import Spectrum
-from ptmiss.tasks.met.performance.tables import Row, bounds, text
-
-COLUMNS = (
-    "signal", "background", "estimator", "threshold", "signal_efficiency", "signal_low",
-    "signal_high", "background_efficiency", "background_low", "background_high",
-)  # fmt: skip
-"""Columns of the table; bounds of 68 % intervals, threshold in GeV."""
+from ptmiss.tasks.met.performance.tables import bounds
 
 
 @dataclass(frozen=True)
@@ -48,9 +43,8 @@ def rows(tails: Sequence[Tail]) -> Iterator[Row]:
                 continue
             found = [_bounds(one.spectra[name]) for one in (signal, background)]
             for k, threshold in enumerate(signal.spectra[name].edges):
-                numbers = (*found[0][k], *found[1][k])
-                head = (signal.sample, background.sample, name, text(threshold))
-                yield (*head, *map(text, numbers))
+                head = (signal.sample, background.sample, name, threshold)
+                yield (*head, *found[0][k], *found[1][k])
 
 
 def _bounds(spectrum: Spectrum) -> np.ndarray:

@@ -14,6 +14,7 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.tasks.met.performance import roc, tables
+from ptmiss.tasks.met.performance.layouts import GAINS, PERFORMANCE, ROC, SLICES, SPECTRA
 from ptmiss.tasks.met.performance.measure import Distributions, cores, measure
 from ptmiss.tasks.met.performance.resolution import Measured
 from ptmiss.tasks.met.performance.spectra import TRUTH, Spectra, spectra
@@ -44,10 +45,10 @@ class Outputs:
 class _Texts:
     """The tables as far as they are written: as text, which is a tenth of the size of rows."""
 
-    table: list[str] = field(default_factory=lambda: [tables.to_csv([], tables.COLUMNS)])
-    gains: list[str] = field(default_factory=lambda: [tables.to_csv([], tables.GAIN_COLUMNS)])
-    spectra: list[str] = field(default_factory=lambda: [tables.to_csv([], tables.SPECTRUM_COLUMNS)])
-    slices: list[str] = field(default_factory=lambda: [tables.to_csv([], tables.SLICE_COLUMNS)])
+    table: list[str] = field(default_factory=lambda: [PERFORMANCE.header()])
+    gains: list[str] = field(default_factory=lambda: [GAINS.header()])
+    spectra: list[str] = field(default_factory=lambda: [SPECTRA.header()])
+    slices: list[str] = field(default_factory=lambda: [SLICES.header()])
 
 
 def performance(
@@ -64,17 +65,17 @@ def performance(
     for source in found:
         headline, tail = _nominal(source, folds, settings, texts)
         headlines.append(headline)
-        if source.variation == "nominal":
+        if source.info.variation == "nominal":
             tails.append(tail)
         for name, where in slices.items():
             _slice(name, where, source, folds, settings, texts)
     for headline in headlines:
         headline["roc"] = _areas(str(headline["sample"]), str(headline["variation"]), tails)
-    result = {"training": found[0].training, "samples": headlines}
+    result = {"training": found[0].info.training, "samples": headlines}
     atomic.write_text(outputs.table, "".join(texts.table))
     atomic.write_text(outputs.gains, "".join(texts.gains))
     atomic.write_text(outputs.spectra, "".join(texts.spectra))
-    atomic.write_text(outputs.roc, tables.to_csv(roc.rows(tails), roc.COLUMNS))
+    atomic.write_text(outputs.roc, ROC.csv(roc.rows(tails)))
     atomic.write_text(outputs.slices, "".join(texts.slices))
     atomic.write_json(outputs.headline, result)
 
@@ -94,10 +95,10 @@ def _nominal(
     keep = [source.estimators.index(name) for name in parts.estimators]
     shapes = spectra(events, parts, keep, settings, workers=cores())
     items = [*tables.items(source, parts, measured), *tables.edge_items(source, shapes, settings)]
-    texts.table.append(tables.to_csv(tables.rows(items), ()))
+    texts.table.append(PERFORMANCE.lines(tables.rows(items)))
     gains = tables.gain_items(source, parts, measured, settings.over)
-    texts.gains.append(tables.to_csv(tables.rows(gains), ()))
-    texts.spectra.append(tables.to_csv(tables.rows(tables.spectrum_items(source, shapes)), ()))
+    texts.gains.append(GAINS.lines(tables.rows(gains)))
+    texts.spectra.append(SPECTRA.lines(tables.rows(tables.spectrum_items(source, shapes))))
     headline = tables.headline(source, parts, measured, settings)
     repeated = len(source.repeats.dropped)
     if repeated:
@@ -114,7 +115,7 @@ def _require_weights(events: Replay, source: Source) -> None:
             return
     if some:
         raise UserError(
-            f"{source.files[0]}: all weights of sample {source.sample} are 0, so nothing can be"
+            f"{source.files[0]}: all weights of sample {source.name} are 0, so nothing can be"
             " measured; check the generator weights of its input, or take it out of the samples"
         )
 
@@ -133,11 +134,11 @@ def _slice(
     if parts.n_events == 0:
         _LOG.warning(
             "%s, %s: no event in the slice %s (%s)",
-            source.sample, source.variation, name, where.text,
+            source.name, source.info.variation, name, where.text,
         )  # fmt: skip
     measured = [Measured(parts, e, settings) for e in range(len(parts.estimators))]
     rows = tables.rows(tables.items(source, parts, measured))
-    texts.slices.append(tables.to_csv(((name, *row) for row in rows), ()))
+    texts.slices.append(SLICES.lines((name, *row) for row in rows))
 
 
 def _tail(
@@ -152,8 +153,8 @@ def _tail(
     if true is not None and parts.n_events:
         share = float(np.interp(settings.response_gen_met, true.edges, true.above()[:, 0]))
     return roc.Tail(
-        source.sample,
-        source.variation,
+        source.name,
+        source.info.variation,
         {name: one for (shape, name), one in shapes.items() if shape == "met"},
         signal=share >= settings.roc_share,
         background=parts.has_boson and not parts.boson_has_neutrino,
@@ -179,7 +180,7 @@ def _say(
     settings: PerformanceSettings,
 ) -> None:
     """Log what a sample lacks."""
-    name = f"{source.sample}, {source.variation}"
+    name = f"{source.name}, {source.info.variation}"
     _LOG.info("%s: %d events", name, parts.n_events)
     if len(source.repeats.dropped):
         _LOG.warning(

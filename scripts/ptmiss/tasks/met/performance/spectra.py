@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ptmiss.core.stats import bootstrap, histograms
-from ptmiss.tasks.met.performance.measure import Distributions, Events
+from ptmiss.tasks.met.performance.measure import Distributions
 from ptmiss.tasks.met.performance.observables import magnitude
 from ptmiss.tasks.met.performance.resolution import Value
-from ptmiss.tasks.met.performance.stream import Chunk
+from ptmiss.tasks.met.performance.stream import Chunk, Chunks
 from ptmiss.tasks.met.settings.performance import PerformanceSettings
 
 _W2 = histograms.MOMENTS.index("w2")
@@ -65,7 +66,7 @@ Spectra = Mapping[tuple[str, str], Spectrum]
 
 
 def spectra(
-    events: Events,
+    events: Chunks,
     parts: Distributions,
     keep: list[int],
     settings: PerformanceSettings,
@@ -78,7 +79,8 @@ def spectra(
     one; `mt` the transverse mass of the muon and pTmiss in W to munu, where the muon is the boson
     minus the true pTmiss, as the boson is the muon plus it.
     """
-    edges = {"met": settings.met_edges, "gen_met": settings.met_edges, "mt": settings.mt_edges}
+    met, mt = (np.array(edges, float) for edges in (settings.met_edges, settings.mt_edges))
+    edges = {"met": met, "gen_met": met, "mt": mt}
     has_mt = parts.has_boson and parts.has_truth and parts.boson_has_neutrino
     places = dict(zip(parts.estimators, keep, strict=True))
     wanted = [("met", name) for name in places]
@@ -86,35 +88,67 @@ def spectra(
         wanted.append(("gen_met", TRUTH))
     if has_mt:
         wanted += [("mt", name) for name in (*places, TRUTH)]
-    width = 1 + settings.replicas
-    bounds = {one: np.array([edges[one[0]]], dtype=np.float64) for one in wanted}
-    hist = {one: np.zeros((1, bounds[one].size + 1, width)) for one in wanted}
-    moments = {
-        one: np.zeros((1, bounds[one].size + 1, len(histograms.MOMENTS)), dtype=np.int64)
-        for one in wanted
-    }
     scale = parts.scale[[parts.grid.find("all", -np.inf, np.inf)]]
-
-    def add(one: tuple[str, str]) -> None:
-        histograms.fill(
-            np.zeros(chunk.weight.size, dtype=np.int32), 0, 1,
-            _values(chunk, one[0], places.get(one[1])), np.empty(0), chunk.weight, scale,
-            copies, bounds[one], settings.rms_range, hist[one], moments[one],
-        )  # fmt: skip
-
+    counts = [
+        Counts.empty(name, places.get(estimator), edges[name], scale, settings)
+        for name, estimator in wanted
+    ]
     with ThreadPoolExecutor(max_workers=workers) as pool:
         for chunk in events():
             copies = bootstrap.copies(chunk.states, settings.replicas)
-            list(pool.map(add, wanted))
-    return {
-        one: Spectrum(
-            bounds[one][0],
-            hist[one][0],
-            moments[one][0, :, 0],
-            float(moments[one][0, :, _W2].sum()) / histograms.W2_SCALE,
-        )
-        for one in wanted
-    }
+            list(pool.map(functools.partial(_add, chunk, copies), counts))
+    return {one: filled.spectrum() for one, filled in zip(wanted, counts, strict=True)}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """A spectrum while it is filled.
+
+    name: `met`, `mt` or `gen_met`; place: of the estimator in the events, None for the truth;
+    edges (k,) in GeV; scale (1,): see `weight_scale`; hist (1, k + 1, 1 + replicas) and moments
+    (1, k + 1, 9): see `histograms.fill`.
+    """
+
+    name: str
+    place: int | None
+    edges: np.ndarray
+    scale: np.ndarray
+    reach: float
+    hist: np.ndarray
+    moments: np.ndarray
+
+    @classmethod
+    def empty(
+        cls,
+        name: str,
+        place: int | None,
+        edges: np.ndarray,
+        scale: np.ndarray,
+        settings: PerformanceSettings,
+    ) -> Counts:
+        """Return a spectrum without events."""
+        n = edges.size + 1
+        hist = np.zeros((1, n, 1 + settings.replicas))
+        moments = np.zeros((1, n, len(histograms.MOMENTS)), dtype=np.int64)
+        return cls(name, place, edges, scale, settings.rms_range, hist, moments)
+
+    def add(self, chunk: Chunk, copies: np.ndarray) -> None:
+        """Add events, with their copies in each replica, (n, 1 + replicas)."""
+        histograms.fill(
+            np.zeros(chunk.weight.size, dtype=np.int32), 0, 1,
+            _values(chunk, self.name, self.place), np.empty(0), chunk.weight, self.scale,
+            copies, self.edges[None], self.reach, self.hist, self.moments,
+        )  # fmt: skip
+
+    def spectrum(self) -> Spectrum:
+        """Return what was filled."""
+        moments = self.moments[0]
+        squares = float(moments[:, _W2].sum()) / histograms.W2_SCALE
+        return Spectrum(self.edges, self.hist[0], moments[:, 0], squares)
+
+
+def _add(chunk: Chunk, copies: np.ndarray, counts: Counts) -> None:
+    counts.add(chunk, copies)
 
 
 def _values(chunk: Chunk, name: str, estimator: int | None) -> np.ndarray:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from ptmiss.core.stats.bootstrap import intervals
+from ptmiss.core.tables import Row
 from ptmiss.tasks.met.performance.bins import AXES
 from ptmiss.tasks.met.performance.gains import LIMIT, QUANTITIES, gains
 from ptmiss.tasks.met.performance.measure import Distributions
@@ -18,20 +17,8 @@ from ptmiss.tasks.met.performance.spectra import TRUTH, Spectra, right_edge
 from ptmiss.tasks.met.performance.stream import Source
 from ptmiss.tasks.met.settings.performance import PerformanceSettings
 
-_BIN = ("axis", "bin_low", "bin_high", "quantity")
-_NUMBERS = ("value", "err_low", "err_high", "n_events")
-COLUMNS = ("sample", "variation", "estimator", *_BIN, *_NUMBERS)
-"""Columns of the table: one number a row, with the bounds of its 68 % interval."""
-
-GAIN_COLUMNS = ("sample", "variation", "estimator", "over", *_BIN, *_NUMBERS)
-SLICE_COLUMNS = ("slice", *COLUMNS)
-SPECTRUM_COLUMNS = (
-    "sample", "variation", "estimator", "spectrum", "bin_low", "bin_high", *_NUMBERS,
-)  # fmt: skip
-
 _BATCH = 2048
 
-Row = tuple[str, ...]
 Item = tuple[Row, Value]
 """The first columns of a row, and what its numbers are made of."""
 
@@ -41,7 +28,7 @@ def items(source: Source, parts: Distributions, measured: Sequence[Measured]) ->
     for name, one in zip(parts.estimators, measured, strict=True):
         for number, place in _bins(parts):
             for quantity, value in one.quantities(number).items():
-                yield (source.sample, source.variation, name, *place, quantity), value
+                yield (source.name, source.info.variation, name, *place, quantity), value
 
 
 def gain_items(
@@ -52,15 +39,15 @@ def gain_items(
         for name, base, quantity, value in gains(
             parts.estimators, measured, number, QUANTITIES, over
         ):
-            yield (source.sample, source.variation, name, base, *place, quantity), value
+            yield (source.name, source.info.variation, name, base, *place, quantity), value
 
 
 def spectrum_items(source: Source, shapes: Spectra) -> Iterator[Item]:
     """Yield the rows of the table of spectra: density per GeV, of unit area within the edges."""
     for (name, estimator), spectrum in shapes.items():
-        head = (source.sample, source.variation, estimator, name)
+        head = (source.name, source.info.variation, estimator, name)
         for low, high, value in spectrum.values():
-            yield (*head, text(low), text(high)), value
+            yield (*head, low, high), value
 
 
 def edge_items(source: Source, shapes: Spectra, settings: PerformanceSettings) -> Iterator[Item]:
@@ -72,14 +59,14 @@ def edge_items(source: Source, shapes: Spectra, settings: PerformanceSettings) -
         enough = effective >= settings.min_events
         found = right_edge(spectrum) if enough else (None, None)
         for quantity, values in zip(("mt_width", "mt_edge"), found, strict=True):
-            place = (source.sample, source.variation, estimator, "all", text(-math.inf))
-            yield (*place, text(math.inf), quantity), Value(values, n_events)
+            place = (source.name, source.info.variation, estimator, "all", -math.inf, math.inf)
+            yield (*place, quantity), Value(values, n_events)
 
 
 def _bins(parts: Distributions) -> list[tuple[int, Row]]:
     bins = [(number, item) for number, item in enumerate(parts.grid.bins) if not item.hidden]
     bins.sort(key=lambda pair: (AXES.index(pair[1].axis), pair[1].low, pair[1].high))
-    return [(number, (item.axis, text(item.low), text(item.high))) for number, item in bins]
+    return [(number, (item.axis, item.low, item.high)) for number, item in bins]
 
 
 def rows(found: Iterable[Item]) -> Iterator[Row]:
@@ -96,27 +83,18 @@ def rows(found: Iterable[Item]) -> Iterator[Row]:
 def _rows(found: Sequence[Item]) -> Iterator[Row]:
     values = bounds([value for _, value in found]).tolist()
     for (head, value), numbers in zip(found, values, strict=True):
-        yield (*head, *map(text, numbers), str(value.n_events))
+        yield (*head, *numbers, value.n_events)
 
 
 def bounds(values: Sequence[Value], coverage: float = 0.68) -> np.ndarray:
     """Return value, lower and upper bound of each, shape (n, 3); NaN where there is none."""
     out = np.full((len(values), 3), np.nan)
-    full = [number for number, value in enumerate(values) if value.values is not None]
-    if full:
-        stack = np.stack([values[number].values for number in full])
+    known = {i: one.values for i, one in enumerate(values) if one.values is not None}
+    if known:
+        full, stack = list(known), np.stack(list(known.values()))
         out[full, 0] = stack[:, 0]
         out[full, 1:] = intervals(stack, coverage)
     return out
-
-
-def to_csv(table: Iterable[Row], header: Sequence[str] = COLUMNS) -> str:
-    """Return rows as CSV text with a header; without one if it is empty."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerows([header] if header else [])
-    writer.writerows(table)
-    return out.getvalue()
 
 
 def headline(
@@ -161,9 +139,9 @@ def headline(
     stated = _gains(parts, measured, chosen, settings.over)
     per_bin = _gains(parts, measured, further, settings.over)
     return {
-        "sample": source.sample,
-        "variation": source.variation,
-        "label": source.label,
+        "sample": source.name,
+        "variation": source.info.variation,
+        "label": source.info.label,
         "n_events": parts.n_events,
         "effective_events": _finite(_effective(parts, measured)),
         "estimators": estimators,
@@ -197,7 +175,7 @@ def empty_bins(
     parts: Distributions, measured: Sequence[Measured], settings: PerformanceSettings
 ) -> list[dict[str, object]]:
     """Return the bins with fewer than `min_events` effective events, and of which estimators."""
-    found = []
+    found: list[dict[str, object]] = []
     for number, (axis, _, _) in _bins(parts):
         effective = {
             name: one.effective(number)
@@ -231,8 +209,3 @@ def quoted(value: Value) -> dict[str, object]:
 
 def _finite(number: float) -> float | None:
     return float(number) if math.isfinite(number) else None
-
-
-def text(number: float) -> str:
-    """Return a number so that reading it gives the same float64; nothing for one that is not."""
-    return "" if math.isnan(number) else repr(float(number))

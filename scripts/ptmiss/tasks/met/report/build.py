@@ -7,20 +7,26 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from ptmiss.core.figures.chart import Chart, Display, Figure, Picture
+from ptmiss.core.figures.chart import Chart, Drawing, Figure, Picture
 from ptmiss.core.figures.latex import readable
+from ptmiss.core.figures.paint import draw_all
 from ptmiss.core.html import page, provenance, stages
 from ptmiss.core.html.text import script_json
 from ptmiss.core.io.atomic import replacing, write_json
+from ptmiss.core.io.records import Values
+from ptmiss.core.resources import RESOURCES
 from ptmiss.tasks.met.report import (
+    comparison,
     content,
     headlines,
     ledgers,
     notes,
     parity,
+    record_rows,
     rows,
     samples,
     tables,
@@ -28,21 +34,14 @@ from ptmiss.tasks.met.report import (
     verdicts,
 )
 from ptmiss.tasks.met.report import summary as summaries
-from ptmiss.tasks.met.report.draw import draw_all
-from ptmiss.tasks.met.report.plots import (
-    calibration,
-    gains,
-    interpretation,
-    resolution,
-    roc,
-    shared,
-    spectra,
-    training,
-    uncertainties,
-)
+from ptmiss.tasks.met.report.plots import gains
+from ptmiss.tasks.met.report.shown import Inputs, Shown
 from ptmiss.tasks.met.settings.config import Config
 
 _LOG = logging.getLogger(__name__)
+
+TEMPLATES = RESOURCES / "report"
+"""Folder of the page's templates."""
 
 _RESOLUTIONS = [
     f"{quantity}{form}{correction}"
@@ -50,42 +49,6 @@ _RESOLUTIONS = [
     for form in ("", "_rms")
     for correction in ("", headlines.BINS)
 ]
-
-Paths = Sequence[str | os.PathLike[str]]
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Files a report is drawn from; all but the tables may be absent, and the page says so."""
-
-    tables: Paths
-    headlines: Paths = ()
-    ledgers: Paths = ()
-    benchmarks: Paths = ()
-    parity: Paths = ()
-    gains: Paths = ()
-    spectra: Paths = ()
-    roc: Paths = ()
-    slices: Paths = ()
-    verdicts: Paths = ()
-    histories: Paths = ()
-    records: Paths = ()
-    weights: Paths = ()
-    importance: Paths = ()
-    displays: Paths = ()
-    uncertainties: Paths = ()
-    calibration: Paths = ()
-    closures: Paths = ()
-
-    def hashed(self) -> list[str | os.PathLike[str]]:
-        """Return the files whose hashes stand on the page: all that hold results."""
-        named = {"tables": self.tables, **self.__dict__}
-        return [
-            path
-            for name, paths in named.items()
-            if name not in ("ledgers", "benchmarks")
-            for path in paths
-        ]
 
 
 @dataclass(frozen=True)
@@ -98,27 +61,43 @@ class _Found:
     times: Sequence[stages.Stage]
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """The page (HTML), the summary (JSON) and, where wanted, the first figure alone (PNG)."""
+
+    report: str | os.PathLike[str]
+    summary: str | os.PathLike[str]
+    overview: str | os.PathLike[str] | None = None
+
+
 def build(
     inputs: Inputs,
     config: Config,
-    revision: str,
-    templates: Path,
-    report: str | os.PathLike[str],
-    summary: str | os.PathLike[str],
+    outputs: Outputs,
+    revision: str = "",
+    order: Sequence[str] = (),
     threads: int = 1,
-    overview: str | os.PathLike[str] | None = None,
 ) -> None:
-    """Write the page `report` (HTML), `summary` (JSON) and where wanted `overview` (PNG), the
-    figure of all final states.
+    """Write the page, the summary and the first figure. Equal inputs give equal bytes.
 
-    revision: of the source, such as a git commit, or empty; templates: folder of the page's
-    templates; threads: processes that draw. Equal inputs give equal bytes. Raises `UserError` for
-    an input that cannot be used; then no file is written.
+    Parameters
+    ----------
+    revision
+        of the source, such as a git commit, or empty
+    order
+        names of the stages as the page lists them
+    threads
+        processes that draw
+
+    Raises
+    ------
+    UserError
+        for an input that cannot be used; then no file is written
     """
     heads = headlines.read(inputs.headlines)
     found = _Found(
         tables.read(inputs.tables), heads, ledgers.read(inputs.ledgers),
-        stages.read(inputs.benchmarks),
+        stages.read(inputs.benchmarks, order),
     )  # fmt: skip
     numbers = headlines.index(found.frame, _RESOLUTIONS)
     headlines.compare(numbers, heads)
@@ -144,9 +123,8 @@ def build(
     names = [*found.frame["sample"].unique(), *(one.sample for one in found.books)]
     names += [one["sample"] for several in heads.values() for one in several]
     trainings = _drawn_trainings(found, list(settings["trainings"]))
-    shown = Shown(
-        inputs, found.frame, result, settings["samples"], names, trainings, _brief(config)
-    )
+    kinds = samples.Named(settings["samples"], names, _brief(config))
+    shown = Shown(inputs, found.frame, result, kinds, trainings)
     figures: list[Figure] = []
     made = _noted(shown.figures(config.performance.qt_split), figures)
     pictures = draw_all(made, config.report.dpi, threads)
@@ -159,14 +137,14 @@ def build(
     }
     groups = [group for section in values["sections"] for group in section["groups"]]
     values["drawn_ids"] = {group["id"] for group in groups}
-    html = page.render(templates, values, script_json(result))
-    with replacing(report) as temporary:
+    html = page.render(TEMPLATES, values, script_json(result))
+    with replacing(outputs.report) as temporary:
         temporary.write_text(html, encoding="utf-8")
-        if overview is not None:
-            with replacing(overview) as picture:
+        if outputs.overview is not None:
+            with replacing(outputs.overview) as picture:
                 picture.write_bytes(_overview(drawn, config.report.dpi))
-        write_json(summary, result)
-    _LOG.info("%s: %d figures, %.1f MB", Path(report).name, len(drawn), len(html) / 1e6)
+        write_json(outputs.summary, result)
+    _LOG.info("%s: %d figures, %.1f MB", Path(outputs.report).name, len(drawn), len(html) / 1e6)
 
 
 def _overview(drawn: Sequence[tuple[Figure, Picture]], dpi: int) -> bytes:
@@ -178,95 +156,21 @@ def _overview(drawn: Sequence[tuple[Figure, Picture]], dpi: int) -> bytes:
     return (drawn[0][1] if drawn else next(draw_all([nothing], dpi, 1))).png
 
 
-def _noted(figures: Iterable[Figure], noted: list[Figure]) -> Iterator[Chart | Display]:
+def _noted(figures: Iterable[Figure], noted: list[Figure]) -> Iterator[Chart | Drawing]:
     """Yield the charts of figures, which are noted."""
     for figure in figures:
         noted.append(figure)
         yield figure.chart
 
 
-class Shown:
-    """Everything that gives figures, read from the inputs."""
-
-    def __init__(
-        self,
-        inputs: Inputs,
-        frame: pd.DataFrame,
-        summary: Mapping[str, object],
-        config_samples: Mapping[str, Mapping[str, object]],
-        names: Sequence[str],
-        trainings: Sequence[str] = (),
-        brief: Iterable[str] = (),
-    ) -> None:
-        """trainings: those that figures show, all if empty; brief: `shared.Context.brief`."""
-        self._trainings = set(trainings or [*frame["training"].unique(), *summary["trainings"]])
-        self._brief = frozenset(brief)
-        self._summary, self._frame = summary, self._chosen(frame)
-        self._read = {
-            name: self._chosen(tables.read(getattr(inputs, name), layout))
-            for name, layout in (
-                ("gains", tables.GAINS),
-                ("spectra", tables.SPECTRA),
-                ("roc", tables.ROC),
-                ("slices", tables.SLICES),
-                ("weights", tables.WEIGHTS),
-                ("importance", tables.IMPORTANCE),
-                ("uncertainties", tables.UNCERTAINTIES),
-                ("calibration", tables.CALIBRATION),
-            )
-        }
-        self._displays = self._of_chosen(verdicts.displays(inputs.displays))
-        self._histories = self._of_chosen(verdicts.histories(inputs.histories))
-        more = [
-            sample
-            for one in self._read.values()
-            for column in ("sample", "signal", "background")
-            if column in one
-            for sample in one[column].unique()
-        ]
-        more += [event["sample"] for events in self._displays.values() for event in events]
-        self.kinds = samples.kinds(config_samples, [*names, *dict.fromkeys(more)])
-
-    def _chosen(self, frame: pd.DataFrame) -> pd.DataFrame:
-        return frame[frame["training"].isin(self._trainings)].reset_index(drop=True)
-
-    def _of_chosen(self, found: Mapping[str, object]) -> dict[str, object]:
-        return {name: value for name, value in found.items() if name in self._trainings}
-
-    def figures(self, qt_split: float) -> Iterator[Figure]:
-        """Yield every figure of the page."""
-        frame, read = self._frame, self._read
-        bosons = frozenset(frame.loc[frame["axis"] == "qt", "sample"])
-        events = frame[frame["axis"] == "all"].groupby("sample")["n_events"].max().to_dict()
-        context = shared.Context(self.kinds, qt_split, bosons, events, self._brief)
-        yield from training.figures(self._histories, self._summary["training"])
-        yield from gains.overview(self._summary, context)
-        together = tables.together(frame)
-        yield from resolution.figures(together, context)
-        yield from gains.binned(tables.together(read["gains"], tables.GAINS), context)
-        yield from spectra.figures(
-            tables.together(read["spectra"], tables.SPECTRA),
-            context,
-            set(read["roc"]["signal"].unique()),
-            together,
-        )
-        yield from roc.figures(tables.together(read["roc"], tables.ROC), context)
-        yield from resolution.slices(tables.together(read["slices"], tables.SLICES), context)
-        yield from interpretation.weights(read["weights"], context)
-        yield from interpretation.importance(read["importance"], context)
-        yield from interpretation.displays(self._displays, context)
-        yield from calibration.figures(read["calibration"], context)
-        yield from uncertainties.figures(read["uncertainties"], context)
-
-
 def _values(
     config: Config,
-    settings: Mapping[str, object],
+    settings: Values,
     found: _Found,
-    result: Mapping[str, object],
+    result: Values,
     kinds: Mapping[str, samples.Kind],
     drawn: Sequence[str],
-) -> dict[str, object]:
+) -> dict[str, Any]:
     trainings = sorted({*found.frame["training"].unique(), *found.heads})
     many = len(trainings) > 1
     return {
@@ -283,22 +187,22 @@ def _values(
         "verdicts": verdict_rows.verdicts(result),
         "tests": verdict_rows.tests(result),
         "overviews": rows.overviews(result, kinds),
-        "lead_training": rows.lead_training(result),
+        "lead_training": comparison.lead_training(result),
         "overview_note": notes.overview_note(result) + notes.drawn_note(trainings, drawn),
-        "matrices": rows.matrices(result, kinds) if many else [],
-        "generalisation": rows.generalisation(result) if many else [],
+        "matrices": comparison.matrices(result, kinds) if many else [],
+        "generalisation": comparison.generalisation(result) if many else [],
         "everything": rows.everything(result, kinds),
         "further": rows.further_names(result),
-        "trainings": rows.trainings(result),
+        "trainings": record_rows.trainings(result),
         "variation_note": notes.variation_note(found.frame),
-        "ledger": rows.ledger(found.books, kinds),
-        "stages": rows.stages(found.times),
-        "parity": rows.parity(result["parity"]),
+        "ledger": record_rows.ledger(found.books, kinds),
+        "stages": stages.rows(found.times),
+        "parity": record_rows.parity(result["parity"]),
         "revision": result["revision"],
         "versions": sorted(result["versions"].items()),
         "seeds": sorted(result["seeds"].items()),
         "files": sorted(result["files"].items()),
-        "inputs": rows.inputs(found.books, kinds),
+        "inputs": record_rows.inputs(found.books, kinds),
         "config": provenance.config_text(settings),
     }
 

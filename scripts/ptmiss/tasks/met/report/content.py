@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-
-from markupsafe import Markup
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from ptmiss.core.figures.chart import Figure, Picture
-from ptmiss.core.html.page import data_address
+from ptmiss.core.report.sections import entry, identifier
 from ptmiss.tasks.met.report.plots.gains import ALL
 from ptmiss.tasks.met.report.plots.resolution import FORMS
 from ptmiss.tasks.met.report.samples import Kind
@@ -29,50 +27,9 @@ _BY_TRAINING = ("training", "interpretation", "calibration", "uncertainties")
 _GROUPS = {ALL: "All final states", "all": "All trainings"}
 
 
-def identifier(*parts: str) -> str:
-    """Return a name usable as an element's id and as a file name, for any text.
-
-    Letters, digits, underscores and hyphens stay; every other character becomes its hexadecimal
-    code, so that two different texts never give the same name.
-    """
-    return "-".join(
-        re.sub(r"[^A-Za-z0-9_]", lambda found: f".{ord(found[0]):x}.", part) for part in parts
-    )
-
-
-def entry(figure: Figure, picture: Picture) -> dict[str, object]:
-    """Return what the template needs of one figure."""
-    n = picture.outside
-    outside = (
-        f" {n} point{'s lie' if n > 1 else ' lies'} outside the drawn range; the table has "
-        f"{'them' if n > 1 else 'it'}."
-        if n
-        else ""
-    )
-    return {
-        "id": identifier("figure", *figure.parts),
-        "sample": figure.sample,
-        "training": figure.training,
-        "quantity": figure.quantity[0],
-        "axis": figure.axis[0],
-        "form": figure.form,
-        "section": figure.section,
-        "pair": identifier(*_pair(figure)) if figure.training not in ("", TOGETHER) else "",
-        "words": " ".join([*figure.parts, figure.alt, figure.heading]).lower(),
-        "image": Markup(data_address("image/png", picture.png)),
-        "pdf": Markup(data_address("application/pdf", picture.pdf)),
-        "table": Markup(data_address("text/csv", figure.table)),
-        "alt": figure.alt,
-        "width": picture.width,
-        "height": picture.height,
-        "heading": figure.heading,
-        "caption": figure.caption + outside,
-    }
-
-
 def sections(
     drawn: Iterable[tuple[Figure, Picture]], kinds: Mapping[str, Kind]
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Return the sections that have figures, each with its groups.
 
     Within a group equal figures of several trainings stand side by side; samples are in the order
@@ -102,7 +59,11 @@ def _pair(figure: Figure) -> tuple[str, ...]:
     return figure.parts[1:] if figure.parts[0] == figure.training else figure.parts
 
 
-def _place(order: Sequence[str]):
+def _pair_name(figure: Figure) -> str:
+    return identifier(*_pair(figure)) if figure.training not in ("", TOGETHER) else ""
+
+
+def _place(order: Sequence[str]) -> Callable[[str], tuple[int, str]]:
     return lambda name: (order.index(name) if name in order else len(order), name)
 
 
@@ -111,7 +72,7 @@ def _group(
     name: str,
     members: list[tuple[Figure, Picture]],
     kinds: Mapping[str, Kind],
-) -> dict[str, object]:
+) -> dict[str, Any]:
     ranks: dict[tuple[str, ...], int] = {}
     for figure, _ in members:
         ranks.setdefault(_pair(figure), len(ranks))
@@ -120,7 +81,10 @@ def _group(
         figure = member[0]
         return ranks[_pair(figure)], figure.training
 
-    ordered = [(figure, entry(figure, picture)) for figure, picture in sorted(members, key=rank)]
+    ordered = [
+        (figure, entry(figure, picture, _pair_name(figure)))
+        for figure, picture in sorted(members, key=rank)
+    ]
     label = _GROUPS.get(name) or (kinds[name].label if name in kinds else name)
     if section in _BY_TRAINING and name not in _GROUPS:
         label = f"Training {name}"
@@ -141,7 +105,7 @@ def _group(
     }
 
 
-def selects(figures: Sequence[Figure], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
+def selects(figures: Sequence[Figure], kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
     """Return the choices of the filter: only those with more than one option."""
     found = {figure.sample for figure in figures if figure.sample}
     choices = (

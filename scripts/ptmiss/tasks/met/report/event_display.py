@@ -1,17 +1,20 @@
-"""Drawing one event: its candidates before and after weighting, and the pTmiss vectors."""
+"""One event as a figure: its candidates before and after weighting, and the pTmiss vectors."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 
 import numpy as np
-from matplotlib.colors import to_rgb
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyArrowPatch
 
-from ptmiss.core.figures.chart import Display
+from ptmiss.core.figures import frame
+from ptmiss.core.figures.chart import SIMULATION
+from ptmiss.core.figures.style import FIGURE_SIZE
 from ptmiss.core.html.text import plain_mathtext
-from ptmiss.tasks.met.report.panel import Panel, fitting, sign
-from ptmiss.tasks.met.report.style import FIGURE_SIZE
-from ptmiss.tasks.met.report.surface import Surface
 
 _ETA = 5.2
 _LARGEST = 240.0
@@ -22,82 +25,87 @@ _PLANE = (0.695, 0.53, 0.28, 0.28 * FIGURE_SIZE[0] / FIGURE_SIZE[1])
 _SMALL = 9.0
 
 
-def draw_display(surface: Surface, display: Display) -> None:
-    """Draw three panels: eta and phi with weight one, with the weights, and the transverse plane.
+@dataclass(frozen=True)
+class Display:
+    """One event: candidates in eta and phi before and after weighting, and the pTmiss vectors.
 
-    The area of a circle is proportional to pT times weight, in both panels on the same scale.
+    pt in GeV, eta, phi, weight and group of shape (n,); arrows: label -> (colour, px, py) in GeV.
+    groups: name of a group -> (label, colour), in the order of the legend.
     """
-    before, after, plane = (Panel(surface, place) for place in (_BEFORE, _AFTER, _PLANE))
-    largest = max(float(display.pt.max(initial=0.0)), 1.0)
-    for panel, weight, text in (
-        (before, np.ones_like(display.pt), "weight 1"),
-        (after, display.weight, "weighted"),
-    ):
-        panel.show((-_ETA, _ETA), (-math.pi, math.pi))
-        for colour, px, py in display.arrows.values():
-            line = panel.at((-_ETA, _ETA), math.atan2(py, px))
-            surface.stroke([line], colour, 0.9, dashes=(1.0, 1.65), clip=panel.box)
-        area = np.minimum(display.pt * np.maximum(weight, 0.0) / largest, 1.0) * _LARGEST
-        for name, (_, colour) in display.groups.items():
-            mine = (display.group == name) & (area > 0.0)
-            places = panel.at(display.eta[mine], display.phi[mine])
-            radii = np.sqrt(area[mine]) / 2
-            surface.circles(places, radii, (*to_rgb(colour), 0.6), clip=panel.box)
-        widest = panel.frame(labels=panel is after, y_most=6)
-        panel.titles(y=r"$\phi$ [rad]", widest=widest, centred=True)
-        _note(panel, text)
-    before.header(display.origin, display.what, end=0.875 / 0.475)
-    after.titles(x=r"$\eta$")
-    _plane(plane, display)
 
+    what: str
+    pt: np.ndarray
+    eta: np.ndarray
+    phi: np.ndarray
+    weight: np.ndarray
+    group: np.ndarray
+    groups: dict[str, tuple[str, str]]
+    arrows: dict[str, tuple[str, float, float]] = field(default_factory=dict)
+    origin: str = SIMULATION
 
-def _note(panel: Panel, text: str) -> None:
-    """Write a word into the upper left corner, on white."""
-    surface, point = panel.surface, panel.surface.point
-    x, y = panel.box[0] + 6 * point, panel.box[3] - 6 * point
-    right, below = x + surface.measure(text, _SMALL)[0] + 2 * point, y - 9 * point
-    left, above = x - 2 * point, y + 2 * point
-    corners = np.array([[left, below], [right, below], [right, above], [left, above]])
-    surface.fill([corners], (1.0, 1.0, 1.0, 0.8))
-    surface.text(x, y, text, _SMALL, level="top")
+    def draw_on(self, figure: Figure) -> int:
+        """Draw three panels: eta and phi with weight one, with the weights, and the transverse
+        plane; return 0, because nothing lies outside.
 
+        The area of a circle is proportional to pT times weight, in both panels on the same scale.
+        """
+        before, after, plane = (
+            frame.add_panel(figure, place) for place in (_BEFORE, _AFTER, _PLANE)
+        )
+        self._candidates(before, np.ones_like(self.pt), "weight 1")
+        self._candidates(after, self.weight, "weighted")
+        frame.marks(before, "x", text=False)
+        frame.marks(after, "x")
+        frame.header(before, self.origin, self.what, end=0.875 / 0.475)
+        frame.titles(after, x=r"$\eta$")
+        self._plane(plane)
+        self._legend(plane)
+        return 0
 
-def _plane(panel: Panel, display: Display) -> None:
-    """Draw the vectors, and the legend below them."""
-    surface, point = panel.surface, panel.surface.point
-    longest = max([math.hypot(px, py) for _, px, py in display.arrows.values()] or [1.0])
-    reach = 1.15 * max(longest, 1.0)
-    panel.show((-reach, reach), (-reach, reach))
-    for colour, px, py in display.arrows.values():
-        _arrow(panel, colour, px, py)
-    widest = panel.frame(x_most=4, y_most=4)
-    panel.titles(r"$p_x$ [GeV]", r"$p_y$ [GeV]", widest, away=20.0)
-    keys = [
-        (f"{label}: {math.hypot(px, py):.0f} GeV", sign(colour, line=1.8))
-        for label, (colour, px, py) in display.arrows.items()
-    ]
-    groups = [
-        (label, sign((*to_rgb(colour), 0.7), "o")) for label, colour in display.groups.values()
-    ]
-    x, y = panel.box[0] - 34 * point, panel.box[1] - 46 * point
-    for label, draw in (*keys, *groups):
-        draw(surface, x, y, 14 * point)
-        text = plain_mathtext(label)
-        room = surface.width - x - 22 * point
-        surface.text(x + 19 * point, y, text, fitting(surface, text, _SMALL, room), level="middle")
-        y -= 13.5 * point
+    def _candidates(self, axes: Axes, weight: np.ndarray, text: str) -> None:
+        axes.set(xlim=(-_ETA, _ETA), ylim=(-math.pi, math.pi))
+        for colour, px, py in self.arrows.values():
+            axes.axhline(math.atan2(py, px), color=colour, linewidth=0.9, linestyle=":")
+        largest = max(float(self.pt.max(initial=0.0)), 1.0)
+        area = np.minimum(self.pt * np.maximum(weight, 0.0) / largest, 1.0) * _LARGEST
+        for name, (_, colour) in self.groups.items():
+            chosen = (self.group == name) & (area > 0.0)
+            axes.scatter(
+                self.eta[chosen], self.phi[chosen], area[chosen], colour, alpha=0.6, linewidths=0.0
+            )
+        widest = frame.marks(axes, "y", most=6)
+        frame.titles(axes, y=r"$\phi$ [rad]", widest=widest, centred=True)
+        axes.annotate(
+            text, (0.0, 1.0), (6.0, -6.0), "axes fraction", "offset points", size=_SMALL,
+            va="top", bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0.0, "pad": 2.0},
+        )  # fmt: skip
 
+    def _plane(self, axes: Axes) -> None:
+        longest = max([math.hypot(px, py) for _, px, py in self.arrows.values()] or [1.0])
+        reach = 1.15 * max(longest, 1.0)
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
+        for colour, px, py in self.arrows.values():
+            if math.hypot(px, py) > 0.01 * reach:
+                arrow = FancyArrowPatch(
+                    (0.0, 0.0), (px, py), arrowstyle="-|>", mutation_scale=9.0, color=colour,
+                    linewidth=1.6, shrinkA=0.0, shrinkB=0.0,
+                )  # fmt: skip
+                axes.add_artist(arrow)
+        frame.marks(axes, "x", most=4)
+        widest = frame.marks(axes, "y", most=4)
+        frame.titles(axes, r"$p_x$ [GeV]", r"$p_y$ [GeV]", widest, away=20.0)
 
-def _arrow(panel: Panel, colour: str, px: float, py: float) -> None:
-    start, end = panel.at((0.0, px), (0.0, py))
-    length = math.hypot(*(end - start))
-    if length < 1.0:
-        return
-    along = (end - start) / length
-    across = np.array([-along[1], along[0]])
-    head = min(7.0 * panel.surface.point, length)
-    base = end - head * along
-    panel.surface.stroke([np.array([start, base])], colour, 1.6)
-    panel.surface.fill(
-        [np.array([end, base + 0.45 * head * across, base - 0.45 * head * across])], colour
-    )
+    def _legend(self, axes: Axes) -> None:
+        """Write the legend below the plane."""
+        keys = [
+            (f"{label}: {math.hypot(px, py):.0f} GeV", Line2D([], [], color=colour, linewidth=1.8))
+            for label, (colour, px, py) in self.arrows.items()
+        ]
+        keys += [
+            (label, Line2D([], [], linestyle="none", marker="o", color=colour, alpha=0.7))
+            for label, colour in self.groups.values()
+        ]
+        wide = frame.size(axes)[0]
+        for i, (label, key) in enumerate(keys):
+            name = plain_mathtext(label)
+            frame.entry(axes, key, name, (-34.0, -46.0 - 13.5 * i), _SMALL, wide + 20.0)

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from mplhep import style as hep
-
 from ptmiss.core.html.text import clean, shorten
-
-# it reports, for every figure, that symbols like the parallel sign come from its second font
-logging.getLogger("matplotlib.mathtext").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)
@@ -64,18 +58,6 @@ _CYCLE = (
     *(("#0072B2", "s"), ("#D55E00", "D"), ("#009E73", "^"), ("#E69F00", "o"), ("#CC79A7", "P")),
     *(("#56B4E9", "v"), ("#332288", "X"), ("#882255", "<"), ("#999933", ">"), ("#661100", "p")),
 )
-
-FIGURE_SIZE = (6.0, 5.2)
-"""Inches; with the page's half column of about 470 pixels a letter is about 12 pixels high."""
-
-TEXT_SIZE, LABEL_SIZE, TICK_SIZE = 11.0, 12.0, 10.5
-"""Letters of headers, of axis titles, of numbers and legends, in points."""
-
-DASHES = (3.7, 1.6)
-"""Lengths of dashes and gaps, in widths of the line."""
-
-RC = {name: value for name, value in hep.ROOT.items() if name.startswith(("font.", "mathtext."))}
-"""Matplotlib settings: the letters of the ROOT-like style of mplhep."""
 
 
 def looks(estimators: Iterable[str]) -> dict[str, Look]:

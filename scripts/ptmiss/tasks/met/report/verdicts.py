@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from ptmiss.core.errors import UserError
-from ptmiss.core.io import csv, text
 from ptmiss.core.io.records import read, read_values, to_values
 from ptmiss.learn.records import TrainingRecord
+from ptmiss.learn.training.history import HISTORY
 from ptmiss.tasks.met import gate
 from ptmiss.tasks.met.calibration import verdict
 from ptmiss.tasks.met.records import Displays
-from ptmiss.tasks.met.report.tables import LARGEST, training_of
+from ptmiss.tasks.met.report.tables import LARGEST
 
 Paths = Iterable[str | os.PathLike[str]]
 
 
-def gates(paths: Paths) -> dict[str, dict[str, object]]:
+def gates(paths: Paths) -> dict[str, dict[str, Any]]:
     """Return training -> what the gate says: passed, judged and tests.
 
     Raises `UserError` for a file that is not a verdict.
@@ -32,7 +32,7 @@ def gates(paths: Paths) -> dict[str, dict[str, object]]:
     return dict(sorted(found.items()))
 
 
-def closures(paths: Paths) -> dict[str, dict[str, object]]:
+def closures(paths: Paths) -> dict[str, dict[str, Any]]:
     """Return training -> what its closure.json says: passed, tests and undecided ones, and where
     estimators were masked, how often."""
     found = {}
@@ -47,7 +47,7 @@ def closures(paths: Paths) -> dict[str, dict[str, object]]:
     return found
 
 
-def records(paths: Paths) -> dict[str, dict[str, object]]:
+def records(paths: Paths) -> dict[str, dict[str, Any]]:
     """Return training -> its record: best epoch, epochs, events, parameters, seed."""
     found = {}
     for path in sorted(map(Path, paths)):
@@ -60,26 +60,18 @@ def records(paths: Paths) -> dict[str, dict[str, object]]:
 def histories(paths: Paths) -> dict[str, pd.DataFrame]:
     """Return training -> its history, one row an epoch, sorted by training."""
     found = {}
-    for path in sorted(map(Path, paths), key=lambda path: training_of(path, "")):
-        rows = []
-        for line, row in csv.rows(text.read(path, "train"), path, "train", ("epoch",)):
-            epoch = row["epoch"]
-            if not (epoch.isascii() and epoch.isdigit() and len(epoch) < 10):
-                raise UserError(
-                    f"{path}: line {line}: epoch is {epoch[:40]!r}, expected a number; "
-                    f"{text.again('train')}"
-                )
-            rows.append(row)
-        if rows:
-            frame = pd.DataFrame(rows, dtype=str).apply(pd.to_numeric, errors="coerce")
-            found[training_of(path, "")] = frame.where(frame.abs() <= LARGEST)
+    for path in sorted(map(Path, paths), key=HISTORY.training_of):
+        frame = pd.DataFrame([numbers | words for _, words, numbers in HISTORY.read(path)])
+        if len(frame):
+            frame = frame.apply(pd.to_numeric, errors="coerce")
+            found[HISTORY.training_of(path)] = frame.where(frame.abs() <= LARGEST)
     return found
 
 
-def displays(paths: Paths) -> dict[str, list[dict[str, object]]]:
+def displays(paths: Paths) -> dict[str, list[dict[str, Any]]]:
     """Return training -> the events shown."""
     found = {}
     for path in sorted(map(Path, paths)):
         value = read_values(Displays, path, "interpret")
-        found[training_of(path, ".displays.json")] = value["displays"]
+        found[path.name.removesuffix(".displays.json")] = value["displays"]
     return found

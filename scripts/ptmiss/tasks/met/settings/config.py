@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Self
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ptmiss.core.settings.base import Section, from_mapping
-from ptmiss.core.settings.names import unknown
-from ptmiss.events.folds import N_FOLDS
+from ptmiss.core.errors import UserError
+from ptmiss.core.settings.configuration import CLASSICAL, Configuration
+from ptmiss.core.settings.names import Named, require_known, unknown, written
+from ptmiss.core.settings.types import Name
+from ptmiss.events.n_folds import N_FOLDS
 from ptmiss.events.settings.folds import FoldSettings
-from ptmiss.events.settings.samples import Name, Sample, SimulatedSample
+from ptmiss.events.settings.samples import FileSample, Sample, SimulatedSample
 from ptmiss.events.settings.skim import SkimSettings
 from ptmiss.learn.settings.export import ExportSettings
-from ptmiss.learn.settings.preprocess import PreprocessSettings
 from ptmiss.learn.settings.train import TrainSettings
-from ptmiss.learn.settings.trainings import Training
 from ptmiss.simulation.settings import SimulateSettings
-from ptmiss.tasks.met.settings import crosscheck
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
-from ptmiss.tasks.met.settings.evaluate import CLASSICAL, EvaluateSettings
+from ptmiss.tasks.met.settings.evaluate import CLASSICAL as ESTIMATORS
+from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 from ptmiss.tasks.met.settings.gate import GateSettings
 from ptmiss.tasks.met.settings.interpret import InterpretSettings
+from ptmiss.tasks.met.settings.learning import PreprocessSettings, Training
 from ptmiss.tasks.met.settings.performance import PerformanceSettings
 from ptmiss.tasks.met.settings.report import ReportSettings
 from ptmiss.tasks.met.settings.uncertainty import UncertaintySettings
 from ptmiss.tasks.met.settings.vary import VarySettings
 
+NETWORK = "deepmet"
+"""The estimator that every training has, and a run without trainings has not."""
 
-class Config(Section):
+
+class Config(Configuration):
     """Everything that config.yaml says."""
 
+    task: Annotated[
+        Literal["met"], Field(description="what is estimated: missing transverse momentum")
+    ]
     samples: Annotated[dict[Name, Sample], Field(min_length=1)]
     trainings: dict[Name, Training]
     folds: FoldSettings
@@ -56,9 +63,9 @@ class Config(Section):
             if isinstance(sample, SimulatedSample):
                 _known(f"samples.{name}.setting", sample.setting, self.simulate.settings)
         estimators = {
-            **dict.fromkeys(CLASSICAL),
+            **dict.fromkeys(ESTIMATORS),
             **self.evaluate.external,
-            "deepmet": None,
+            NETWORK: None,
             **{f"stored_{name}": None for name in self.performance.stored},
         }
         for name in self.performance.over:
@@ -74,6 +81,34 @@ class Config(Section):
         if self.trainings or self.evaluate.external:
             return self.folds
         return FoldSettings(train=(), validation=(), test=tuple(range(N_FOLDS)))
+
+    def cross_checked(self, own: Mapping[str, object]) -> Self:
+        """Return the configuration with a calibration that names nothing that does not exist.
+
+        Only default lists can: of what the user wrote, `own`, every name must stand for something.
+        """
+        require_known(_named(self, own))
+        if written(own, "vary", "samples") is not None:
+            for name in self.vary.samples:
+                sample = self.samples[name]
+                if isinstance(sample, FileSample) and sample.is_data:
+                    raise UserError(
+                        f"setting vary.samples has {name}, which is data; only simulation is varied"
+                    )
+        calibration, samples, known = self.calibration, set(self.samples), _estimators(self)
+        named = calibration.closure.estimators
+        counting = tuple(name for name in named if name in known)
+        if not counting and {calibration.data, calibration.simulation} <= samples:
+            raise UserError(
+                f"setting calibration.closure.estimators: none of {', '.join(named)} is evaluated,"
+                f" so nothing would be tested; name some of {', '.join(known)}"
+            )
+        update = {
+            "backgrounds": tuple(name for name in calibration.backgrounds if name in samples),
+            "apply": {a: b for a, b in calibration.apply.items() if {a, b} <= samples},
+            "closure": calibration.closure.model_copy(update={"estimators": counting or named}),
+        }
+        return self.model_copy(update={"calibration": calibration.model_copy(update=update)})
 
     @model_validator(mode="after")
     def _trainings_can_learn(self) -> Self:
@@ -115,13 +150,32 @@ def _known(key: str, value: str, allowed: Iterable[str]) -> None:
         raise ValueError(unknown(key, value, allowed))
 
 
-def load(values: Mapping[str, object], own: Mapping[str, object] | None = None) -> Config:
-    """Check the values of a configuration file; raises `UserError` in one line.
+def _named(config: Config, own: Mapping[str, object]) -> Iterator[Named]:
+    """Yield key, names and allowed names of each list that the user wrote."""
+    calibration, samples = config.calibration, list(config.samples)
+    if any(written(own, "calibration", role) is not None for role in ("data", "simulation")):
+        for role in ("data", "simulation"):  # whoever names one wants a calibration
+            yield f"calibration.{role}", [getattr(calibration, role)], samples
+    pairs = written(own, "calibration", "apply")
+    if isinstance(pairs, Mapping):  # a mapping is merged with the default one
+        yield "calibration.apply", map(str, pairs), samples
+        yield "calibration.apply", map(str, pairs.values()), samples
+    lists = [
+        ("calibration.backgrounds", calibration.backgrounds, samples),
+        ("calibration.closure.estimators", calibration.closure.estimators, _estimators(config)),
+        ("performance.leave_out", config.performance.leave_out, samples),
+        ("interpret.samples", config.interpret.samples, samples),
+        ("vary.samples", config.vary.samples, samples),
+        ("vary.trainings", config.vary.trainings, [*config.trainings, CLASSICAL]),
+    ]
+    for setting in lists:
+        if written(own, *setting[0].split(".")) is not None:
+            yield setting
 
-    own: those that the user wrote; None for all. A name that stands there must exist. Lists of
-    config.yaml name its own samples, trainings and estimators, which an own configuration may have
-    replaced: what does not exist is left out of the calibration then.
-    """
-    config = from_mapping(Config, dict(values), "")
-    crosscheck.names_exist(config, values if own is None else own)
-    return crosscheck.reduced(config)
+
+def _estimators(config: Config) -> list[str]:
+    """Return the estimators that data of the calibration can have."""
+    data = config.samples.get(config.calibration.data)
+    truth = not (isinstance(data, FileSample) and data.is_data)
+    classical = [name for name in config.evaluate.estimators if truth or name != "oracle"]
+    return [*([NETWORK] if config.trainings else []), *classical, *config.evaluate.external]

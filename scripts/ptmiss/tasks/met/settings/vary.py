@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -11,7 +11,7 @@ from ptmiss.core.settings.base import Section
 from ptmiss.core.settings.types import MOST_EDGES, Name, each_once, rising
 
 
-def _from(first: float | None):
+def _from(first: float | None) -> Callable[[tuple[float, ...]], tuple[float, ...]]:
     """Return a check that lower edges rise, and begin at `first` if that is given."""
 
     def check(edges: tuple[float, ...]) -> tuple[float, ...]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from dataclasses import dataclass
 
 import numpy as np
 
 from ptmiss.tasks.met.performance.bins import Grid
-from ptmiss.tasks.met.performance.measure import Events, cores, measure
+from ptmiss.tasks.met.performance.measure import cores, measure
 from ptmiss.tasks.met.performance.observables import variables
 from ptmiss.tasks.met.performance.resolution import Measured
+from ptmiss.tasks.met.performance.stream import Chunks
 from ptmiss.tasks.met.settings.performance import PerformanceSettings
+from ptmiss.tasks.met.settings.uncertainty import UncertaintySettings
 
 MEAN_MET = "mean_met"
 """Mean of |pTmiss| in GeV; the others are those of the performance tables."""
@@ -20,20 +22,31 @@ Key = tuple[str, str, float, float, str]
 """Estimator, axis, lower and upper edge of the bin, quantity."""
 
 
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of a sample, the 68 % bounds of each `MEAN_MET`, and how many events there are.
+
+    Bins with too few events have no entry.
+    """
+
+    values: dict[Key, float]
+    bounds: dict[Key, tuple[float, float]]
+    n_events: int
+
+
 def numbers(
-    events: Events,
+    events: Chunks,
     estimators: tuple[str, ...],
     settings: PerformanceSettings,
-    axes: Collection[str],
-    quantities: Collection[str],
-) -> tuple[dict[Key, float], dict[Key, tuple[float, float]], int]:
-    """Return the numbers, the 68 % bounds of each `MEAN_MET`, and how many events there are.
+    wanted: UncertaintySettings,
+) -> Numbers:
+    """Return the numbers of a sample in the axes and quantities that are wanted.
 
     Without replicas: the same events are compared with themselves, and the statistical interval
-    stands in the performance table. Bins with too few events have no entry.
+    stands in the performance table.
     """
     quick = settings.model_copy(update={"replicas": 0})
-    parts = measure(events, estimators, quick, cores(), tuple(axes))
+    parts = measure(events, estimators, quick, cores(), wanted.axes)
     mean, error = _mean_met(events, parts.grid, len(estimators))
     found: dict[Key, float] = {}
     bounds: dict[Key, tuple[float, float]] = {}
@@ -44,19 +57,18 @@ def numbers(
                 continue
             head = (name, item.axis, item.low, item.high)
             for quantity, value in one.quantities(number).items():
-                if quantity in quantities and value.values is not None:
+                if quantity in wanted.quantities and value.values is not None:
                     found[*head, quantity] = float(value.values[0])
-            if MEAN_MET in quantities and one.effective(number) >= settings.min_events:
+            if MEAN_MET in wanted.quantities and one.effective(number) >= settings.min_events:
                 place = estimators.index(name), number
                 found[*head, MEAN_MET] = float(mean[place])
-                bounds[*head, MEAN_MET] = tuple(
-                    mean[place] + sign * error[place] for sign in (-1, 1)
-                )
+                low, high = mean[place] - error[place], mean[place] + error[place]
+                bounds[*head, MEAN_MET] = low, high
     good = {key: value for key, value in found.items() if math.isfinite(value)}
-    return good, bounds, parts.n_events
+    return Numbers(good, bounds, parts.n_events)
 
 
-def _mean_met(events: Events, grid: Grid, n_estimators: int) -> tuple[np.ndarray, np.ndarray]:
+def _mean_met(events: Chunks, grid: Grid, n_estimators: int) -> tuple[np.ndarray, np.ndarray]:
     """Return mean |pTmiss| and its standard error, each (estimators, bins); NaN without events."""
     n_bins = len(grid.bins)
     sums = np.zeros((5, n_estimators, n_bins))

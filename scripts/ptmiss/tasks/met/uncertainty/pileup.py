@@ -16,7 +16,7 @@ import numpy as np
 
 def profile(chunks: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     """Return the sum of weights for each number of vertices 0, 1, ...; chunks: (n_pv, weight)."""
-    total = np.zeros(1)
+    total: np.ndarray = np.zeros(1)
     for n_pv, weight in chunks:
         more = np.bincount(n_pv.astype(np.int64), weights=weight, minlength=len(total))
         more[: len(total)] += total

@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
-from ptmiss.core.io import csv as csv_file
+from ptmiss.core.tables import Row
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.tasks.met.estimators.table import NOMINAL
 from ptmiss.tasks.met.performance.bins import AXES
-from ptmiss.tasks.met.performance.stream import Chunk, Replay, Source, sources
-from ptmiss.tasks.met.performance.tables import COLUMNS as PERFORMANCE
+from ptmiss.tasks.met.performance.layouts import PERFORMANCE
+from ptmiss.tasks.met.performance.stream import Chunk, Chunks, Replay, Source, sources
 from ptmiss.tasks.met.settings.performance import PerformanceSettings
 from ptmiss.tasks.met.settings.uncertainty import UncertaintySettings
 from ptmiss.tasks.met.uncertainty.combine import in_quadrature, shifts_of
-from ptmiss.tasks.met.uncertainty.numbers import Key, numbers
+from ptmiss.tasks.met.uncertainty.layouts import UNCERTAINTIES
+from ptmiss.tasks.met.uncertainty.numbers import Key, Numbers, numbers
 from ptmiss.tasks.met.uncertainty.pileup import profile, tilted
 from ptmiss.tasks.met.variations.names import SIGNS, VARIATIONS
 
-COLUMNS = (
-    "sample", "estimator", "axis", "bin_low", "bin_high", "quantity",
-    "nominal", "stat_low", "stat_high", "source", "up", "down",
-)  # fmt: skip
-"""Columns of the table: stat_low and stat_high bound the 68 % interval, up and down are shifts."""
-
 SYSTEMATIC, TOTAL = "systematic", "total"
 """Rows with sums in quadrature: of all sources, and of these with the statistics."""
-
-_TABLE = csv_file.Layout(
-    "performance", PERFORMANCE, ("sample", "variation", "estimator", "axis", "quantity")
-)
 
 _LOG = logging.getLogger(__name__)
 _Bounds = Mapping[tuple[str, Key], tuple[float, float]]
@@ -46,34 +35,32 @@ _Bounds = Mapping[tuple[str, Key], tuple[float, float]]
 
 def uncertainty(
     estimates: Sequence[str | os.PathLike[str]],
-    performance: str | os.PathLike[str],
+    measured: str | os.PathLike[str],
     folds: FoldSettings,
-    measured_with: PerformanceSettings,
+    performance: PerformanceSettings,
     settings: UncertaintySettings,
     table: str | os.PathLike[str],
 ) -> None:
     """Write the shift of every number under every source, and their sums in quadrature.
 
-    estimates: nominal and varied ones of one training; performance: its table, which has the
-    statistical intervals. Shifts are of the same events under both directions, so that statistical
-    fluctuations cancel but for events that change a bin. Raises `UserError` for a sample without
+    estimates: nominal and varied ones of one training; measured: the table of the
+    stage performance, which has the statistical intervals; performance: settings of both. Shifts
+    are of the same events under both directions, so that statistical fluctuations cancel but for
+    events that change a bin. Raises `UserError` for a sample without
     nominal estimates or without one of the variations, for recorded events, and for variations of
     other events than the nominal ones.
     """
-    rows: list[tuple[str, ...]] = []
+    rows: list[Row] = []
     samples: dict[str, dict[str, Source]] = {}
     for source in sources(estimates, ()):
-        samples.setdefault(source.sample, {})[source.variation] = source
+        samples.setdefault(source.name, {})[source.info.variation] = source
     for sample, found in samples.items():
         _check(sample, found)
-    bounds = _intervals(performance)
-    for sample, found in samples.items():
-        rows.extend(_of_sample(sample, found, folds, measured_with, settings, bounds))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(rows)
-    atomic.write_text(table, text.getvalue())
+    bounds = _intervals(measured)
+    task = _Task(folds, performance, settings)
+    for found in samples.values():
+        rows.extend(task.rows(found, bounds))
+    atomic.write_text(table, UNCERTAINTIES.csv(rows))
 
 
 def _check(sample: str, found: Mapping[str, Source]) -> None:
@@ -97,56 +84,71 @@ def _check(sample: str, found: Mapping[str, Source]) -> None:
             )
 
 
-def _of_sample(
+@dataclass(frozen=True)
+class _Task:
+    """What the numbers of all samples have in common."""
+
+    folds: FoldSettings
+    performance: PerformanceSettings
+    settings: UncertaintySettings
+
+    def events(self, source: Source) -> Chunks:
+        return Replay(lambda: source.chunks(self.folds.test, self.performance.seed))
+
+    def measured(self, events: Chunks, estimators: tuple[str, ...]) -> Numbers:
+        return numbers(events, estimators, self.performance, self.settings)
+
+    def rows(self, found: Mapping[str, Source], bounds: _Bounds) -> Iterator[Row]:
+        """Yield the rows of a sample; found: variation -> estimates."""
+        source = found[NOMINAL]
+        unchanged = self.events(source)
+        nominal = self.measured(unchanged, source.estimators)
+        varied = {}
+        for name in VARIATIONS:
+            changed = self.measured(self.events(found[name]), source.estimators)
+            if changed.n_events != nominal.n_events:
+                raise UserError(
+                    f"{found[name].files[0]}: variation {name} of {source.name} has"
+                    f" {changed.n_events} events in the test folds, the nominal one"
+                    f" {nominal.n_events}; make both again"
+                )
+            varied[name] = changed.values
+        for name, events in _pileup(source.name, unchanged, self.settings.pileup).items():
+            varied[name] = self.measured(events, source.estimators).values
+        _LOG.info("%s: %d events, %d variations", source.name, nominal.n_events, len(varied))
+        order = {name: i for i, name in enumerate(source.estimators)}
+        quantities = self.settings.quantities
+
+        def place(key: Key) -> tuple[int, int, float, float, int]:
+            name, axis, low, high, quantity = key
+            return order[name], AXES.index(axis), low, high, quantities.index(quantity)
+
+        for key in sorted(nominal.values, key=place):
+            value = nominal.values[key]
+            missing = (math.nan, math.nan)
+            interval = nominal.bounds.get(key) or bounds.get((source.name, key), missing)
+            by_variation = {name: values.get(key) for name, values in varied.items()}
+            yield from _rows(source.name, key, (value, *interval), shifts_of(value, by_variation))
+
+
+def _rows(
     sample: str,
-    found: Mapping[str, Source],
-    folds: FoldSettings,
-    measured_with: PerformanceSettings,
-    settings: UncertaintySettings,
-    bounds: _Bounds,
-) -> Iterator[tuple[str, ...]]:
-    source = found[NOMINAL]
-
-    def events_of(name: str):
-        return Replay(lambda: found[name].chunks(folds.test, measured_with.seed))
-
-    def measured(events):
-        wanted = (settings.axes, settings.quantities)
-        return numbers(events, source.estimators, measured_with, *wanted)
-
-    unchanged = events_of(NOMINAL)
-    nominal, of_mean, n_events = measured(unchanged)
-    varied = {}
-    for name in VARIATIONS:
-        varied[name], _, n_varied = measured(events_of(name))
-        if n_varied != n_events:
-            raise UserError(
-                f"{found[name].files[0]}: variation {name} of {sample} has {n_varied} events in the"
-                f" test folds, the nominal one {n_events}; make both again"
-            )
-    for name, events in _pileup(sample, unchanged, settings.pileup).items():
-        varied[name] = measured(events)[0]
-    _LOG.info("%s: %d events, %d variations", sample, n_events, len(varied))
-
-    order = sorted(nominal, key=lambda key: _place(key, source.estimators, settings.quantities))
-    for key in order:
-        value = nominal[key]
-        low, high = of_mean.get(key) or bounds.get((sample, key), (math.nan, math.nan))
-        shifts = shifts_of(value, {name: values.get(key) for name, values in varied.items()})
-        both = in_quadrature(shifts.values())
-        shifts[SYSTEMATIC] = both
-        shifts[TOTAL] = math.hypot(both[0], high - value), 0.0 - math.hypot(both[1], value - low)
-        estimator, axis, left, right, quantity = key
-        head = (sample, estimator, axis, _text(left), _text(right), quantity)
-        head += (_text(value), _text(low), _text(high))
-        for name, (up, down) in shifts.items():
-            yield (*head, name, _text(up), _text(down))
+    key: Key,
+    nominal: tuple[float, float, float],
+    shifts: Mapping[str, tuple[float, float]],
+) -> Iterator[Row]:
+    """Yield a row for each source and for their sums; nominal: the number and its interval."""
+    value, low, high = nominal
+    up, down = in_quadrature(shifts.values())
+    total = math.hypot(up, high - value), 0.0 - math.hypot(down, value - low)
+    for source, both in {**shifts, SYSTEMATIC: (up, down), TOTAL: total}.items():
+        yield (sample, *key, *nominal, source, *both)
 
 
-def _pileup(sample: str, events, shift: float):
+def _pileup(sample: str, events: Chunks, shift: float) -> dict[str, Chunks]:
     """Return variation -> events with the weights of another pile-up profile."""
     observed = profile((chunk.n_pv, chunk.weight) for chunk in events())
-    found = {}
+    found: dict[str, Chunks] = {}
     for way, sign in SIGNS.items():
         factor = tilted(observed, sign * shift)
         if factor is None:
@@ -159,7 +161,7 @@ def _pileup(sample: str, events, shift: float):
 class _Reweighted:
     """Events whose weights are multiplied by a factor that depends on their vertices."""
 
-    def __init__(self, events, factor: np.ndarray) -> None:
+    def __init__(self, events: Chunks, factor: np.ndarray) -> None:
         self._events, self._factor = events, factor
 
     def __call__(self) -> Iterator[Chunk]:
@@ -167,23 +169,13 @@ class _Reweighted:
             yield replace(chunk, weight=chunk.weight * self._factor[chunk.n_pv.astype(np.int64)])
 
 
-def _place(key: Key, estimators: Sequence[str], quantities: Sequence[str]):
-    name, axis, low, high, quantity = key
-    return estimators.index(name), AXES.index(axis), low, high, quantities.index(quantity)
-
-
 def _intervals(path: str | os.PathLike[str]) -> _Bounds:
     """Return (sample, key) -> bounds of the nominal numbers of a performance table."""
     found = {}
-    for _, row in csv_file.read(path, _TABLE):
-        if row["variation"] != NOMINAL or not row["err_low"] or not row["err_high"]:
-            continue
-        edges = float(row["bin_low"]), float(row["bin_high"])
-        key = (row["estimator"], row["axis"], *edges, row["quantity"])
-        found[row["sample"], key] = float(row["err_low"]), float(row["err_high"])
+    for _, words, values in PERFORMANCE.read(path):
+        low, high = values["err_low"], values["err_high"]
+        if words["variation"] == NOMINAL and not (math.isnan(low) or math.isnan(high)):
+            edges = values["bin_low"], values["bin_high"]
+            key = (words["estimator"], words["axis"], *edges, words["quantity"])
+            found[words["sample"], key] = low, high
     return found
-
-
-def _text(number: float) -> str:
-    """Return a number so that reading it gives the same float64; nothing for one that is not."""
-    return "" if math.isnan(number) else repr(float(number))

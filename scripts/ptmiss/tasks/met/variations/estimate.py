@@ -16,9 +16,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from ptmiss.core.ragged import Ragged, segment_sum
-from ptmiss.learn.features import COLUMNS as FEATURE_COLUMNS
-from ptmiss.learn.onnx.network import NetworkEstimator
 from ptmiss.tasks.met.estimators import classical
+from ptmiss.tasks.met.estimators.network import NetworkEstimator
+from ptmiss.tasks.met.features import COLUMNS as FEATURE_COLUMNS
 from ptmiss.tasks.met.variations.shift import GROUPS, Shifts, moved
 
 TOLERANCE, RELATIVE = 0.01, 3e-6

@@ -14,7 +14,8 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.hashing import event_hash
 from ptmiss.core.io import parquet
 from ptmiss.core.ragged import Ragged, event_index, from_arrow, segment_sum
-from ptmiss.events.columns import CANDIDATE_COLUMNS, layout_of
+from ptmiss.events.columns import CANDIDATE_COLUMNS, IDENTITY, layout_of
+from ptmiss.events.folds import in_folds
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.events.skim import info
 from ptmiss.tasks.met.estimators import table
@@ -26,6 +27,7 @@ from ptmiss.tasks.met.estimators.evaluate import (
     not_finite,
     usable,
 )
+from ptmiss.tasks.met.features import ESTIMATE
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 from ptmiss.tasks.met.settings.vary import VarySettings
 from ptmiss.tasks.met.variations.estimate import Varied
@@ -78,17 +80,18 @@ def vary(
         writers = {}
         for variation, path in estimates.items():
             names = [*fixed, *networks]
-            out = table.estimates_schema(schema, events, names, training, variation)
+            declared = dict.fromkeys(names, ESTIMATE)
+            out = table.estimates_schema(schema, events, declared, training, variation)
             writers[variation] = stack.enter_context(parquet.writing(path, out)), out
         for group in parquet.row_groups(skim, columns, layout_of(columns)):
             if settings.folds == "test":
-                kept = np.isin(group["fold"].to_numpy(), np.asarray(folds.test, dtype=np.uint8))
+                kept = in_folds(group["fold"].to_numpy(), folds.test)
                 group = group.filter(pa.array(kept))
             if not group.num_rows:
                 continue
             counts["events"] += group.num_rows
             candidates = from_arrow(group, needed)
-            identity = event_hash(*(group[name].to_numpy() for name in table.IDENTITY))
+            identity = event_hash(*(group[name].to_numpy() for name in IDENTITY))
             nominal, weights = estimate_all(candidates, fixed, networks)
             for name in networks:
                 counts[name] += not_finite(nominal, name)

@@ -7,17 +7,15 @@ import math
 import numpy as np
 
 from ptmiss.core.hashing import event_hash
+from ptmiss.core.stats.binning import nearest_bin
 from ptmiss.tasks.met.settings.vary import CaloScale, JetResolution, JetScale, TrackScale
-
-
-def _bin(values: np.ndarray, lower_edges: tuple[float, ...]) -> np.ndarray:
-    """Return the bin of each value; the last is open, and below the first counts as the first."""
-    return np.maximum(np.searchsorted(np.array(lower_edges), values, side="right") - 1, 0)
 
 
 def jet_scale(pt: np.ndarray, eta: np.ndarray, table: JetScale) -> np.ndarray:
     """Return the relative uncertainty of the energy scale of jets, (n_jets,)."""
-    return np.array(table.relative)[_bin(np.abs(eta), table.abs_eta), _bin(pt, table.pt)]
+    return np.array(table.relative)[
+        nearest_bin(np.abs(eta), table.abs_eta), nearest_bin(pt, table.pt)
+    ]
 
 
 def jet_smearing(pt: np.ndarray, eta: np.ndarray, table: JetResolution) -> np.ndarray:
@@ -27,7 +25,7 @@ def jet_smearing(pt: np.ndarray, eta: np.ndarray, table: JetResolution) -> np.nd
     width = resolution x sqrt((1 + relative)^2 - 1). Stochastic smearing, as for jets without a
     generated partner (CMS, arXiv:1607.03663).
     """
-    where = _bin(np.abs(eta), table.abs_eta)
+    where = nearest_bin(np.abs(eta), table.abs_eta)
     noise, stochastic, constant, relative = (
         np.array(getattr(table, name))[where]
         for name in ("noise", "stochastic", "constant", "relative")
@@ -43,7 +41,7 @@ def track_scale(pt: np.ndarray, eta: np.ndarray, scale: TrackScale) -> np.ndarra
 
 def calo_scale(pt: np.ndarray, eta: np.ndarray, mass: np.ndarray, scale: CaloScale) -> np.ndarray:
     """Return the relative uncertainty of calorimeter candidates, (n,); without energy `most`."""
-    where = _bin(np.abs(eta), scale.abs_eta)
+    where = nearest_bin(np.abs(eta), scale.abs_eta)
     stochastic, constant, most = (
         np.array(getattr(scale, name))[where] for name in ("stochastic", "constant", "most")
     )
@@ -55,7 +53,7 @@ def calo_scale(pt: np.ndarray, eta: np.ndarray, mass: np.ndarray, scale: CaloSca
 def normal(identity: np.ndarray, number: np.ndarray) -> np.ndarray:
     """Return a normal random number for each (event, number), float64, (n,).
 
-    identity: `folds.event_hash` of the event; number: such as the rank of a jet. The same pair has
+    identity: a hash of the event; number: such as the rank of a jet. The same pair has
     the same number on every machine, in any file and order. Box and Muller, Ann. Math. Stat. 29
     (1958) 610, from two hashes.
     """

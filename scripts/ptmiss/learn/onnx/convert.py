@@ -1,0 +1,105 @@
+"""Networks as ONNX graphs through a converter: for kinds that nobody writes by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+
+import onnx
+import tensorflow as tf
+import tf2onnx
+from onnx import helper
+
+from ptmiss.learn.features import FeatureLayout
+from ptmiss.learn.onnx.interface import inputs
+from ptmiss.learn.onnx.writer import Header, Output, label
+
+OPSET = 14
+"""The oldest that the converter is tested with; read by ONNX Runtime since 1.10."""
+
+IR_VERSION = 7
+"""Version of the file format that came with it."""
+
+Function = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+"""(continuous (B, N, F), categories int32 (B, N, C)) -> (B, k)."""
+
+
+def convert(
+    function: Function, layout: FeatureLayout, output: Output, header: Header
+) -> onnx.ModelProto:
+    """Return a function on padded events as an ONNX model with dynamic batch and candidate axes.
+
+    Names of inputs and of the output are those of files that are written by hand. Equal functions
+    give equal bytes.
+    """
+    names = inputs(layout)
+    signature = [tf.TensorSpec((None, None, n), tf.float32, name=name) for name, n in names.items()]
+
+    def padded(x: tf.Tensor, *codes: tf.Tensor) -> tf.Tensor:
+        # runtimes disagree on what tensors without elements become: one pad along an empty axis
+        n_events = tf.shape(x)[0]
+        pads = tf.cast(tf.equal(tf.shape(x)[:2], 0), tf.int32)
+        where = tf.stack([tf.zeros(3, tf.int32), tf.concat([pads, [0]], axis=0)], axis=1)
+        # as written by hand: what is beyond a table on either side has no code
+        whole = [
+            tf.cast(tf.clip_by_value(tf.pad(code, where), -1.0, float(rows)), tf.int32)
+            for code, rows in zip(codes, layout.table_rows, strict=True)
+        ]
+        filled = tf.pad(x, where)
+        none = tf.zeros((*tf.unstack(tf.shape(filled)[:2]), 0), tf.int32)
+        categories = tf.concat(whole, axis=2) if whole else none
+        return tf.identity(function(filled, categories)[:n_events], name="estimate")
+
+    with quiet():
+        model, _ = tf2onnx.convert.from_function(
+            tf.function(padded, input_signature=signature), signature, opset=OPSET
+        )
+    return _tidied(model, names, output, header)
+
+
+def _tidied(
+    model: onnx.ModelProto, names: dict[str, int], output: Output, header: Header
+) -> onnx.ModelProto:
+    """Return the model with our names, in which nothing depends on what was converted before."""
+    new = dict(zip([value.name for value in model.graph.input], names, strict=True))
+    new[model.graph.output[0].name] = output.name
+    for tensor in model.graph.initializer:
+        new.setdefault(tensor.name, f"constant{len(new)}")
+    for node in model.graph.node:
+        for name in node.output:
+            new.setdefault(name, f"tensor{len(new)}")
+    for number, node in enumerate(model.graph.node):
+        node.name, node.doc_string = f"{node.op_type}{number}", ""
+        node.input[:] = [new.get(name, name) for name in node.input]
+        node.output[:] = [new[name] for name in node.output]
+    for tensor in model.graph.initializer:
+        tensor.name = new[tensor.name]
+    kind = onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        list(model.graph.node),
+        header.name,
+        [helper.make_tensor_value_info(name, kind, ["B", "N", n]) for name, n in names.items()],
+        [helper.make_tensor_value_info(output.name, kind, ["B", output.width])],
+        list(model.graph.initializer),
+        doc_string=header.description,
+    )
+    result = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+    )
+    label(result, header)
+    return result
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Leave out the converter's own messages, which are about its rewriting."""
+    loggers = [logging.getLogger(name) for name in ("tf2onnx", "tensorflow")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

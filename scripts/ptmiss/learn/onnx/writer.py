@@ -1,0 +1,165 @@
+"""Networks as ONNX graphs, written node by node: what all of them share.
+
+Written by hand rather than converted: the bytes follow from the weights alone, the names are those
+of CMSSW's DeepMET, and the graph is arranged so that the runtime spends its time on the dense
+layers (a converted graph took twice as long; masks and sums over pairs were the reason). A kind
+that nobody wants to write by hand goes through `ptmiss.learn.onnx.convert`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from ptmiss.learn.features import FeatureLayout
+from ptmiss.learn.onnx.interface import inputs
+
+OPSET = 11
+IR_VERSION = 6
+"""Versions of the operators and of the file format: those of ONNX 1.6, which ONNX Runtime has read
+since 1.0. Frameworks of experiments stay with a runtime for years, and the graph needs no more."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of itself besides its graph: name of the graph, a sentence, metadata."""
+
+    name: str
+    description: str
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Output:
+    """Name and width k of the output, (B, k)."""
+
+    name: str
+    width: int
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """Names of what the parts of a network are made of.
+
+    x: continuous features (n, F), pads included; codes: of each category, (n,) int32; events: the
+    sizes (B, N) of the inputs; slots: the same without empty axes, so that n is their product.
+    """
+
+    x: str
+    codes: list[str]
+    events: str
+    slots: str
+
+
+class Graph:
+    """Nodes and constants, added one after the other; names are chosen by the caller."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def constant(self, name: str, values: object, kind: type) -> str:
+        """Add a constant of this numpy type; return its name."""
+        self.constants.append(numpy_helper.from_array(np.array(values, dtype=kind), name))
+        return name
+
+    def add(self, op: str, inputs: list[str], output: str, **attributes: object) -> str:
+        """Add a node; return the name of its output."""
+        self.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
+        return output
+
+    def split(self, tensor: str, sizes: list[int], outputs: list[str]) -> list[str]:
+        """Cut a tensor along its first axis."""
+        name = f"{tensor}/split"
+        self.nodes.append(
+            helper.make_node("Split", [tensor], outputs, name=name, axis=0, split=sizes)
+        )
+        return outputs
+
+    def first(self, tensor: str, ends: str, axes: list[int], output: str) -> str:
+        """Keep the first `ends` entries along `axes`; ends: a tensor of integers."""
+        starts = self.constant(f"{output}/starts", [0] * len(axes), np.int64)
+        where = self.constant(f"{output}/axes", axes, np.int64)
+        return self.add("Slice", [tensor, starts, ends, where], output)
+
+
+def write(
+    layout: FeatureLayout,
+    backbone: Callable[[Graph, Tensors], str],
+    head: Callable[[Graph, Tensors, str], None],
+    output: Output,
+    header: Header,
+) -> onnx.ModelProto:
+    """Return a network as an ONNX model with dynamic batch and candidate axes.
+
+    backbone: adds layers and returns the name of the outputs (k, n); head: adds what follows, up
+    to the tensor of `output`. Equal arguments give equal bytes. Inputs must be finite; a batch
+    without events and events without candidates are allowed.
+    """
+    g = Graph()
+    filled, events, slots = _filled(g, layout)
+    x = g.add("Reshape", [filled[0], g.constant("shape/x", [-1, layout.width], np.int64)], "x")
+    tensors = Tensors(x, _codes(g, filled[1:], layout), events, slots)
+    head(g, tensors, backbone(g, tensors))
+    kind = TensorProto.FLOAT
+    graph = helper.make_graph(
+        g.nodes,
+        header.name,
+        [
+            helper.make_tensor_value_info(name, kind, ["B", "N", n])
+            for name, n in inputs(layout).items()
+        ],
+        [helper.make_tensor_value_info(output.name, kind, ["B", output.width])],
+        g.constants,
+        doc_string=header.description,
+    )
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+    )
+    label(model, header)
+    return model
+
+
+def label(model: onnx.ModelProto, header: Header) -> None:
+    """Give a model its producer and metadata."""
+    model.producer_name = "ptmiss"
+    helper.set_model_props(model, dict(sorted(header.metadata.items())))
+
+
+def _filled(g: Graph, layout: FeatureLayout) -> tuple[list[str], str, str]:
+    """Add the inputs with one pad along each empty axis, (B, N), and (B, N) with these pads.
+
+    Runtimes disagree on what tensors without elements become, and old ones refuse to sum them; a
+    pad counts nothing and is cut off at the end.
+    """
+    shape = g.add("Shape", ["input"], "shape/input")
+    two = g.constant("shape/two", [2], np.int64)
+    events = g.first(shape, two, [0], "shape/events")
+    some = g.add("Cast", [events], "shape/some", to=TensorProto.BOOL)
+    none = g.add("Not", [some], "shape/none")
+    pads = g.add("Cast", [none], "shape/pads", to=TensorProto.INT64)
+    before = g.constant("pads/before", [0, 0, 0], np.int64)
+    last = g.constant("pads/last", [0], np.int64)
+    where = g.add("Concat", [before, pads, last], "pads", axis=0)
+    filled = [g.add("Pad", [name, where], f"{name}/filled") for name in inputs(layout)]
+    return filled, events, g.add("Add", [events, pads], "shape/slots")
+
+
+def _codes(g: Graph, filled: list[str], layout: FeatureLayout) -> list[str]:
+    """Add the codes as integers (n,); those beyond their table become -1 or the row after it.
+
+    Both stand for "no such code": tables have one row more, which index -1 reaches as well.
+    """
+    flat = g.constant("shape/flat", [-1], np.int64)
+    codes = []
+    for k, (name, rows) in enumerate(zip(filled, layout.table_rows, strict=True)):
+        low = g.constant(f"code{k}/low", -1, np.float32)
+        high = g.constant(f"code{k}/high", rows, np.float32)
+        row = g.add("Reshape", [name, flat], f"code{k}/flat")
+        inside = g.add("Clip", [row, low, high], f"code{k}/inside")
+        codes.append(g.add("Cast", [inside], f"code{k}", to=TensorProto.INT32))
+    return codes

@@ -1,0 +1,37 @@
+"""Settings of backbones: `trainings.NAME.network`, one class a kind."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ptmiss.core.settings.base import Section
+
+Units = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=4096)], ...],
+    # not strict: the list of a JSON file has become one of Python where a short form was taken
+    Field(min_length=1, max_length=16, strict=False, description="sizes of the hidden layers"),
+]
+
+
+class DeepMETNetwork(Section):
+    """Embeddings of categories, dense layers with batch normalisation (CMS, arXiv:2509.12012)."""
+
+    kind: Literal["deepmet"]
+    units: Units
+    embedding: Annotated[int, Field(ge=1, le=256, description="dimensions of each embedding")]
+
+
+class DenseNetwork(Section):
+    """Plain dense layers on the features of a row, categories as one-hot vectors."""
+
+    kind: Literal["dense"]
+    units: Units
+    activation: Annotated[Literal["tanh", "relu"], Field(description="after each hidden layer")]
+
+
+Network = Annotated[DeepMETNetwork | DenseNetwork, Field(discriminator="kind")]
+
+PUBLISHED = {"kind": "deepmet", "units": (64, 32, 16), "embedding": 8}
+"""The network of CMS, arXiv:2509.12012: what a training without `network` means."""

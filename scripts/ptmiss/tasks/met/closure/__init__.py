@@ -1,0 +1,1 @@
+"""Closure: do the corrections do what they say, on events they were not derived from?"""

@@ -1,0 +1,45 @@
+"""The stage vary: from the flags of a command to the estimates of every variation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ptmiss.events.settings.folds import FoldSettings
+from ptmiss.tasks.met.estimators.stage import ModelFiles
+from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
+from ptmiss.tasks.met.settings.vary import VarySettings
+from ptmiss.tasks.met.variations.names import paired
+from ptmiss.tasks.met.variations.run import vary
+
+
+@dataclass(frozen=True)
+class Sections:
+    """Sections of the configuration that the stage reads."""
+
+    settings: VarySettings
+    evaluate: EvaluateSettings
+    folds: FoldSettings
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Variations, and the file of each in the same order."""
+
+    variations: Sequence[str]
+    estimates: Sequence[str]
+
+
+def vary_skim(
+    skim: str, training: str, sections: Sections, files: ModelFiles, outputs: Outputs
+) -> None:
+    """Run every estimator for all variations of a skim; see `vary`."""
+    vary(
+        skim,
+        training,
+        paired(outputs.variations, outputs.estimates),
+        sections.settings,
+        sections.evaluate,
+        sections.folds,
+        files.models(sections.evaluate),
+    )

@@ -1,0 +1,1 @@
+"""What a run of missing momentum plans: samples, trainings and files of each stage."""
