@@ -86,7 +86,9 @@ def parameters(function) -> set[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_function_of_a_stage_takes_its_flags(name):
     stage = STAGES[name]
-    wanted = parameters(named(stage.entry)) - ({"task"} if stage.task else set())
+    wanted = parameters(named(stage.entry))
+    assert ("task" in wanted) == stage.learns == bool(stage.task)
+    wanted -= {"task"}
     flags = {flag.name for flag in stage.flags}
     assert wanted <= flags
     in_words = {word for flag in stage.flags for word in re.findall(r"\{(\w+)\}", flag.section)}
