@@ -192,7 +192,7 @@ def prefetch(batches: Iterator[Batch]) -> Iterator[Batch]:
 
     An error of the other thread is raised here. Leaving the loop early ends the thread.
     """
-    ready: queue.Queue = queue.Queue(maxsize=PREFETCH)
+    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=PREFETCH)
     stop = threading.Event()
 
     def fill() -> None:
@@ -216,7 +216,11 @@ def prefetch(batches: Iterator[Batch]) -> Iterator[Batch]:
         thread.join()
 
 
-def _put(ready: queue.Queue, item: object, stop: threading.Event) -> bool:
+def _put(
+    ready: queue.Queue[Batch | BaseException | None],
+    item: Batch | BaseException | None,
+    stop: threading.Event,
+) -> bool:
     while not stop.is_set():
         try:
             ready.put(item, timeout=0.05)

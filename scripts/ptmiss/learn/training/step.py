@@ -167,7 +167,7 @@ class Stepper:
         event: tf.Tensor,
         targets: tf.Tensor,
         weight: tf.Tensor,
-        n_events: tf.Tensor,
+        _n_events: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         result = self._estimates(continuous, categories, event, weight, training=False)
         error = tf.reduce_sum(weight * self.loss.errors(result, targets))
@@ -215,6 +215,5 @@ def rotated_features(
 
 
 def _tensors(batch: Batch) -> list[tf.Tensor]:
-    arrays = (batch.continuous, batch.categories, batch.event)
-    arrays += (batch.targets, batch.weight, np.float32(batch.n_events))
-    return [tf.constant(values) for values in arrays]
+    arrays = (batch.continuous, batch.categories, batch.event, batch.targets, batch.weight)
+    return [*map(tf.constant, arrays), tf.constant(np.float32(batch.n_events))]

@@ -201,7 +201,7 @@ def is_pinned(continuous: np.ndarray, categories: np.ndarray, pinned_pt: float) 
 
 
 def _broken(values: np.ndarray) -> np.ndarray:
-    return ~(np.abs(values) <= LIMIT)  # true for NaN as well
+    return np.asarray(~(np.abs(values) <= LIMIT))  # true for NaN as well
 
 
 def _codes(candidates: Ragged, rules: FeatureRules, repairs: dict[str, int]) -> np.ndarray:
