@@ -102,7 +102,7 @@ def test_mean_of_ptmiss_3_4_5() -> None:
     columns = toy(40, estimators=ONE)
     columns["pf_px"], columns["pf_py"] = np.tile([3.0, 6.0], 20), np.tile([4.0, 8.0], 20)
     columns["weight"] = np.tile([1.0, 3.0], 20)
-    asked = wanted(axes=["all"], quantities=["mean_met"])
+    asked = wanted(axes=("all",), quantities=("mean_met",))
     made = numbers(lambda: [chunk(columns)], ("pf",), settings(**WIDE), asked)
     found, bounds, n = made.values, made.bounds, made.n_events
     key = ("pf", "all", -math.inf, math.inf, "mean_met")

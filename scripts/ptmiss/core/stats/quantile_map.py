@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,17 @@ LEAST_SLOPE = 0.01
 
 FAR = 1.0e5
 """GeV: a recoil as large as this is not one, and is left alone."""
+
+
+class _Grid(NamedTuple):
+    """A map as its kernel sees it; offsets: first node of each category, and the number of all."""
+
+    knots: np.ndarray
+    jet_edges: np.ndarray
+    qt_high: float
+    nodes: np.ndarray
+    offsets: np.ndarray
+    shifts: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -41,13 +53,17 @@ class QuantileMap:
 
     def __call__(self, u: np.ndarray, q_t: np.ndarray, n_jets: np.ndarray) -> np.ndarray:
         """Return u' in GeV, shape (n,) as the arguments."""
-        offsets = np.cumsum([0, *(nodes.size for nodes in self.nodes)])
+        grid = _Grid(
+            self.knots,
+            np.asarray(self.jet_edges, dtype=np.float64),
+            float(self.qt_high),
+            np.concatenate(self.nodes),
+            np.cumsum([0, *(nodes.size for nodes in self.nodes)]),
+            np.concatenate(self.shifts),
+        )
         out = np.empty(np.size(u))
-        _apply(
-            *(np.ascontiguousarray(a, dtype=np.float64) for a in (u, q_t, n_jets)),
-            self.knots, np.asarray(self.jet_edges, dtype=np.float64), self.qt_high,
-            np.concatenate(self.nodes), offsets, np.concatenate(self.shifts), out,
-        )  # fmt: skip
+        u, q_t, n_jets = (np.ascontiguousarray(a, dtype=np.float64) for a in (u, q_t, n_jets))
+        _apply(u, q_t, n_jets, grid, out)
         return out
 
     def with_shifts(self, shifts: Iterable[np.ndarray]) -> QuantileMap:
@@ -79,27 +95,20 @@ def _place(grid: np.ndarray, first: int, last: int, x: float) -> tuple[int, int,
 
 @njit(cache=True, nogil=True)
 def _apply(
-    u: np.ndarray,
-    q_t: np.ndarray,
-    n_jets: np.ndarray,
-    knots: np.ndarray,
-    jet_edges: np.ndarray,
-    qt_high: float,
-    nodes: np.ndarray,
-    offsets: np.ndarray,
-    shifts: np.ndarray,
-    out: np.ndarray,
+    u: np.ndarray, q_t: np.ndarray, n_jets: np.ndarray, grid: _Grid, out: np.ndarray
 ) -> None:
+    jet_edges, shifts = grid.jet_edges, grid.shifts
     categories = jet_edges.size - 1
     for n in range(u.size):
         out[n] = u[n]
-        if not (0.0 <= q_t[n] < qt_high and jet_edges[0] <= n_jets[n] < jet_edges[categories]):
+        inside = 0.0 <= q_t[n] < grid.qt_high
+        if not (inside and jet_edges[0] <= n_jets[n] < jet_edges[categories]):
             continue
         if not -FAR <= u[n] < FAR:
             continue
         j = first_above(jet_edges, 0, categories + 1, n_jets[n]) - 1
-        a, b, t = _place(nodes, offsets[j], offsets[j + 1], q_t[n])
-        k, m, s = _place(knots, 0, knots.size, u[n])
+        a, b, t = _place(grid.nodes, grid.offsets[j], grid.offsets[j + 1], q_t[n])
+        k, m, s = _place(grid.knots, 0, grid.knots.size, u[n])
         low = shifts[a, k] + s * (shifts[a, m] - shifts[a, k])
         high = shifts[b, k] + s * (shifts[b, m] - shifts[b, k])
         out[n] = u[n] + low + t * (high - low)

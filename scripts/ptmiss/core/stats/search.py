@@ -1,8 +1,6 @@
-"""Where a value lies among rising edges."""
+"""Where a value lies among rising edges, for kernels."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,11 +18,3 @@ def first_above(edges: np.ndarray, first: int, last: int, x: float) -> int:
         else:
             high = middle
     return low
-
-
-def nearest_bin(values: np.ndarray, lower_edges: Sequence[float]) -> np.ndarray:
-    """Return the half-open bin of each value, int64, (n,), by the lower edges of the bins.
-
-    The last bin has no end, and what lies below the first belongs to it.
-    """
-    return np.maximum(np.searchsorted(np.asarray(lower_edges), values, side="right") - 1, 0)

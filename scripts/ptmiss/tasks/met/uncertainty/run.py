@@ -89,14 +89,14 @@ class _Task:
     """What the numbers of all samples have in common."""
 
     folds: FoldSettings
-    measured_with: PerformanceSettings
+    performance: PerformanceSettings
     settings: UncertaintySettings
 
     def events(self, source: Source) -> Chunks:
-        return Replay(lambda: source.chunks(self.folds.test, self.measured_with.seed))
+        return Replay(lambda: source.chunks(self.folds.test, self.performance.seed))
 
     def measured(self, events: Chunks, estimators: tuple[str, ...]) -> Numbers:
-        return numbers(events, estimators, self.measured_with, self.settings)
+        return numbers(events, estimators, self.performance, self.settings)
 
     def rows(self, found: Mapping[str, Source], bounds: _Bounds) -> Iterator[Row]:
         """Yield the rows of a sample; found: variation -> estimates."""

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ptmiss.core.hashing import event_hash
-from ptmiss.core.stats.search import nearest_bin
+from ptmiss.core.stats.binning import nearest_bin
 from ptmiss.tasks.met.settings.vary import CaloScale, JetResolution, JetScale, TrackScale
 
 
