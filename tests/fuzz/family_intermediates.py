@@ -379,7 +379,7 @@ def _evaluated(path: Path, own: Path) -> None:
 
     values = {"estimators": ["pf", "chs", "puppi", "oracle"], "external": {}, "limits": LIMITS}
     settings = from_mapping(EvaluateSettings, values, "evaluate")
-    evaluate(path, "t", "nominal", settings, own / "e.parquet", weights=own / "w.parquet")
+    evaluate(path, "t", settings, own / "e.parquet", weights=own / "w.parquet")
 
 
 def _varied(path: Path, own: Path) -> None:
@@ -389,15 +389,16 @@ def _varied(path: Path, own: Path) -> None:
     from ptmiss.tasks.met.estimators.evaluate import NO_MODELS
     from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
     from ptmiss.tasks.met.settings.vary import VarySettings
-    from ptmiss.tasks.met.variations.run import vary
+    from ptmiss.tasks.met.variations.run import Sections, vary
 
     values = {"estimators": ["pf", "puppi"], "external": {}, "limits": LIMITS}
-    vary(
-        path, "t", {"jes_up": own / "j.parquet", "lepton_scale_up": own / "l.parquet"},
+    sections = Sections(
         parse(VarySettings, _section("vary"), "vary"),
         from_mapping(EvaluateSettings, values, "evaluate"),
-        from_mapping(FoldSettings, FOLDS, "folds"), NO_MODELS,
-    )  # fmt: skip
+        from_mapping(FoldSettings, FOLDS, "folds"),
+    )
+    files = {"jes_up": own / "j.parquet", "lepton_scale_up": own / "l.parquet"}
+    vary(path, "t", files, sections, NO_MODELS)
 
 
 def _preprocessed(path: Path, own: Path) -> None:

@@ -17,6 +17,7 @@ from ptmiss.core.io import parquet
 from ptmiss.core.io.manifest import record_of
 from ptmiss.learn.settings.models import ModelLimits
 from ptmiss.tasks.met.estimators.evaluate import Models, check_finite, evaluate, external_models
+from ptmiss.tasks.met.estimators.stage import ModelFiles, Outputs, evaluate_skim
 from ptmiss.tasks.met.estimators.table import declaration, declared
 from ptmiss.tasks.met.features import ESTIMATE
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
@@ -34,9 +35,9 @@ def skim(tmp_path: Path) -> Path:
     return path
 
 
-def run(skim: Path, settings: EvaluateSettings = ALL, variation: str = "nominal") -> pa.Table:
+def run(skim: Path, settings: EvaluateSettings = ALL) -> pa.Table:
     out = skim.with_name("estimates.parquet")
-    evaluate(skim, "zmumu", variation, settings, out)
+    evaluate(skim, "zmumu", settings, out)
     return pq.read_table(out)
 
 
@@ -145,7 +146,7 @@ def test_events_that_are_not_finite_are_counted_and_kept(
     field = table.schema.field("cand_pt")
     rewrite(skim, table.set_column(place, field, pa.array(values, field.type)))
     out = skim.with_name("estimates.parquet")
-    counts = evaluate(skim, "zmumu", "nominal", ALL, out)
+    counts = evaluate(skim, "zmumu", ALL, out)
     assert counts == {"events": 30, "pf": 1, "chs": 1, "puppi": 1, "oracle": 1}
     assert "1 events of pf are not finite" in caplog.text
     assert pq.read_table(out).num_rows == 30
@@ -153,7 +154,7 @@ def test_events_that_are_not_finite_are_counted_and_kept(
 
 def test_weights_are_those_of_the_candidates_in_the_skims_order(skim: Path) -> None:
     out = skim.with_name("weights.parquet")
-    evaluate(skim, "zmumu", "nominal", ALL, skim.with_name("estimates.parquet"), weights=out)
+    evaluate(skim, "zmumu", ALL, skim.with_name("estimates.parquet"), weights=out)
     weights, source = pq.read_table(out), pq.read_table(skim)
     assert weights.column_names[:3] == ["run", "lumi", "event"]
     assert weights["puppi_weight"].to_pylist() == source["cand_puppi"].to_pylist()
@@ -187,7 +188,8 @@ def test_what_is_not_a_skim_is_refused_in_one_line(
 
 def test_a_variation_that_would_change_nothing_is_refused(skim: Path) -> None:
     with pytest.raises(UserError, match="scale_up"):
-        run(skim, variation="scale_up")
+        outputs = Outputs(skim.with_name("e.parquet"), None)
+        evaluate_skim(str(skim), "zmumu", "scale_up", ALL, ModelFiles(None, (), 1), outputs)
 
 
 def test_a_damaged_skim_leaves_nothing_behind(skim: Path) -> None:
@@ -230,7 +232,7 @@ def test_models_are_estimators_beside_the_classical_ones(
     fixed.write_bytes(pf_model(1, 4500).SerializeToString())
     models = Models(model, {"theirs": fixed}, threads=1)
     with caplog.at_level(logging.INFO):
-        counts = evaluate(skim, "zmumu", "nominal", ALL, out, models, weights)
+        counts = evaluate(skim, "zmumu", ALL, out, models, weights)
     table = pq.read_table(out)
     names = table.column_names
     assert names.index("deepmet_px") == names.index("oracle_py") + 1
@@ -249,7 +251,7 @@ def test_a_model_that_is_not_accepted_leaves_nothing_behind(skim: Path, model: P
     model.write_bytes(b"no model")
     wrong = Models(None, {"x": model}, threads=1)
     with pytest.raises(UserError, match=r"pf\.onnx: not an ONNX file"):
-        evaluate(skim, "t", "nominal", ALL, skim.with_name("e.parquet"), wrong)
+        evaluate(skim, "t", ALL, skim.with_name("e.parquet"), wrong)
     assert not skim.with_name("e.parquet").exists()
 
 

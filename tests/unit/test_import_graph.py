@@ -225,7 +225,5 @@ def test_the_command_writes_a_file_that_evaluate_takes(tmp_path: Path) -> None:
         estimators=("pf",), external={"shipped": str(out)}, limits=ModelLimits(**LIMITS)
     )
     models = Models(None, settings.external_paths(), 1)
-    counts = evaluate(
-        tmp_path / "skim.parquet", "t", "nominal", settings, tmp_path / "out.parquet", models
-    )
+    counts = evaluate(tmp_path / "skim.parquet", "t", settings, tmp_path / "out.parquet", models)
     assert counts == {"events": 4, "pf": 0, "shipped": 0}

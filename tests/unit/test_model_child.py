@@ -205,7 +205,7 @@ def run(tmp_path: Path, model: onnx.ModelProto, slots: int | None = None, **chan
     out = tmp_path / "out.parquet"
     try:
         return evaluate(
-            tmp_path / "skim.parquet", "t", "nominal", settings({"theirs": one}, **changes), out,
+            tmp_path / "skim.parquet", "t", settings({"theirs": one}, **changes), out,
             models,
         )  # fmt: skip
     finally:

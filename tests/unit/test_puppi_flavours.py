@@ -26,7 +26,7 @@ from ptmiss.tasks.met.estimators.evaluate import Models, evaluate
 from ptmiss.tasks.met.estimators.network import CMSSW_RULES, RULES_KEY, NetworkEstimator
 from ptmiss.tasks.met.interpretation.run import Outputs, interpret
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
-from ptmiss.tasks.met.variations.run import vary
+from ptmiss.tasks.met.variations.run import Sections, vary
 from skims import skim as skim_of
 from toys import make_toy, toy_skim, write_pfnano
 from variation_toys import settings as vary_settings
@@ -106,7 +106,7 @@ def test_a_muon_of_100_gev_gets_to_a_graph_without_metadata_as_cmssw_feeds_it(
         },
         threads=1,
     )
-    evaluate(skim, "t", "nominal", EVALUATE, tmp_path / "estimates.parquet", models)
+    evaluate(skim, "t", EVALUATE, tmp_path / "estimates.parquet", models)
     found = pq.read_table(tmp_path / "estimates.parquet")
     own, standard = expected(skim, "cand_puppi"), expected(skim, "cand_puppi_standard")
     np.testing.assert_allclose(found["puppi_px"], own, atol=1e-4)
@@ -126,13 +126,13 @@ def test_vary_uses_the_same_choice(skim: Path, tmp_path: Path, slots: str | int)
     (tmp_path / "cms.onnx").write_bytes(model.SerializeToString())
     models = Models(None, {"cms": tmp_path / "cms.onnx"}, 1)
     files = {name: tmp_path / f"{name}.parquet" for name in ("lepton_scale_up", "jes_up")}
-    vary(skim, "t", files, vary_settings(folds="all"), EVALUATE, FOLDS, models)
+    vary(skim, "t", files, Sections(vary_settings(folds="all"), EVALUATE, FOLDS), models)
     muons_moved = pq.read_table(files["lepton_scale_up"])
     # the standard weight of the muons is 0: moving them changes the other flavour only
     np.testing.assert_allclose(
         muons_moved["cms_px"], expected(skim, "cand_puppi_standard"), atol=1e-3
     )
-    evaluate(skim, "t", "nominal", EVALUATE, tmp_path / "estimates.parquet", models)
+    evaluate(skim, "t", EVALUATE, tmp_path / "estimates.parquet", models)
     nominal = pq.read_table(tmp_path / "estimates.parquet")
     assert np.abs(muons_moved["puppi_px"].to_numpy() - nominal["puppi_px"].to_numpy()).max() > 0.05
 
@@ -167,13 +167,15 @@ def test_a_skim_with_the_wrong_flavour_alone_is_refused_in_one_line(
     one, out = without_the_other(skim), tmp_path / "e.parquet"
     models = Models(None, {"cms": save(tmp_path, "cms", None)}, threads=1)
     with pytest.raises(UserError, match=r"one\.parquet: .*cms\.onnx wants 'standard'") as caught:
-        evaluate(one, "t", "nominal", EVALUATE, out, models)
+        evaluate(one, "t", EVALUATE, out, models)
     assert "\n" not in str(caught.value)
     assert not out.exists()
     with pytest.raises(UserError, match="wants 'standard'"):
-        vary(one, "t", {"jes_up": out}, vary_settings(folds="all"), EVALUATE, FOLDS, models)
+        vary(
+            one, "t", {"jes_up": out}, Sections(vary_settings(folds="all"), EVALUATE, FOLDS), models
+        )
     ours = Models(None, {"ours": save(tmp_path, "ours", "no_lepton")}, threads=1)
-    evaluate(one, "t", "nominal", EVALUATE, out, ours)
+    evaluate(one, "t", EVALUATE, out, ours)
     assert out.exists()
 
 

@@ -70,7 +70,7 @@ def chain(paths, per_part, out, **spec):
         files = [str(path) for path in paths[start : start + per_part]]
         ledgers.append(job.run(files, skims[-1], out / f"{part}.json"))
         estimates.append(out / f"estimates{part}.parquet")
-        evaluate(skims[-1], "classical", "nominal", SETTINGS, estimates[-1], NO_MODELS)
+        evaluate(skims[-1], "classical", SETTINGS, estimates[-1], NO_MODELS)
     return skims, estimates, ledgers
 
 

@@ -17,7 +17,7 @@ from ptmiss.tasks.met.estimators.evaluate import NO_MODELS
 from ptmiss.tasks.met.interpretation import chosen as events
 from ptmiss.tasks.met.learning import TASK
 from ptmiss.tasks.met.performance.stream import sources
-from ptmiss.tasks.met.variations.run import vary
+from ptmiss.tasks.met.variations.run import Sections, vary
 from toys import toy_skim
 
 SAID = {"sample": "zmumu", "part": "0000", "is_data": "false", "selection": "zmumu"}
@@ -81,7 +81,7 @@ def test_every_stage_refuses_what_it_does_not_understand(tmp_path):
     for call in (
         lambda: events.samples([path]),
         lambda: sources([estimates], ()),
-        lambda: vary(path, "t", {}, None, None, None, NO_MODELS),
+        lambda: vary(path, "t", {}, Sections(None, None, None), NO_MODELS),
         lambda: preprocess(
             [path], Recipe(TASK, "t", SimpleNamespace(samples=["toy"]), None, None), {}, "s"
         ),

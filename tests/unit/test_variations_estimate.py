@@ -25,7 +25,7 @@ from ptmiss.tasks.met.estimators.network import NetworkEstimator
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 from ptmiss.tasks.met.variations.estimate import Varied
 from ptmiss.tasks.met.variations.names import VARIATIONS
-from ptmiss.tasks.met.variations.run import vary
+from ptmiss.tasks.met.variations.run import Sections, vary
 from ptmiss.tasks.met.variations.shift import shifts
 from toys import make_toy, toy_skim
 from variation_toys import DIRECTION, MUON, candidates, flat, settings
@@ -154,13 +154,13 @@ def skim(tmp_path: Path) -> Path:
 
 def run(skim: Path, variations=VARIATIONS, models: Models = NO_MODELS, **changes):
     files = {name: skim.with_name(f"{name}.parquet") for name in variations}
-    vary(skim, "mixed", files, settings(**changes), ESTIMATORS, FOLDS, models)
+    vary(skim, "mixed", files, Sections(settings(**changes), ESTIMATORS, FOLDS), models)
     return {name: pq.read_table(path) for name, path in files.items()}
 
 
 def nominal_of(skim: Path, models: Models = NO_MODELS) -> pa.Table:
     out = skim.with_name("nominal.parquet")
-    evaluate(skim, "mixed", "nominal", ESTIMATORS, out, models)
+    evaluate(skim, "mixed", ESTIMATORS, out, models)
     return pq.read_table(out)
 
 

@@ -151,7 +151,7 @@ def choose_edges(
 
 
 @njit(cache=True, nogil=True)
-def _add(
+def _add(  # noqa: PLR0913 (compiled)
     target: np.ndarray,
     order: np.ndarray,
     first: int,
@@ -192,7 +192,7 @@ def _add(
 
 
 @njit(cache=True, nogil=True)
-def fill(
+def fill(  # noqa: PLR0913 (compiled)
     bins: np.ndarray,
     offset: int,
     n_bins: int,
@@ -267,7 +267,7 @@ def _by_key(keys: np.ndarray, starts: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def fill_levers(
+def fill_levers(  # noqa: PLR0913 (compiled)
     bins: np.ndarray,
     levers: np.ndarray,
     weights: np.ndarray,

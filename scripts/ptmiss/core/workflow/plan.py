@@ -70,7 +70,7 @@ class BasePlan(Generic[C]):
         """Files that the simulation of every sample reads."""
         return []
 
-    def process_files(self, wildcards: Wildcards) -> list[str]:
+    def process_files(self, wildcards: Wildcards) -> list[str]:  # noqa: ARG002 (tasks replace it)
         """Return the files that say what is simulated in a sample."""
         return []
 

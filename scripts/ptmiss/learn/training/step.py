@@ -128,7 +128,7 @@ class Stepper:
         # one segment more for the unused slots
         return self.model.flat(continuous, codes, event, n + 1, training=training, width=width)[:n]
 
-    def _train_step(
+    def _train_step(  # noqa: PLR0913 (compiled: the tensors of its signature)
         self,
         continuous: tf.Tensor,
         categories: tf.Tensor,

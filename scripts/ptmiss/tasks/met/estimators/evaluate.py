@@ -143,7 +143,6 @@ def external_models(texts: Sequence[str], settings: EvaluateSettings) -> dict[st
 def evaluate(
     skim: str | os.PathLike[str],
     training: str,
-    variation: str,
     settings: EvaluateSettings,
     estimates: str | os.PathLike[str],
     models: Models = NO_MODELS,
@@ -157,8 +156,6 @@ def evaluate(
     number of events and, per estimator, of events whose result is not finite. Raises `UserError`
     for a file that is not a skim and for a model that is not accepted.
     """
-    if variation != NOMINAL:
-        raise UserError(f"variation {variation!r}: expected {NOMINAL!r}; vary.py makes all others")
     with contextlib.ExitStack() as stack:
         networks = stack.enter_context(models.loaded(settings, with_weights=weights is not None))
         with parquet.reading(skim) as file:
@@ -172,7 +169,7 @@ def evaluate(
         columns = [*events, *needed]
         declared: dict[str, Sequence[EstimateColumn]] = dict.fromkeys(fixed, ESTIMATE)
         declared |= {name: network.columns for name, network in networks.items()}
-        out_schema = table.estimates_schema(schema, events, declared, training, variation)
+        out_schema = table.estimates_schema(schema, events, declared, training, NOMINAL)
         counts = dict.fromkeys(("events", *names), 0)
         writer = stack.enter_context(parquet.writing(estimates, out_schema))
         weight_writer = None

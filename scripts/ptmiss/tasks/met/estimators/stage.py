@@ -6,7 +6,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ptmiss.core.errors import UserError
 from ptmiss.tasks.met.estimators.evaluate import Models, evaluate, external_models
+from ptmiss.tasks.met.estimators.table import NOMINAL
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 
 
@@ -39,6 +41,11 @@ def evaluate_skim(
     files: ModelFiles,
     outputs: Outputs,
 ) -> None:
-    """Compute pTmiss with every estimator for the events of a skim; see `evaluate`."""
+    """Compute pTmiss with every estimator for the events of a skim; see `evaluate`.
+
+    Raises `UserError` for another variation than the nominal one.
+    """
+    if variation != NOMINAL:
+        raise UserError(f"variation {variation!r}: expected {NOMINAL!r}; vary.py makes all others")
     models = files.models(settings)
-    evaluate(skim, training, variation, settings, outputs.estimates, models, outputs.weights)
+    evaluate(skim, training, settings, outputs.estimates, models, outputs.weights)

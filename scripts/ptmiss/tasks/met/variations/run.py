@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -40,13 +41,20 @@ BOSON_MUONS = {"zmumu": 2, "wmunu": 1}
 _LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Sections:
+    """Sections of the configuration that the stage reads."""
+
+    settings: VarySettings
+    evaluate: EvaluateSettings
+    folds: FoldSettings
+
+
 def vary(
     skim: str | os.PathLike[str],
     training: str,
     estimates: Mapping[str, str | os.PathLike[str]],
-    settings: VarySettings,
-    estimators: EvaluateSettings,
-    folds: FoldSettings,
+    sections: Sections,
     models: Models,
 ) -> int:
     """Compute pTmiss with every estimator for every variation of the candidates of a skim.
@@ -57,6 +65,7 @@ def vary(
     selected anew. Returns the number of events. Raises `UserError` for an unknown variation, a file
     that is not a skim, recorded events, and a model that is not accepted.
     """
+    settings, estimators = sections.settings, sections.evaluate
     for variation in estimates:
         parse(variation)
     with parquet.reading(skim) as file:
@@ -85,7 +94,7 @@ def vary(
             writers[variation] = stack.enter_context(parquet.writing(path, out)), out
         for group in parquet.row_groups(skim, columns, layout_of(columns)):
             if settings.folds == "test":
-                kept = in_folds(group["fold"].to_numpy(), folds.test)
+                kept = in_folds(group["fold"].to_numpy(), sections.folds.test)
                 group = group.filter(pa.array(kept))
             if not group.num_rows:
                 continue

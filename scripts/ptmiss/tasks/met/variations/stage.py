@@ -5,21 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.tasks.met.estimators.stage import ModelFiles
-from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
-from ptmiss.tasks.met.settings.vary import VarySettings
 from ptmiss.tasks.met.variations.names import paired
-from ptmiss.tasks.met.variations.run import vary
-
-
-@dataclass(frozen=True)
-class Sections:
-    """Sections of the configuration that the stage reads."""
-
-    settings: VarySettings
-    evaluate: EvaluateSettings
-    folds: FoldSettings
+from ptmiss.tasks.met.variations.run import Sections, vary
 
 
 @dataclass(frozen=True)
@@ -38,8 +26,6 @@ def vary_skim(
         skim,
         training,
         paired(outputs.variations, outputs.estimates),
-        sections.settings,
-        sections.evaluate,
-        sections.folds,
+        sections,
         files.models(sections.evaluate),
     )
