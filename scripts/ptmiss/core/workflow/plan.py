@@ -71,8 +71,8 @@ class BasePlan(Generic[C]):
         return []
 
     def process_files(self, wildcards: Wildcards) -> list[str]:
-        """Return the files that say what is simulated in a sample."""
-        return []
+        """Return the files that say what is simulated in a sample, for a task that simulates."""
+        raise NotImplementedError
 
     def addresses(self, wildcards: Wildcards) -> Sequence[str]:
         """Return the input files of a part of a sample as the reader opens them."""

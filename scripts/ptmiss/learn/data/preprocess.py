@@ -91,18 +91,25 @@ class Outputs:
     summary: str | os.PathLike[str]
 
 
+@dataclass(frozen=True)
+class Sections:
+    """What the stage reads of the configuration: the entry of `trainings`, folds, its own."""
+
+    spec: Training
+    folds: FoldSettings
+    settings: PreprocessSettings
+
+
 def preprocess_skims(
     skims: Sequence[str | os.PathLike[str]],
     training: str,
-    spec: Training,
-    folds: FoldSettings,
-    settings: PreprocessSettings,
+    sections: Sections,
     outputs: Outputs,
     task: LearningTask,
 ) -> None:
-    """Write the datasets of the training `spec`; the stage preprocess. See `preprocess`."""
+    """Write the datasets of a training; the stage preprocess. See `preprocess`."""
     datasets = {"train": outputs.train, "validation": outputs.validation}
-    recipe = Recipe(task, training, spec, folds, settings)
+    recipe = Recipe(task, training, sections.spec, sections.folds, sections.settings)
     preprocess(skims, recipe, datasets, outputs.summary)
 
 
