@@ -39,19 +39,14 @@ def sections(
     for figure, picture in drawn:
         found.setdefault(figure.section, {}).setdefault(figure.group, []).append((figure, picture))
     order = [*_GROUPS, *kinds]
-    return [
-        {
-            "id": section,
-            "label": SECTIONS[section],
-            "groups": [
-                _group(section, name, groups[name], kinds)
-                for name in sorted(groups, key=_place(list(_GROUPS) if by_training else order))
-            ],
-        }
-        for section in SECTIONS
-        for by_training in (section in _BY_TRAINING,)
-        if (groups := found.get(section))
-    ]
+    shown = []
+    for section, label in SECTIONS.items():
+        groups = found.get(section, {})
+        names = sorted(groups, key=_place(list(_GROUPS) if section in _BY_TRAINING else order))
+        members = [_group(section, name, groups[name], kinds) for name in names]
+        if members:
+            shown.append({"id": section, "label": label, "groups": members})
+    return shown
 
 
 def _pair(figure: Figure) -> tuple[str, ...]:
