@@ -158,6 +158,9 @@ def test_its_configuration_is_checked_like_any_other(repository, installed, tmp_
         return done.stdout + done.stderr
 
     assert check() == "The settings are valid.\n"
+    assert check(samples={"pions": OWN["samples"]["beam"]}) == (
+        "error: setting trainings.dense.samples is 'beam', allowed: pions\n"
+    )
     assert check(task="showers").startswith("error: setting task is 'showers', allowed: met, sho")
     assert check(gate={"require": True}) == (
         "error: setting gate: the task 'shower_energy' has no such section, 'met' has; take it out,"

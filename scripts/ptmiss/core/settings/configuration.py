@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol, Self, cast
 
 from ptmiss.core.settings.base import Section, from_mapping
+from ptmiss.core.settings.names import require_known, written
 
 CLASSICAL = "classical"
 """What a run without trainings is called."""
@@ -48,4 +49,9 @@ class Configuration(Section):
 
         own: what the user wrote. Raises `UserError` at the first name there that no section has.
         """
+        if written(own, "trainings") is not None:
+            require_known(
+                (f"trainings.{name}.samples", self.learnt_samples(name), self.samples)
+                for name in self.trainings
+            )
         return self

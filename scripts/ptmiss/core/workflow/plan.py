@@ -70,9 +70,9 @@ class BasePlan(Generic[C]):
         """Files that the simulation of every sample reads."""
         return []
 
-    def process_files(self, wildcards: Wildcards) -> list[str]:  # noqa: ARG002 (tasks replace it)
-        """Return the files that say what is simulated in a sample."""
-        return []
+    def process_files(self, wildcards: Wildcards) -> list[str]:
+        """Return the files that say what is simulated in a sample, for a task that simulates."""
+        raise NotImplementedError
 
     def addresses(self, wildcards: Wildcards) -> Sequence[str]:
         """Return the input files of a part of a sample as the reader opens them."""

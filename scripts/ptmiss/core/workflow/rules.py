@@ -29,7 +29,7 @@ Parameter = Callable[[Wildcards], str]
 
 def as_it_is(text: str) -> Parameter:
     """Return a parameter in which braces are no wildcards: users write LaTeX."""
-    return lambda _wildcards: text
+    return lambda wildcards: text  # noqa: ARG005 - Snakemake gives it by this name
 
 
 class Rules:

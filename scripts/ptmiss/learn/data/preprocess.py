@@ -93,7 +93,7 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Sections:
-    """Sections of the configuration that the stage reads; spec: of the training."""
+    """What the stage reads of the configuration: the entry of `trainings`, folds, its own."""
 
     spec: Training
     folds: FoldSettings

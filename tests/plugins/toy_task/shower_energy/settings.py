@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from ptmiss.core.settings.base import Section
 from ptmiss.core.settings.configuration import Configuration
-from ptmiss.core.settings.names import unknown
 from ptmiss.core.settings.types import EdgesFromZero, FilePath, Name, each_once, one_line
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.learn.settings.export import ExportSettings
@@ -55,11 +54,3 @@ class Config(Configuration):
     export: ExportSettings
     performance: PerformanceSettings
     report: ReportSettings
-
-    @model_validator(mode="after")
-    def _samples_exist(self) -> Self:
-        for name, training in self.trainings.items():
-            for sample in training.samples:
-                if sample not in self.samples:
-                    raise ValueError(unknown(f"trainings.{name}.samples", sample, self.samples))
-        return self
