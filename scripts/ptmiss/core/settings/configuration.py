@@ -44,7 +44,7 @@ class Configuration(Section):
         """Return the samples that a training learns from."""
         return list(cast(_Learns, self.trainings[training]).samples)
 
-    def cross_checked(self, own: Mapping[str, object]) -> Self:  # noqa: ARG002 (tasks replace it)
+    def cross_checked(self, own: Mapping[str, object]) -> Self:
         """Return the configuration without default names of what does not exist.
 
         own: what the user wrote. Raises `UserError` at the first name there that no section has.
