@@ -199,7 +199,12 @@ def everything(folder: Path, trainings, samples: dict[str, bool], axes=("qt", "g
         model, calibration = folder / "models" / training, folder / "calibration" / training
         history = [[epoch, 0.01, 0.9 / epoch, 1.1 / epoch, 1 / epoch, 0.1, 0.9, 1.0]
                    for epoch in (1, 2, 3)]  # fmt: skip
-        columns = [*HISTORY.names, "val_response_met_50", "val_response_recoil_30"]
+        columns = [
+            *HISTORY.names,
+            "val_response_term",
+            "val_response_met_50",
+            "val_response_recoil_30",
+        ]
         written["histories"] = _csv(model / "history.csv", columns, history)
         written["records"] = _json(
             model / "training.json",

@@ -12,7 +12,7 @@ from ptmiss.tasks.met.report import tables, verdicts
 from refusals import refused
 
 HISTORY = ",".join(history.HISTORY.names)
-REST = ",0.1" * 5
+REST = ",0.1" * (len(history.HISTORY.names) - 1)
 HEAD = ",".join(tables.PERFORMANCE.names)
 ROW = "z,nominal,pf,qt,0,5,response,0.9,0.8,1.0,100"
 

@@ -11,9 +11,8 @@ _COLUMNS: tuple[Column, ...] = (
     count("epoch", "number of the epoch, from 1"),
     number("learning_rate", "learning rate at the end of the epoch"),
     number("error", "mean error of the training events"),
-    number("val_loss", "error and response term of the validation events"),
+    number("val_loss", "whole loss of the validation events"),
     number("val_error", "mean error of the validation events"),
-    number("val_response_term", "response term of the validation events"),
 )
 
 HISTORY = Layout(
@@ -21,9 +20,9 @@ HISTORY = Layout(
     "models/{training}/history.csv",
     "an epoch",
     _COLUMNS,
-    more="val_response_{met,recoil}_{edge}",
+    more="val_{term}",
 )
-"""Further columns: mean response in each bin of true pTmiss and recoil, by its lower edge."""
+"""Further columns: what the loss of the head says of the validation events, term by term."""
 
 
 def text(rows: Iterable[Sequence[float]], more: Sequence[str]) -> str:
