@@ -16,6 +16,8 @@ from ptmiss.events.columns import CANDIDATE_COLUMNS, skim_schema
 from ptmiss.events.folds import fold_of
 from ptmiss.events.samples import Part
 from ptmiss.events.skim.info import Info
+from ptmiss.tasks.met.estimators.table import declaration
+from ptmiss.tasks.met.features import ESTIMATE
 from ptmiss.tasks.met.performance.stream import Chunk, Source
 from ptmiss.tasks.met.settings.performance import PerformanceSettings
 
@@ -108,7 +110,10 @@ def write(
         if name not in schema.names and name not in drop:
             arrays.append(pa.array(columns[name]))
             fields.append(pa.field(name, arrays[-1].type))
+    given = [field.name for field in fields if field.name not in schema.names]
+    names = [name.removesuffix("_px") for name in given if name.endswith("_px")]
     said = {
+        "estimators": declaration({n: ESTIMATE for n in names if f"{n}_py" in given}),
         "sample": "zmumu", "label": "Z to mumu", "training": "classical", "variation": "nominal",
         "part": part, "is_data": "false", "selection": "zmumu", **metadata,
     }  # fmt: skip

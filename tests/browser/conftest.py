@@ -35,7 +35,7 @@ def made(tmp_path_factory):
     config = Config.load(report_toys.config(labels, dpi=50, title=f"Page {LINK} <b>"))
     out = folder / "report.html", folder / "summary.json"
     inputs = build.Inputs(**files)
-    build.build(inputs, config, LINK, ROOT / "resources/report", *out, threads=2)
+    build.build(inputs, config, build.Outputs(*out), LINK, threads=2)
     return out[0], json.loads(out[1].read_text(encoding="utf-8"))
 
 

@@ -18,7 +18,6 @@ from ptmiss.tasks.met.performance.run import Outputs, performance
 from ptmiss.tasks.met.report import build
 from ptmiss.tasks.met.settings.config import Config
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "resources/report"
 FOLDS = {"train": [0, 1, 2, 3, 4], "validation": [5], "test": [6, 7, 8, 9]}
 LABELS = {"z": "Z, soft", "hh": "HH, soft", "few": "hardly any", "good": "Z, all"}
 
@@ -51,7 +50,7 @@ def shown(tmp_path_factory):
     )
     config = Config.load(report_toys.config(LABELS, dpi=50), {})
     out = folder / "report.html", folder / "summary.json"
-    build.build(inputs, config, "", TEMPLATES, *out, threads=2)
+    build.build(inputs, config, build.Outputs(*out), threads=2)
     page, summary = out[0].read_text(encoding="utf-8"), json.loads(out[1].read_text())
     samples = {one["sample"]: one for one in summary["trainings"]["classical"]}
     return page, samples, json.loads(Path(outputs.headline).read_text())

@@ -73,26 +73,26 @@ def test_a_command_is_a_program():
     assert "--ntuples FILE" in done.stdout
 
 
-def parameters(function) -> dict[str, bool]:
-    """Return the flags that a stage's function takes, and whether it can do without each."""
+def parameters(function) -> set[str]:
+    """Return the names of what a stage's function takes, those of its groups instead of them."""
     hints = get_type_hints(function)
-    result = {}
-    for name, parameter in inspect.signature(function).parameters.items():
-        if dataclasses.is_dataclass(hints[name]):
-            result |= parameters(hints[name])
-        else:
-            result[name] = parameter.default is not parameter.empty
-    return result
+    names = set()
+    for name in inspect.signature(function).parameters:
+        group = dataclasses.is_dataclass(hints[name]) and name != "task"
+        names |= parameters(hints[name]) if group else {name}
+    return names
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_function_of_a_stage_takes_its_flags(name):
     stage = STAGES[name]
     wanted = parameters(named(stage.entry))
+    assert ("task" in wanted) == stage.learns == bool(stage.task)
+    wanted -= {"task"}
     flags = {flag.name for flag in stage.flags}
-    assert set(wanted) <= flags
+    assert wanted <= flags
     in_words = {word for flag in stage.flags for word in re.findall(r"\{(\w+)\}", flag.section)}
-    assert flags - set(wanted) <= in_words | ({"threads"} if stage.prepare else set())
+    assert flags - wanted <= in_words | ({"threads"} if stage.prepare else set())
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -26,7 +26,6 @@ NO_SUM = ("benchmarks/skim/a.tsv", "training.npz", "results/summary.json")
 """Shares of cases whose file keeps the sum of the good one, and of those with no file at all; files
 that Snakemake writes, that nobody needs, and that are for reading alone have no sum."""
 
-TEMPLATES = harness.TESTS.parent / "resources/report"
 
 _SPOIL = {
     ".json": mutate.spoil_json,
@@ -301,8 +300,8 @@ class _Page:
             files = {"ledgers": [], "benchmarks": []} | files
             with mock.patch.object(build, "draw_all", _undrawn):
                 build.build(
-                    build.Inputs(**files), self.config, "", TEMPLATES,
-                    own / "r.html", own / "s.json", overview=own / "o.png",
+                    build.Inputs(**files), self.config,
+                    build.Outputs(own / "r.html", own / "s.json", own / "o.png"),
                 )  # fmt: skip
 
         return read

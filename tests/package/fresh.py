@@ -8,6 +8,7 @@ needs Python alone (`make test-package`, and the versions of Python in continuou
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -50,14 +51,17 @@ def main(folder: Path) -> None:
     timed(sys.executable, "-m", "venv", "fresh")
     programs = folder / "fresh" / "bin"
     pip = (programs / "python", "-m", "pip", "--disable-pip-version-check")
+    before = sum(os.times()[2:4])  # of the processes started here
     install, _ = timed(*pip, "install", "--quiet", source)
+    busy = sum(os.times()[2:4]) - before
     empty, _ = timed(programs / "python", "-c", "pass")
     imported, _ = timed(programs / "python", "-c", "import ptmiss")
     overview, stages = timed(programs / "ptmiss", "--help")
     skim, flags = timed(programs / "ptmiss", "skim", "--help")
     _, listed = timed(*pip, "list", "--format", "json")
     names = sorted(entry["name"] for entry in json.loads(listed) if entry["name"] != "pip")
-    print(f"pip install: {install:.1f} s; Python: {empty:.2f} s, with ptmiss: {imported:.2f} s")
+    print(f"pip install: {install:.1f} s, of a processor {busy:.1f} s")
+    print(f"Python: {empty:.2f} s, with ptmiss: {imported:.2f} s")
     print(f"ptmiss --help: {overview:.2f} s; ptmiss skim --help: {skim:.2f} s")
     print(f"{len(names)} packages: {', '.join(names)}")
     if imported > 0.5 or "skim" not in stages or "--ntuples" not in flags or HEAVY & set(names):

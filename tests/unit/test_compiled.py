@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numba
+import pytest
 
 from ptmiss.core.compiled import PACKAGE, kernels_hash
 
@@ -19,9 +20,12 @@ def test_an_edit_of_any_kernel_module_changes_the_cache(tmp_path):
     assert kernels_hash(tmp_path) != first
 
 
-def test_an_edit_of_a_constant_or_record_of_a_kernel_changes_the_cache(tmp_path):
+@pytest.mark.parametrize(
+    "line", ["from ptmiss.deep.b import LIMIT", "from ptmiss.deep import a, b"]
+)
+def test_an_edit_of_a_constant_or_record_of_a_kernel_changes_the_cache(tmp_path, line):
     (tmp_path / "deep").mkdir()
-    (tmp_path / "a.py").write_text("from ptmiss.deep.b import LIMIT\n\n@njit\ndef f(): ...\n")
+    (tmp_path / "a.py").write_text(f"{line}\n\n@njit\ndef f(): ...\n")
     (tmp_path / "deep/b.py").write_text("LIMIT = 1\n")
     first = kernels_hash(tmp_path)
     (tmp_path / "deep/b.py").write_text("LIMIT = 2\n")

@@ -17,6 +17,8 @@ from ptmiss.core.io import parquet
 from ptmiss.core.io.manifest import record_of
 from ptmiss.learn.settings.models import ModelLimits
 from ptmiss.tasks.met.estimators.evaluate import Models, check_finite, evaluate, external_models
+from ptmiss.tasks.met.estimators.table import declaration, declared
+from ptmiss.tasks.met.features import ESTIMATE
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 from toys import met_of, toy_skim
 
@@ -68,6 +70,7 @@ def test_order_of_the_columns_their_types_and_the_description(skim: Path) -> Non
         "sample": "toy", "part": "0", "source": "simulated", "label": "Toy", "has_truth": "true",
         "is_data": "false", "sqrt_s": "13", "training": "zmumu", "variation": "nominal",
         "puppi_flavour": "no_lepton",
+        "estimators": declaration(dict.fromkeys(ALL.estimators, ESTIMATE)),
     }  # fmt: skip
 
 
@@ -289,3 +292,20 @@ def test_single_events_of_a_small_part_do_not_end_a_run(tmp_path, bad, events, e
             check_finite(*given)
     else:
         check_finite(*given)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "says"),
+    [
+        ({}, "does not say which estimates it holds; run evaluate"),
+        ({"estimators": "[1]"}, "does not say which"),
+        ({"estimators": '{"pf": [["px", 3]]}'}, "does not say which"),
+        ({"estimators": declaration({"pf": ESTIMATE})}, "column pf_py is missing, which it"),
+    ],
+)
+def test_estimates_are_those_that_a_file_declares(metadata: dict[str, str], says: str) -> None:
+    fields = [pa.field(name, pa.float64()) for name in ("pf_px", "mine_px", "mine_py")]
+    with pytest.raises(UserError, match=says):
+        declared(pa.schema(fields, metadata=metadata), "e.parquet", "run evaluate")
+    mine = pa.schema(fields, metadata={"estimators": declaration({"mine": ESTIMATE})})
+    assert declared(mine, "e.parquet", "") == {"mine": ESTIMATE}

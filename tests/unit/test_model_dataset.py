@@ -345,6 +345,28 @@ def test_batches_hold_every_event_once_in_the_given_shape(store):
     assert [w for w, _, _ in found] != [w for w, _, _ in expected]
 
 
+def test_bucketed_batches_give_every_event_slots_of_its_own(store):
+    data, parts = store
+    shape = BatchShape(events=8, candidates=64, packing="bucketed")
+    assert [shape.bucket(n) for n in (0, 1, 16, 17, 33, 64)] == [
+        (4, 16), (4, 16), (4, 16), (2, 32), (1, 64), (1, 64),
+    ]  # fmt: skip
+    found = []
+    for batch in pack(in_order(data), shape):
+        n, width = len(batch.weight), len(batch.event) // len(batch.weight)
+        assert (n, width) == (4, 16)
+        for i in range(batch.n_events):
+            rows = batch.event == i
+            assert set(np.flatnonzero(rows) // width) <= {i}
+            found.append((batch.weight[i], batch.continuous[rows].sum(), rows.sum()))
+    expected = [
+        (part.weight[i], part.continuous[a:b].sum(), b - a)
+        for part in parts
+        for i, (a, b) in enumerate(zip(part.offsets[:-1], part.offsets[1:], strict=True))
+    ]
+    np.testing.assert_allclose(sorted(found), sorted(expected), atol=1e-5)
+
+
 def test_order_follows_from_the_seed_and_not_from_the_cache(store, tmp_path):
     data, _ = store
     uncached = Store(data.path, TASK.dataset, cache_bytes=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 
@@ -36,16 +37,15 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 NETWORKS = (
     {"kind": "deepmet", "units": (64, 32, 16), "embedding": 8},
     {"kind": "deepmet", "units": (12, 7), "embedding": 3},
-    {"kind": "dense", "units": (16, 8), "activation": "tanh"},
-    {"kind": "dense", "units": (16,), "activation": "relu"},
+    {"kind": "dense", "units": (16, 8), "activation": "relu"},
 )
 HEADS = (
     {"kind": "vector_sum", "bias": "caption", "tune": "response"},
     {"kind": "vector_sum", "bias": "training_code", "tune": "response"},
     {"kind": "vector_sum", "bias": "shipped", "tune": "response"},
-    {"kind": "regression", "targets": ("truth_py",), "huber": 0.0},
     {"kind": "regression", "targets": ("truth_px", "truth_py", "pinned_px"), "huber": 10.0},
 )
+DENSE = {"kind": "dense", "units": (8,), "activation": "tanh"}
 RECORD = {"training": "toy", "weights_sha256": "0"}
 PAIRS = list(itertools.product(NETWORKS, HEADS))
 
@@ -53,6 +53,13 @@ PAIRS = list(itertools.product(NETWORKS, HEADS))
 def named(pair: tuple[dict, dict]) -> str:
     first, second = pair
     return "-".join(str(part) for part in (*first.values(), *second.values()))
+
+
+@functools.cache
+def pair_network(i: int) -> tuple[Network, OnnxNetwork]:
+    """Give the networks of a pair; a conversion takes seconds."""
+    model = network(network=PAIRS[i][0], head=PAIRS[i][1])
+    return model, exported(model)
 
 
 def exported(model: Network) -> OnnxNetwork:
@@ -70,10 +77,9 @@ def test_the_list_has_every_kind() -> None:
     assert {head["kind"] for head in HEADS} == set(heads.KINDS)
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids=named)
-def test_onnx_runtime_gives_what_keras_gives(pair: tuple[dict, dict]) -> None:
-    model = network(network=pair[0], head=pair[1])
-    runner, events = exported(model), toy_features(20)
+@pytest.mark.parametrize("i", range(len(PAIRS)), ids=map(named, PAIRS))
+def test_onnx_runtime_gives_what_keras_gives(i: int) -> None:
+    (model, runner), events = pair_network(i), toy_features(20)
 
     def trained(x, codes, event, n):
         return model.flat(x, codes, event, n).numpy()
@@ -106,14 +112,12 @@ def test_order_and_pads_change_nothing(pair: tuple[dict, dict]) -> None:
         np.testing.assert_allclose(run(changed), expected, atol=2e-5)
 
 
-@pytest.mark.parametrize("pair", PAIRS[::3], ids=named)
-def test_files_declare_their_columns_and_equal_networks_give_equal_bytes(
-    pair: tuple[dict, dict],
-) -> None:
-    model = network(network=pair[0], head=pair[1])
-    first, second = (build(model, TASK, RECORD).SerializeToString() for _ in range(2))
-    assert first == second
-    checked = onnx_file.accept(onnx.load_model_from_string(first), "m", interface(model))
+@pytest.mark.parametrize("i", [0, 3, len(PAIRS) - 1], ids=lambda i: named(PAIRS[i]))
+def test_files_declare_their_columns_and_equal_networks_give_equal_bytes(i: int) -> None:
+    model, runner = pair_network(i)
+    checked = runner.model
+    again = build(model, TASK, RECORD).SerializeToString(deterministic=True)
+    assert checked.proto.SerializeToString(deterministic=True) == again
     columns, scale = estimate_columns(checked)
     assert columns == model.head.columns
     assert scale == 50.0
@@ -123,7 +127,7 @@ def test_files_declare_their_columns_and_equal_networks_give_equal_bytes(
 
 
 def test_missing_momentum_is_read_from_models_that_give_it_only() -> None:
-    model = network(head=HEADS[3])
+    model = network(head={"kind": "regression", "targets": ("truth_py",), "huber": 0.0})
     checked = exported(model).model
     with pytest.raises(UserError, match=r"its estimate is truth_py \(GeV\), which is no missing"):
         NetworkEstimator(checked, 1)
@@ -156,7 +160,7 @@ ROWS = FeatureLayout(
 
 def rows_network(layout: FeatureLayout = ROWS) -> Network:
     spec = NetworkSpec(
-        network=NETWORKS[2],
+        network=DENSE,
         head={"kind": "regression", "targets": ("y",), "huber": 0.0},
         transform="faithful",
         layout=layout,

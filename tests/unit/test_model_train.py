@@ -303,6 +303,22 @@ def test_events_with_weight_zero_teach_nothing(inputs):
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
+def test_bucketed_batches_teach_the_same(inputs):
+    """The same events in the same steps, with slots of their own: the same numbers to rounding."""
+    optimiser = OptimiserSpec(0.0, 1.0, 0.0)
+    store = training_module.Store(inputs.train, TASK.dataset, 0)
+    errors = []
+    for packing in ("flat", "bucketed"):
+        shape = BatchShape(1, 600, packing)
+        model = new_network(spec("caption"), 1)
+        stepper = Stepper(model, shape, model.head.loss(settings()), optimiser, False)
+        turn = np.eye(3, dtype=np.float32)[np.newaxis]
+        batches = sorted(pack(in_order(store), shape), key=lambda batch: batch.targets.tolist())
+        errors.append([stepper.train(batch, turn, 1e-3) for batch in batches[:8]])
+        errors[-1].append(sum(stepper.validate(batch)[0] for batch in batches[:8]))
+    np.testing.assert_allclose(errors[0], errors[1], rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("n_events", "epochs"), [(100, 8), (300, 3), (1000, 1), (10_000, 1), (10, 40)]
 )

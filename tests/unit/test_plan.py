@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from ptmiss.core.errors import UserError
-from ptmiss.tasks.choice import choose
+from ptmiss.core.settings.merging import merged
 from ptmiss.tasks.met.report.build import Inputs
+from ptmiss.tasks.met.settings.config import Config
 from ptmiss.tasks.met.workflow.memory import require_memory
 from ptmiss.tasks.met.workflow.plan import Plan
 from ptmiss.tasks.met.workflow.results import benchmarks, results
@@ -41,7 +42,7 @@ def plan(tmp_path, monkeypatch):
 
     def plan(samples=None, **sections):
         own = {"samples": samples or {"z": SIMULATED, "f": FILES, "d": DATA}, **sections}
-        return Plan(choose(DEFAULT, own).config, str(ROOT))
+        return Plan(Config.load(merged(DEFAULT, own, Config), own), str(ROOT))
 
     return plan
 
@@ -137,7 +138,7 @@ def test_the_page_gets_every_kind_and_each_benchmark_once(plan):
 def test_memory_is_compared_with_plain_numbers(plan, limit, fits):
     made = plan({"z": SIMULATED})
     if fits:
-        require_memory(made.config, False, limit)
+        require_memory(made.config, bool(made.files), limit)
     else:
         with pytest.raises(UserError, match=r"the rule has 10; .*performance:mem_mb=\d+$"):
-            require_memory(made.config, False, limit)
+            require_memory(made.config, bool(made.files), limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 
-from ptmiss.core.progress import progress
+from ptmiss.core.progress import Progress, progress
 
 
 class Terminal(io.StringIO):
@@ -37,3 +37,15 @@ def test_a_file_gets_a_line_now_and_then(caplog):
         run(stream, [0.0, 29.0, 31.0, 40.0])
     assert stream.getvalue() == ""
     assert [one.getMessage() for one in caplog.records] == ["a.root: 60 of 100 events, 0:20 left"]
+
+
+def test_what_an_earlier_run_did_is_no_speed(caplog):
+    times = iter([0.0, 4.0, 10.0, 10.0])
+    told = Progress("mine", 300, 100, line=5.0, stream=io.StringIO(), clock=lambda: next(times))
+    with caplog.at_level(logging.INFO):
+        told.step(20)  # too soon
+        told.step(30, "error 0.5")
+    assert [one.getMessage() for one in caplog.records] == [
+        "mine: 150 of 300 events, 0:30 left, error 0.5"
+    ]
+    assert told.rate == 5.0

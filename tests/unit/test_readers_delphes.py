@@ -44,6 +44,8 @@ def test_tracks_find_their_vertex_by_its_index_not_by_its_place(tmp_path):
     hard = truth["truth"] > 0
     assert (found["cand_from_pv"][charged & hard] == 3).all()
     assert (found["cand_from_pv"][charged & ~hard] == 0).all()
+    for name in ("d0", "dz"):  # stored in mm
+        assert found[f"cand_{name}"][charged] == pytest.approx(truth[name][charged], abs=1e-5)
     assert "fromPV from dz and PUPPI weight" not in ledger.derived
 
 

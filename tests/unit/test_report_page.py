@@ -18,7 +18,6 @@ from ptmiss.core.html import page
 from ptmiss.tasks.met.report import build
 from ptmiss.tasks.met.settings.config import Config
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "resources/report"
 HOSTILE = (
     "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>",
     "</script></style><!--\u202egnp.exe \x1b[31m",
@@ -67,7 +66,7 @@ def make(tmp_path_factory):
             report_toys.config(labels or dict.fromkeys(samples, "a label"), dpi=50)
         )
         out = folder / "report.html", folder / "summary.json"
-        build.build(build.Inputs(**files), config, revision, TEMPLATES, *out, threads=2)
+        build.build(build.Inputs(**files), config, build.Outputs(*out), revision, threads=2)
         return out[0].read_text(encoding="utf-8"), json.loads(out[1].read_text(encoding="utf-8"))
 
     return make
@@ -246,7 +245,7 @@ def test_a_sample_from_files_is_not_called_simulation(tmp_path):
     table, headline = report_toys.write_run(tmp_path, {"z": False}, axes=("gen_met",))
     inputs = build.Inputs([table], [headline], [], [])
     build.build(
-        inputs, Config.load(config), "", TEMPLATES, tmp_path / "r.html", tmp_path / "s.json"
+        inputs, Config.load(config), build.Outputs(tmp_path / "r.html", tmp_path / "s.json")
     )
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "Parametric simulation" not in text
@@ -260,7 +259,7 @@ def test_equal_inputs_give_equal_bytes_and_no_place_or_time(make, plain):
     )
     assert again == first
     assert "/tmp" not in plain[0]
-    assert str(TEMPLATES.parents[1]) not in plain[0]
+    assert str(Path(__file__).parents[2]) not in plain[0]
 
 
 def test_trainings_are_compared_in_one_figure_and_one_table(tmp_path):
@@ -277,7 +276,7 @@ def test_trainings_are_compared_in_one_figure_and_one_table(tmp_path):
         written.append((report_toys.write_csv(tmp_path / f"{name}.csv", table), path))
     inputs = build.Inputs(*zip(*written, strict=True))
     out = tmp_path / "r.html", tmp_path / "s.json"
-    build.build(inputs, Config.load(report_toys.config({"hh": "HH"}, dpi=50)), "", TEMPLATES, *out)
+    build.build(inputs, Config.load(report_toys.config({"hh": "HH"}, dpi=50)), build.Outputs(*out))
     elements = Elements(out[0].read_text(encoding="utf-8"))
     assert any(
         "for PF, PUPPI, DeepMET one, DeepMET two." in a["alt"] for a in elements.every("img")
@@ -307,7 +306,7 @@ def test_gains_over_a_model_of_others_are_on_the_page(tmp_path, trainings):
         written.append((report_toys.write_csv(tmp_path / f"{name}.csv", table), path))
     inputs = build.Inputs(*zip(*written, strict=True))
     out = tmp_path / "r.html", tmp_path / "s.json"
-    build.build(inputs, Config.load(report_toys.config({"hh": "HH"}, dpi=50)), "", TEMPLATES, *out)
+    build.build(inputs, Config.load(report_toys.config({"hh": "HH"}, dpi=50)), build.Outputs(*out))
     summary = json.loads(out[1].read_text(encoding="utf-8"))
     own = summary["trainings"]["one"][0]["estimators"]["deepmet"]["resolution"]["sigma_xy"]
     gain = own["gain_over"]["published"]
@@ -331,7 +330,7 @@ def test_nothing_is_written_when_an_input_is_bad(tmp_path):
     out = tmp_path / "r.html", tmp_path / "s.json"
     with pytest.raises(UserError):
         config = Config.load(report_toys.config({}))
-        build.build(build.Inputs([table], [headline], [bad], []), config, "", TEMPLATES, *out)
+        build.build(build.Inputs([table], [headline], [bad], []), config, build.Outputs(*out))
     assert not any(path.exists() for path in out)
 
 

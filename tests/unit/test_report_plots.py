@@ -16,7 +16,7 @@ from ptmiss.tasks.met.report import build, headlines, tables, verdicts
 from ptmiss.tasks.met.report import summary as summaries
 from ptmiss.tasks.met.report.event_display import Display
 from ptmiss.tasks.met.report.plots import calibration, uncertainties
-from ptmiss.tasks.met.report.samples import kinds
+from ptmiss.tasks.met.report.samples import Named, kinds
 
 LABELS = {
     "hh": {"source": "simulated", "label": "HH"},
@@ -40,7 +40,7 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def figures(run):
     inputs, frame, summary = run
-    return list(build.Shown(inputs, frame, summary, LABELS, ["hh", "zmumu"]).figures(50.0))
+    return list(build.Shown(inputs, frame, summary, Named(LABELS, ["hh", "zmumu"])).figures(50.0))
 
 
 def some(figures, **wanted):

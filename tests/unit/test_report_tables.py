@@ -75,7 +75,7 @@ def test_a_number_given_twice_is_refused(tmp_path):
 
 
 def test_two_tables_of_one_training_are_refused(tmp_path):
-    with pytest.raises(UserError, match=r"two files are named t\.csv"):
+    with pytest.raises(UserError, match=r"two tables are named t\.csv"):
         tables.read([one(tmp_path / x / "t.csv", ROW) for x in "ab"])
 
 

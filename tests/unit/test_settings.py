@@ -10,6 +10,7 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.settings.base import Section, from_mapping, parse, to_json
 from ptmiss.core.settings.names import unknown
 from ptmiss.tasks.met.settings.config import Config
+from ptmiss.tasks.met.settings.learning import Training
 
 
 class Inner(Section):
@@ -252,3 +253,55 @@ def test_gains_are_over_estimators_that_exist() -> None:
         values["performance"]["over"] = wrong
         with pytest.raises(UserError, match=r"performance\.over"):
             Config.load(values)
+
+
+PARTS = {
+    "samples": {"z": 1},
+    "network": {"kind": "deepmet", "units": [64, 32, 16], "embedding": 8},
+    "head": {"kind": "vector_sum", "bias": "caption", "tune": "response"},
+    "seed": 1,
+    "use_puppi": True,
+}
+SHORT = {key: PARTS[key] for key in ("samples", "seed", "use_puppi")}
+
+
+def test_the_short_form_of_a_training_stands_for_the_published_network():
+    short = from_mapping(Training, {**SHORT, "bias": "caption", "tune": "response"}, "trainings.t")
+    assert short == from_mapping(Training, PARTS, "trainings.t")
+    assert parse(Training, to_json(short), "trainings.t") == short
+    other = from_mapping(
+        Training,
+        {
+            **SHORT,
+            "bias": "shipped",
+            "tune": "response",
+            "network": {**PARTS["network"], "units": [8]},
+        },
+        "trainings.t",
+    )
+    assert (other.network.units, other.head.bias) == ((8,), "shipped")
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({**PARTS, "bias": "caption"}, r"bias beside it, or without the other, is refused"),
+        ({**SHORT, "tune": "response"}, r"place in head: .kind: vector_sum.*tune beside it"),
+        (SHORT, r"trainings\.t\.network: missing; .*1 more"),
+        (
+            {**PARTS, "head": {"kind": "sum"}},
+            r"head: found 'sum', allowed 'vector_sum', 'regression'",
+        ),
+        (
+            {**PARTS, "head": {"kind": "regression", "targets": ["truth_px"], "huber": 0}},
+            r"head\.kind is 'regression'; missing momentum is the estimate of a vector_sum",
+        ),
+        ({**PARTS, "network": {"kind": "deepmet", "units": [], "embedding": 8}}, "at least 1 item"),
+        ({**PARTS, "network": {"kind": "deepmet", "units": [1.5], "embedding": 8}}, "found 1.5"),
+        ({**PARTS, "network": {**PARTS["network"], "activation": "tanh"}}, "unknown key"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused_in_one_line(values, says):
+    with pytest.raises(UserError, match=says) as caught:
+        from_mapping(Training, values, "trainings.t")
+    assert "\n" not in str(caught.value)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ptmiss.core.errors import UserError
-from ptmiss.tasks.met.report import ledgers, rows
+from ptmiss.tasks.met.report import ledgers, record_rows
 from ptmiss.tasks.met.report.samples import Kind
 from skims import skim
 from toys import write_pfnano
@@ -46,7 +46,7 @@ def test_a_setting_goes_on_and_the_number_is_on_ledger_and_page(tmp_path):
     assert part > 5
     [found] = ledgers.read([tmp_path / "ledger.json"])
     assert found.off_raw_met == part
-    [row] = rows.ledger([found], {"test": Kind("Test", "", "")})
+    [row] = record_rows.ledger([found], {"test": Kind("Test", "", "")})
     assert (row["off_raw_met"], row["incomplete"]) == (f"{part:.2g}", True)
 
 

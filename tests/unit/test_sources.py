@@ -55,5 +55,5 @@ def test_relative_imports_are_refused(tree):
 
 
 def test_a_module_that_is_not_there_is_refused(tree):
-    with pytest.raises(ValueError, match=r"ptmiss\.four: no module below"):
+    with pytest.raises(ValueError, match=r"ptmiss\.four: no such module below"):
         sources(["ptmiss.one", "ptmiss.four"], tree)

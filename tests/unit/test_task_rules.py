@@ -46,7 +46,7 @@ def test_a_rule_writes_what_the_stage_declares(rules):
 
 
 def test_the_shell_line_says_the_task(rules):
-    line = rules.command("scan", closures=None)
+    line = rules.command("scan")
     assert line.startswith("python {input.script:q} --task toy --table {input.table:q} --choice")
     with pytest.raises(ValueError, match=r"stage scan: no flags \['closures'\]"):
         rules.command("scan", closures="x")

@@ -11,7 +11,7 @@ from ptmiss.core.settings import files
 from ptmiss.core.workflow import closing
 from ptmiss.core.workflow.plan import ESTIMATES, SKIM
 from ptmiss.core.workflow.rules import Rules
-from ptmiss.stages import stages_of
+from ptmiss.stages import DEFAULT_TASK, stages_of
 from ptmiss.tasks.choice import choose
 
 # Jobs use the Python that runs Snakemake, activated or not; an environment of a rule, where one is
@@ -62,7 +62,9 @@ if not AS_MODULE:
     config.clear()
     config.update(CHOSEN.values)  # for the report of Snakemake
 
-RULES = Rules(STAGES, CONFIG, REPOSITORY, TASK.name)
+RULES = Rules(
+    STAGES, CONFIG, REPOSITORY, "" if TASK.name == DEFAULT_TASK else TASK.name
+)
 RESULTS = PLAN.results
 
 

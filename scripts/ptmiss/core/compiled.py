@@ -27,7 +27,7 @@ def njit(**options: object) -> Callable[[F], F]:
     return cast("Callable[[F], F]", numba.njit(**options))
 
 
-IMPORT = re.compile(r"^from ptmiss\.([\w.]+) import", re.MULTILINE)
+IMPORT = re.compile(r"^from ptmiss\.([\w.]+) import (.+)", re.MULTILINE)
 
 
 def kernels_hash(package: Path) -> str:
@@ -37,7 +37,8 @@ def kernels_hash(package: Path) -> str:
     imported = {
         package / f"{name.replace('.', '/')}.py"
         for text in kernels.values()
-        for name in IMPORT.findall(text)
+        for module, names in IMPORT.findall(text)
+        for name in (module, *(f"{module}.{part.strip()}" for part in names.split(",")))
     }
     digest = hashlib.sha256()
     for path in sorted(kernels.keys() | (imported & modules.keys())):

@@ -74,6 +74,7 @@ def export(
     runner = OnnxNetwork(checked, threads, network.head.scale)
     runner.size = network.spec.layout.size_place
     result = show_parity(network, task, runner, inputs.dataset, settings)
+    result["opset"] = checked.opset
     result["onnx_sha256"] = hashlib.sha256(content).hexdigest()
     result["weights_sha256"] = record["weights_sha256"]
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
@@ -152,7 +153,6 @@ def show_parity(
 
     Raises `UserError` if one is above the limit.
     """
-    opset = runner.model.opset
     rng = np.random.default_rng(0)  # of pads and orders: equal files give equal results
     worst: dict[str, float] = {}
     total = distinct = candidates = 0
@@ -182,7 +182,6 @@ def show_parity(
         "candidates": candidates,
         "limit_gev": settings.parity_limit,
         "largest_difference_gev": worst,
-        "opset": opset,
         "versions": {
             "onnx": onnx.__version__,
             "onnxruntime": onnxruntime.__version__,
@@ -194,7 +193,7 @@ def show_parity(
 def _reference(network: Network) -> parity.Reference:
     def run(x: np.ndarray, codes: np.ndarray, event: np.ndarray, n: int) -> np.ndarray:
         inputs = (tf.constant(x), tf.constant(codes, tf.int32), tf.constant(event))
-        return network.flat(*inputs, n, training=False).numpy()
+        return np.asarray(network.flat(*inputs, n, training=False).numpy())
 
     return run
 
@@ -206,7 +205,7 @@ def _events(path: str | os.PathLike[str], task: LearningTask) -> Iterator[Featur
 
 def _record(path: str | os.PathLike[str], network: Network) -> dict[str, object]:
     """Return what training.json says, after making sure that it is about this network."""
-    record = read_values(records.TrainedNetwork, path, "train")
+    record: dict[str, object] = read_values(records.TrainedNetwork, path, "train")
     found, name = record["weights_sha256"], record["training"]
     digest = hashlib.sha256()
     for variable in network.variables:

@@ -60,10 +60,12 @@ class Network(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: object = None) -> Network:
         """Build an untrained model from `get_config`."""
+        del custom_objects  # Keras offers some
         return cls(**config)
 
     def build(self, input_shape: object = None) -> None:
         """Create all variables."""
+        del input_shape  # Keras gives it; sizes do not depend on the input
         self.backbone.build()
         self.head.build()
         self.built = True
@@ -95,7 +97,7 @@ class Network(keras.Model):
         event: tf.Tensor,
         n_events: int | tf.Tensor,
         training: bool = False,
-        width: int | None = None,
+        width: int | tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Return the estimates, float32 (n_events, k), of concatenated events.
 

@@ -9,13 +9,14 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+from pydantic import JsonValue
 
 from ptmiss.learn.features import FeatureLayout, Target
 from ptmiss.learn.records import DatasetSummary
 from ptmiss.learn.settings.preprocess import PreprocessSettings
 from ptmiss.learn.settings.trainings import Training
 
-Details = dict[str, object]
+Details = dict[str, JsonValue]
 """Plain values on how features were made: they go into a dataset's summary and the network."""
 
 

@@ -53,7 +53,20 @@ def chunks(
 ) -> Iterator[tuple[dict[str, np.ndarray], dict[str, Ragged]]]:
     """Yield the branches of at most `size` events at a time: (scalars, collections).
 
-    seed: of the detector. An event does not depend on the size of the chunks.
+    An event does not depend on the size of the chunks.
+
+    Parameters
+    ----------
+    generated
+        The hard collisions.
+    pileup
+        What is overlaid.
+    d, seed
+        The detector, and the seed of its random numbers.
+    numbers
+        Of the events, as many as there are hard collisions.
+    size
+        Events of a chunk.
     """
     particles = generated.particles
     no_boson = ~np.isfinite(generated.boson_pt)

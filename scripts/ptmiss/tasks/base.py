@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 from ptmiss.core.errors import UserError
 from ptmiss.core.workflow.stage import Stage
 
-if TYPE_CHECKING:  # `ptmiss --help` needs no settings, and so no pydantic, and no numpy
+if TYPE_CHECKING:  # `ptmiss --help` needs no settings, and so neither pydantic nor numpy
     from ptmiss.core.settings.configuration import Configuration
     from ptmiss.core.workflow.plan import BasePlan
     from ptmiss.learn.task import LearningTask

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,6 +17,9 @@ Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 Number = Annotated[float, Field(ge=-1e100, le=1e100)]
 """A finite number; nothing that is measured is beyond the limits, and sums of such cannot overflow.
 """
+
+Values = Mapping[str, Any]
+"""What a JSON object of ours holds, whose layout has been checked."""
 
 
 class Record(BaseModel):

@@ -43,16 +43,16 @@ class Rules:
     repository : str
         The folder of the Snakefile.
     task : str
-        The task that a command is told.
+        The task that a command is told; empty for the default one.
     """
 
     def __init__(
-        self, stages: Mapping[str, Stage], config: BaseModel, repository: str, task: str
+        self, stages: Mapping[str, Stage], config: BaseModel, repository: str, task: str = ""
     ) -> None:
         self._stages = stages
         self._config = config
         self._repository = repository
-        self._task = f" --task {task}"
+        self._task = f" --task {task}" if task else ""
 
     def files(self, *folders: str | os.PathLike[str]) -> list[str]:
         """Return the files of rules that the stages have: each the first `STAGE.smk` of folders."""
@@ -103,8 +103,7 @@ class Rules:
         values: flag -> text of the shell instead of what the rule has, None leaves the flag out.
         """
         stage = self._stages[name]
-        given = {name for name, text in values.items() if text is not None}
-        if strange := given - {flag.name for flag in stage.flags}:
+        if strange := set(values) - {flag.name for flag in stage.flags}:
             raise ValueError(f"stage {name}: no flags {sorted(strange)}")
         texts = ((flag.name, values.get(flag.name, flag.placeholder)) for flag in stage.flags)
         flags = "".join(f" --{flag} {text}" for flag, text in texts if text)

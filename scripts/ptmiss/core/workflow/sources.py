@@ -87,7 +87,7 @@ def _name(path: Path, folders: Iterable[Path]) -> str:
 def _required(module: str, roots: Roots) -> Path:
     path = _file_of(roots, module)
     if path is None:
-        raise ValueError(f"{module}: no such module below {dict(roots)[module.split('.')[0]]}")
+        raise ValueError(f"{module}: no module below {dict(roots)[module.split('.')[0]]}")
     return path
 
 

@@ -70,7 +70,7 @@ class Backbone(Protocol):
     def variables(self) -> list[tf.Variable]:
         """All variables in the order of their creation."""
 
-    def build(self, input_shape: object = None) -> None:
+    def build(self) -> None:
         """Create all variables; sizes do not depend on the input."""
 
     def numbers(self, constituents: Constituents, training: bool = False) -> tf.Tensor:

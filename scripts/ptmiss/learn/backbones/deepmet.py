@@ -41,7 +41,7 @@ class DeepMET(keras.layers.Layer):
         first = self.plan.layout.width + len(self.plan.layout.categories) * self.embedding
         return (first, *self.units, self.plan.outputs.number)
 
-    def build(self, input_shape: object = None) -> None:
+    def build(self) -> None:
         """Create all variables; sizes do not depend on the input."""
         # Initialisers of the public training code. Seeds: keras.utils.set_random_seed.
         self.embeddings = [

@@ -30,7 +30,7 @@ class Dense(keras.layers.Layer):
         layout = self.plan.layout
         return (layout.width + sum(layout.table_rows), *self.units, self.plan.outputs.number)
 
-    def build(self, input_shape: object = None) -> None:
+    def build(self) -> None:
         """Create all variables; sizes do not depend on the input."""
         self.kernels, self.biases = [], []
         for i, (width, units) in enumerate(itertools.pairwise(self.widths)):
@@ -47,6 +47,7 @@ class Dense(keras.layers.Layer):
 
     def numbers(self, constituents: Constituents, training: bool = False) -> tf.Tensor:
         """Return the outputs of each constituent, float32 (n, k)."""
+        del training  # nothing differs
         x, layout = constituents.continuous, self.plan.layout
         parts = [transformed(x, layout, self.plan.transform)]
         hidden = tf.concat([*parts, *one_hot(x, constituents.categories, layout)], axis=1)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from ptmiss.learn.backbones.base import Backbone, Plan
 from ptmiss.learn.backbones.deepmet import DeepMET
 from ptmiss.learn.backbones.dense import Dense
 from ptmiss.learn.settings.networks import Network
 
-KINDS: dict[str, Any] = {"deepmet": DeepMET, "dense": Dense}
+KINDS: dict[str, Callable[..., Backbone]] = {"deepmet": DeepMET, "dense": Dense}
 
 
 def backbone(settings: Network, plan: Plan) -> Backbone:

@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from ptmiss.learn.task import DatasetLayout
 Place = tuple[Events, int]
 """An event: some events, and which of them."""
 
+LEAST_WIDTH = 16
+"""Slots of the smallest bucket: smaller ones only make more shapes to compile."""
+
 PREFETCH = 4
 """Batches that are prepared while the network is busy with an earlier one."""
 
@@ -31,7 +35,8 @@ class Batch:
     """One step's input; E event slots and S candidate slots, the unused ones 0.
 
     continuous float32 (S, F); categories uint8 (S, C); event int32 (S,), E for unused slots;
-    targets float32 (E, T) in units of their scales; weight float32 (E,); n_events: in use.
+    targets float32 (E, T) in units of their scales; weight float32 (E,); n_events: in use. In a
+    bucketed batch event i has the slots [i S / E, (i + 1) S / E), also where it does not fill them.
     """
 
     continuous: np.ndarray
@@ -44,10 +49,21 @@ class Batch:
 
 @dataclass(frozen=True)
 class BatchShape:
-    """Largest number of events and of candidates in a batch."""
+    """Largest number of events and of candidates in a batch, and how events lie in it.
+
+    flat: one after the other, every batch of this shape; bucketed: all events of a batch with the
+    same number of slots, a power of two, and as many as fit: one shape for each such number.
+    """
 
     events: int
     candidates: int
+    packing: Literal["flat", "bucketed"] = "flat"
+
+    def bucket(self, count: int) -> tuple[int, int]:
+        """Return events and slots of each event in a batch for events of `count` candidates."""
+        width = max(LEAST_WIDTH, 1 << (count - 1).bit_length()) if count else LEAST_WIDTH
+        width = min(width, self.candidates)
+        return max(1, min(self.events, self.candidates // width)), width
 
 
 class Store:
@@ -103,19 +119,17 @@ def in_order(store: Store) -> Iterator[Place]:
 
 
 def pack(places: Iterator[Place], shape: BatchShape) -> Iterator[Batch]:
-    """Cut events into batches, in order, each as full as whole events allow.
+    """Cut events into batches, each as full as whole events allow; flat ones keep their order.
 
     Raises `UserError` for an event with more candidates than a batch has slots.
     """
+    if shape.packing == "bucketed":
+        yield from _buckets(places, shape)
+        return
     chosen: list[Place] = []
     used = 0
     for events, row in places:
-        count = int(events.offsets[row + 1] - events.offsets[row])
-        if count > shape.candidates:
-            raise UserError(
-                f"an event has {count} candidates, a batch holds {shape.candidates};"
-                " raise train.batch_candidates"
-            )
+        count = _count(events, row, shape)
         if len(chosen) == shape.events or used + count > shape.candidates:
             yield _filled(chosen, shape)
             chosen, used = [], 0
@@ -125,7 +139,35 @@ def pack(places: Iterator[Place], shape: BatchShape) -> Iterator[Batch]:
         yield _filled(chosen, shape)
 
 
-def _filled(places: list[Place], shape: BatchShape) -> Batch:
+def _count(events: Events, row: int, shape: BatchShape) -> int:
+    count = int(events.offsets[row + 1] - events.offsets[row])
+    if count > shape.candidates:
+        raise UserError(
+            f"an event has {count} candidates, a batch holds {shape.candidates};"
+            " raise train.batch_candidates"
+        )
+    return count
+
+
+def _buckets(places: Iterator[Place], shape: BatchShape) -> Iterator[Batch]:
+    """Collect events of similar size; what is left at the end makes batches that are not full."""
+    waiting: dict[tuple[int, int], list[Place]] = {}
+    for events, row in places:
+        bucket = shape.bucket(_count(events, row, shape))
+        chosen = waiting.setdefault(bucket, [])
+        chosen.append((events, row))
+        if len(chosen) == bucket[0]:
+            yield _filled(waiting.pop(bucket), _shape_of(bucket), bucket[1])
+    for bucket, chosen in sorted(waiting.items()):
+        yield _filled(chosen, _shape_of(bucket), bucket[1])
+
+
+def _shape_of(bucket: tuple[int, int]) -> BatchShape:
+    return BatchShape(bucket[0], bucket[0] * bucket[1], "bucketed")
+
+
+def _filled(places: list[Place], shape: BatchShape, width: int | None = None) -> Batch:
+    """Return a batch of these events; width: slots of each, None for as many as it needs."""
     like = places[0][0]
     continuous = np.zeros((shape.candidates, like.continuous.shape[1]), dtype=np.float32)
     categories = np.zeros((shape.candidates, like.categories.shape[1]), dtype=np.uint8)
@@ -135,6 +177,7 @@ def _filled(places: list[Place], shape: BatchShape) -> Batch:
     slot = 0
     for i, (events, row) in enumerate(places):
         first, last = events.offsets[row], events.offsets[row + 1]
+        slot = slot if width is None else i * width
         end = slot + int(last - first)
         continuous[slot:end] = events.continuous[first:last]
         categories[slot:end] = events.categories[first:last]
@@ -149,7 +192,7 @@ def prefetch(batches: Iterator[Batch]) -> Iterator[Batch]:
 
     An error of the other thread is raised here. Leaving the loop early ends the thread.
     """
-    ready: queue.Queue = queue.Queue(maxsize=PREFETCH)
+    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=PREFETCH)
     stop = threading.Event()
 
     def fill() -> None:
@@ -173,7 +216,11 @@ def prefetch(batches: Iterator[Batch]) -> Iterator[Batch]:
         thread.join()
 
 
-def _put(ready: queue.Queue, item: object, stop: threading.Event) -> bool:
+def _put(
+    ready: queue.Queue[Batch | BaseException | None],
+    item: Batch | BaseException | None,
+    stop: threading.Event,
+) -> bool:
     while not stop.is_set():
         try:
             ready.put(item, timeout=0.05)

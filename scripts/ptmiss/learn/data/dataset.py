@@ -104,7 +104,7 @@ def from_table(table: pa.Table, layout: DatasetLayout) -> Events:
     """Return the events of a table of `schema(layout)`."""
 
     def column(name: str) -> np.ndarray:
-        return table.column(name).to_numpy()
+        return np.asarray(table.column(name).to_numpy())
 
     counts = column("n_candidates").astype(np.int64)
     n, features = int(counts.sum()), layout.features

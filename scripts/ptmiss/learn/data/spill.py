@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 
@@ -40,8 +41,13 @@ class Spill:
         self._made.__enter__()
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._made.__exit__(*error)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._made.__exit__(kind, error, trace)
 
     def add(self, events: Events, weight: np.ndarray) -> None:
         """Add events; weight float64 (n,), which replaces their own.

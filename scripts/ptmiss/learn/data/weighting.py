@@ -51,7 +51,7 @@ def bin_of(values: np.ndarray, edges: Sequence[float]) -> np.ndarray:
 
 def signed_root(weight: np.ndarray) -> np.ndarray:
     """Return the root of each weight's size with its sign: half-way from weights to counts."""
-    return np.sign(weight) * np.sqrt(np.abs(weight))
+    return np.asarray(np.sign(weight) * np.sqrt(np.abs(weight)))
 
 
 def flat_factors(by_bin: np.ndarray, edges: Sequence[float], limit: float) -> np.ndarray:

@@ -34,26 +34,26 @@ class Loss(Protocol):
     columns: tuple[str, ...]
     """Columns of the history, after `val_`: the term, where there is one, and what it is of."""
 
-    def for_dataset(self, targets: Iterable[np.ndarray], least: int) -> Loss:
+    def for_dataset(self, targets: Iterable[np.ndarray], least: int, /) -> Loss:
         """Return the loss without what fewer than `least` events of a dataset would decide."""
 
     def errors(self, result: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         """Return each event's error, (E,), of results (E, k) and targets (E, T)."""
 
     def sums(
-        self, result: tf.Tensor, targets: tf.Tensor, weight: tf.Tensor
+        self, result: tf.Tensor, targets: tf.Tensor, weight: tf.Tensor, /
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return two sums over the events for each bin, each (n_bins,)."""
 
     def running_term(
-        self, sums: tuple[tf.Tensor, tf.Tensor], state: tf.Tensor, seen: tf.Tensor
+        self, sums: tuple[tf.Tensor, tf.Tensor], state: tf.Tensor, seen: tf.Tensor, /
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return a scalar with the gradient of the term, and the new running sums (2, n_bins)."""
 
-    def term(self, state: np.ndarray) -> float:
+    def term(self, state: np.ndarray, /) -> float:
         """Return the value of the term for sums over many events, (2, n_bins)."""
 
-    def values(self, state: np.ndarray) -> list[float]:
+    def values(self, state: np.ndarray, /) -> list[float]:
         """Return the numbers of `columns` for such sums."""
 
 
@@ -71,16 +71,18 @@ class Head(Protocol):
     writes_onnx: bool
     """Whether `to_onnx` writes the graph by hand; else the network goes through a converter."""
 
-    def build(self, input_shape: object = None) -> None:
+    def build(self) -> None:
         """Create all variables."""
 
-    def terms(self, outputs: tf.Tensor, continuous: tf.Tensor, categories: tf.Tensor) -> tf.Tensor:
+    def terms(
+        self, outputs: tf.Tensor, continuous: tf.Tensor, categories: tf.Tensor, /
+    ) -> tf.Tensor:
         """Return what each constituent adds to the sums of its event, (n, c): 0 for pads."""
 
     def result(self, sums: tf.Tensor) -> tf.Tensor:
         """Return the estimates of events from their sums: (E, c) gives (E, k)."""
 
-    def loss(self, settings: TrainSettings) -> Loss:
+    def loss(self, settings: TrainSettings, /) -> Loss:
         """Return what a training minimises."""
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from ptmiss.learn.heads.base import Head, HeadPlan
 from ptmiss.learn.heads.regression import Regression
 from ptmiss.learn.heads.vector_sum import VectorSum
 from ptmiss.learn.settings.heads import Head as HeadSettings
 
-KINDS: dict[str, Any] = {"vector_sum": VectorSum, "regression": Regression}
+KINDS: dict[str, Callable[..., Head]] = {"vector_sum": VectorSum, "regression": Regression}
 
 
 def head(settings: HeadSettings, plan: HeadPlan) -> Head:

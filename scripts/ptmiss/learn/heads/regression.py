@@ -51,11 +51,11 @@ class Regression(keras.layers.Layer):
         (self.scale,) = scales
         self.columns = tuple(EstimateColumn(name=t.name, unit=t.unit) for t in targets)
 
-    def build(self, input_shape: object = None) -> None:
+    def build(self) -> None:
         """Create nothing: all is in the backbone's last layer."""
         self.built = True
 
-    def terms(self, outputs: tf.Tensor, continuous: tf.Tensor, categories: tf.Tensor) -> tf.Tensor:
+    def terms(self, outputs: tf.Tensor, continuous: tf.Tensor, _categories: tf.Tensor) -> tf.Tensor:
         """Return the outputs of real constituents, 0 of pads."""
         keep = masks.real(continuous, self.plan.layout)[:, tf.newaxis] > 0.0
         return tf.where(keep, outputs, tf.zeros_like(outputs))
@@ -64,7 +64,7 @@ class Regression(keras.layers.Layer):
         """Return the sums."""
         return sums
 
-    def loss(self, settings: TrainSettings) -> HuberLoss:
+    def loss(self, _settings: TrainSettings) -> HuberLoss:
         """Return the loss: the error alone."""
         return HuberLoss(self.settings.huber, self.scale, self.places)
 
@@ -91,7 +91,7 @@ class HuberLoss:
     n_bins = 0
     columns: tuple[str, ...] = ()
 
-    def for_dataset(self, targets: Iterable[np.ndarray], least: int) -> HuberLoss:
+    def for_dataset(self, _targets: Iterable[np.ndarray], _least: int) -> HuberLoss:
         """Return the same: nothing depends on the dataset."""
         return self
 
@@ -101,21 +101,21 @@ class HuberLoss:
         return event_errors(result, wanted, self.huber, self.scale)
 
     def sums(
-        self, result: tf.Tensor, targets: tf.Tensor, weight: tf.Tensor
+        self, result: tf.Tensor, _targets: tf.Tensor, _weight: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return two empty sums."""
         return tf.zeros((0,), result.dtype), tf.zeros((0,), result.dtype)
 
     def running_term(
-        self, sums: tuple[tf.Tensor, tf.Tensor], state: tf.Tensor, seen: tf.Tensor
+        self, _sums: tuple[tf.Tensor, tf.Tensor], state: tf.Tensor, _seen: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return 0 and the sums as they are."""
         return tf.zeros((), state.dtype), state
 
-    def term(self, state: np.ndarray) -> float:
+    def term(self, _state: np.ndarray) -> float:
         """Return 0."""
         return 0.0
 
-    def values(self, state: np.ndarray) -> list[float]:
+    def values(self, _state: np.ndarray) -> list[float]:
         """Return nothing."""
         return []

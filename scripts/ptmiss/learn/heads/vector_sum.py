@@ -54,12 +54,12 @@ class VectorSum(keras.layers.Layer):
         self.scale = truth.scale
         self.columns = tuple(EstimateColumn(name=name, unit=truth.unit) for name in ("px", "py"))
 
-    def build(self, input_shape: object = None) -> None:
+    def build(self) -> None:
         """Create the variables, which only the form "shipped" has."""
         if self.settings.bias == "shipped":
             start = np.array([[0, 0], [0, 0], [1, 0], [0, 1]], dtype=np.float32)
             self.sum_kernel = self.add_weight(
-                name="sum_kernel", shape=(4, 2), initializer=lambda *a, **k: tf.constant(start)
+                name="sum_kernel", shape=(4, 2), initializer=lambda *_, **__: tf.constant(start)
             )
             self.sum_bias = self.add_weight(name="sum_bias", shape=(2,), initializer="zeros")
         self.built = True

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Any
 
 import numpy as np
 
@@ -85,10 +86,18 @@ class Child:
                 env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(paths)},
                 bufsize=0,
             )
-        for stream in (self._process.stdin, self._process.stdout):
+        self._streams = self._pipes()
+        for stream in self._streams[:2]:
             os.set_blocking(stream.fileno(), False)
             with contextlib.suppress(OSError):  # a user's pipes may be limited to less
                 fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+    def _pipes(self) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:
+        """Return requests, answers and what the process says besides."""
+        pipes = self._process.stdin, self._process.stdout, self._process.stderr
+        if pipes[0] is None or pipes[1] is None or pipes[2] is None:
+            raise RuntimeError("a process without pipes")
+        return pipes[0], pipes[1], pipes[2]
 
     def __enter__(self) -> Child:
         return self
@@ -110,9 +119,8 @@ class Child:
         """End the process; it has nothing to save."""
         self._process.kill()
         self._process.wait()
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.stderr.close()
+        for stream in self._streams:
+            stream.close()
 
     def load(self, content: bytes, path: str, with_weights: bool) -> Interface:
         """Check a model and make it ready; returns what it wants and gives.
@@ -139,7 +147,7 @@ class Child:
 
     def _start(self, path: str) -> None:
         """Wait until the process is ready; only before that it has something to say to us."""
-        deadline, stream = time.monotonic() + START_SECONDS, self._process.stderr
+        deadline, stream = time.monotonic() + START_SECONDS, self._streams[2]
         late = f"it takes more than {START_SECONDS:g} s to start"
         try:
             piece = None
@@ -171,7 +179,7 @@ class Child:
         return answer, found
 
     def _send(self, piece: memoryview, deadline: float) -> None:
-        stream = self._process.stdin
+        stream = self._streams[0]
         while piece:
             self._wait(stream, selectors.EVENT_WRITE, deadline, self._late)
             try:
@@ -182,7 +190,7 @@ class Child:
                 raise self._death() from None
 
     def _receive(self, deadline: float, most: int, late: str) -> frames.Message:
-        stream = self._process.stdout
+        stream = self._streams[1]
 
         def exactly(n: int) -> bytearray:
             content = bytearray(n)
@@ -203,7 +211,7 @@ class Child:
         except frames.MessageError as error:
             raise ModelError(f"it answers with {error}") from None
 
-    def _wait(self, stream, event: int, deadline: float, late: str) -> None:
+    def _wait(self, stream: IO[bytes], event: int, deadline: float, late: str) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(stream, event)
             if not selector.select(max(0.0, deadline - time.monotonic())):
@@ -230,7 +238,7 @@ class Child:
         )
 
 
-def _interface(header: Mapping[str, object], path: str) -> Interface:
+def _interface(header: Mapping[str, Any], path: str) -> Interface:
     """Return what a process says of a model; nothing in it is taken on trust."""
     try:
         described = Interface(**header["interface"])

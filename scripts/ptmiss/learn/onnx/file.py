@@ -125,10 +125,11 @@ def _model(proto: onnx.ModelProto, path: str | os.PathLike[str], wanted: Wanted)
     graph = proto.graph
     inputs, sizes = _inputs(graph, path, wanted)
     output, notices = _output(graph, path, wanted)
-    fixed = [{size[axis] for size in sizes} - {None} for axis in (0, 1)]
+    fixed = [{size[axis] for size in sizes if size[axis] is not None} for axis in (0, 1)]
     for values in fixed:
         if len(values) > 1:
-            raise UserError(f"{path}: its inputs have different fixed sizes {sorted(values)}")
+            listed = sorted(filter(None, values))
+            raise UserError(f"{path}: its inputs have different fixed sizes {listed}")
     batch, slots = (next(iter(values), None) for values in fixed)
     if (batch or 1) * (slots or 1) > MAX_SLOTS:
         raise UserError(

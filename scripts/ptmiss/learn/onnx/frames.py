@@ -35,7 +35,7 @@ def encode(
     yield memoryview(struct.pack("<I", len(text)) + text)
     for array in arrays.values():
         if array.size:
-            yield memoryview(array).cast("B")
+            yield array.data.cast("B")
 
 
 def decode(exactly: Callable[[int], bytes | bytearray], most: int) -> Message:

@@ -6,10 +6,12 @@ fed) and both branches of each batch normalisation in the graphs that it froze.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 import tensorflow as tf
 
-Graph = tf.compat.v1.GraphDef
+Graph: TypeAlias = tf.compat.v1.GraphDef
 
 
 def without_training(graph: Graph, output: str) -> Graph:
@@ -77,7 +79,7 @@ def _constant(nodes: dict[str, tf.compat.v1.NodeDef], text: str) -> np.ndarray:
     for _ in nodes:
         node = nodes[_name(text)]
         if node.op == "Const":
-            return tf.make_ndarray(node.attr["value"].tensor)
+            return np.asarray(tf.make_ndarray(node.attr["value"].tensor))
         if node.op not in ("Identity", "PlaceholderWithDefault", "Switch"):
             break
         text = node.input[0]

@@ -48,7 +48,11 @@ class OnnxNetwork:
         self.model, self.scale, self.has_weights = model, scale, with_weights
         self.counts: Counter[str] = Counter()
         self._outputs = [model.output] + [WEIGHT] * with_weights
-        self.session = session or runtime.session(model, threads, with_weights)
+        if session is None:
+            if not isinstance(model, onnx_file.OnnxModel):
+                raise TypeError("a model without its graph needs a session that has it loaded")
+            session = runtime.session(model, threads, with_weights)
+        self.session: Session = session
 
     def values(self, features: Features) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the estimates, float64 (n_events, k), and weights, float32 (n_candidates,)."""

@@ -17,6 +17,7 @@ import select
 import signal
 import sys
 import threading
+from typing import Any, BinaryIO
 
 import numpy as np
 import onnxruntime
@@ -43,16 +44,18 @@ class _Worker:
         self._threads = threads
         self._session: onnxruntime.InferenceSession | None = None
 
-    def answer(self, header: dict, arrays: dict[str, np.ndarray]) -> frames.Message:
+    def answer(self, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> frames.Message:
         if header["ask"] == "load":
             self._session = None
             model = onnx_file.parse(arrays["model"].tobytes(), header["path"])
             with_weights = header["with_weights"] and model.has_weights
             self._session = runtime.session(model, self._threads, with_weights)
             described = dataclasses.replace(model, proto=None)  # a deep copy of the graph otherwise
-            found = dataclasses.asdict(described)
-            del found["proto"]
-            return {"interface": found}, {}
+            interface = dataclasses.asdict(described)
+            del interface["proto"]
+            return {"interface": interface}, {}
+        if self._session is None:
+            raise ValueError("it is asked before it is loaded")
         results = self._session.run(header["outputs"], arrays)
         return {}, {str(i): result for i, result in enumerate(results)}
 
@@ -117,14 +120,14 @@ def _limit(memory_mb: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def _exactly(stream, n: int) -> bytes:
+def _exactly(stream: BinaryIO, n: int) -> bytes:
     content = stream.read(n)
     if len(content) < n:
         raise EOFError
     return content
 
 
-def _send(stream, header: dict, arrays: dict[str, np.ndarray]) -> None:
+def _send(stream: BinaryIO, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     try:
         pieces = list(frames.encode(header, arrays))
     except (frames.MessageError, ValueError, TypeError) as error:

@@ -46,15 +46,18 @@ class Stepper:
         self.averages = [tf.Variable(v.numpy(), trainable=False) for v in model.variables]
         self.response = tf.Variable(np.zeros((2, loss.n_bins), np.float32), trainable=False)
         layout = model.spec.layout
+        # bucketed batches have one shape for each width
+        flat = shape.packing == "flat"
+        candidates, events = (shape.candidates, shape.events) if flat else (None, None)
         signature = [
-            tf.TensorSpec((shape.candidates, layout.width), tf.float32),
-            tf.TensorSpec((shape.candidates, len(layout.categories)), tf.uint8),
-            tf.TensorSpec((shape.candidates,), tf.int32),
-            tf.TensorSpec((shape.events, len(model.spec.targets)), tf.float32),
-            tf.TensorSpec((shape.events,), tf.float32),
+            tf.TensorSpec((candidates, layout.width), tf.float32),
+            tf.TensorSpec((candidates, len(layout.categories)), tf.uint8),
+            tf.TensorSpec((candidates,), tf.int32),
+            tf.TensorSpec((events, len(model.spec.targets)), tf.float32),
+            tf.TensorSpec((events,), tf.float32),
             tf.TensorSpec((), tf.float32),
         ]
-        rotation = tf.TensorSpec((shape.events, 3, 3), tf.float32)
+        rotation = tf.TensorSpec((events, 3, 3), tf.float32)
         self._train = tf.function(
             self._train_step, input_signature=[*signature, rotation], jit_compile=jit_compile
         )
@@ -110,12 +113,20 @@ class Stepper:
         return {f"{name}{i}": v for name, group in groups.items() for i, v in enumerate(group)}
 
     def _estimates(
-        self, continuous: tf.Tensor, categories: tf.Tensor, event: tf.Tensor, training: bool
+        self,
+        continuous: tf.Tensor,
+        categories: tf.Tensor,
+        event: tf.Tensor,
+        weight: tf.Tensor,
+        training: bool,
     ) -> tf.Tensor:
-        # one segment more for the unused slots
         codes = tf.cast(categories, tf.int32)
-        n = self.shape.events
-        return self.model.flat(continuous, codes, event, n + 1, training=training)[:n]
+        n, width = self.shape.events, None
+        if self.shape.packing == "bucketed":
+            n = tf.shape(weight)[0]
+            width = tf.shape(continuous)[0] // n
+        # one segment more for the unused slots
+        return self.model.flat(continuous, codes, event, n + 1, training=training, width=width)[:n]
 
     def _train_step(
         self,
@@ -134,7 +145,7 @@ class Stepper:
         variables = self.model.trainable_variables
         values = [variable.value for variable in variables]
         with tf.GradientTape() as tape:
-            result = self._estimates(continuous, categories, event, training=True)
+            result = self._estimates(continuous, categories, event, weight, training=True)
             error = tf.reduce_sum(weight * self.loss.errors(result, targets)) / n_events
             loss = error
             if self.loss.has_term:
@@ -156,9 +167,9 @@ class Stepper:
         event: tf.Tensor,
         targets: tf.Tensor,
         weight: tf.Tensor,
-        n_events: tf.Tensor,
+        _n_events: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        result = self._estimates(continuous, categories, event, training=False)
+        result = self._estimates(continuous, categories, event, weight, training=False)
         error = tf.reduce_sum(weight * self.loss.errors(result, targets))
         return error, tf.stack(self.loss.sums(result, targets, weight))
 
@@ -194,7 +205,7 @@ def rotated_features(
     `batches.rotations`. What is odd under a reflection in the transverse plane, such as an impact
     parameter there, changes its sign with one, what is odd along the beam with the other.
     """
-    last = rotations.shape[0] - 1
+    last = tf.shape(rotations)[0] - 1 if rotations.shape[0] is None else rotations.shape[0] - 1
     flip = rotations[:, 0, 0] * rotations[:, 1, 1] - rotations[:, 0, 1] * rotations[:, 1, 0]
     signs = {"plane": flip, "beam": rotations[:, 2, 2], "no": tf.ones_like(flip)}
     place, vector = tf.minimum(event, last), layout.vector_place
@@ -204,6 +215,5 @@ def rotated_features(
 
 
 def _tensors(batch: Batch) -> list[tf.Tensor]:
-    arrays = (batch.continuous, batch.categories, batch.event)
-    arrays += (batch.targets, batch.weight, np.float32(batch.n_events))
-    return [tf.constant(values) for values in arrays]
+    arrays = (batch.continuous, batch.categories, batch.event, batch.targets, batch.weight)
+    return [*map(tf.constant, arrays), tf.constant(np.float32(batch.n_events))]

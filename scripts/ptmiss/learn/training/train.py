@@ -18,6 +18,7 @@ import tensorflow as tf
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic, parquet
 from ptmiss.core.io.records import read_values
+from ptmiss.core.progress import Progress
 from ptmiss.learn.data.batches import (
     BatchShape,
     Store,
@@ -34,11 +35,14 @@ from ptmiss.learn.settings.train import TrainSettings
 from ptmiss.learn.settings.trainings import Training
 from ptmiss.learn.task import LearningTask
 from ptmiss.learn.training import checkpoint, history
-from ptmiss.learn.training.progress import Board, Progress
+from ptmiss.learn.training.board import Board
 from ptmiss.learn.training.step import OptimiserSpec, Stepper
 from ptmiss.learn.training.storage import save_model
 
 _LOG = logging.getLogger(__name__)
+
+SECONDS = 5.0
+"""Between two lines on the progress."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ def train(inputs: TrainInputs, recipe: Recipe, outputs: TrainOutputs) -> dict[st
     loss = model.head.loss(settings).for_dataset(
         _targets(inputs.train, task), settings.response_min_events
     )
-    shape = BatchShape(settings.batch_events, settings.batch_candidates)
+    packing = model.backbone.packing
+    shape = BatchShape(settings.batch_events, settings.batch_candidates, packing)
     cache = settings.cache_mb * 1_000_000
     data = Store(inputs.train, task.dataset, cache * 4 // 5)
     held_out = Store(inputs.validation, task.dataset, cache // 5)
@@ -108,12 +113,14 @@ def train(inputs: TrainInputs, recipe: Recipe, outputs: TrainOutputs) -> dict[st
     run = _Run(name, recipe, stepper, data, held_out)
     run.resume(checkpoint.load(outputs.checkpoints, mark))
     board = Board(outputs.tensorboard)
-    progress = Progress(name, run.epochs * data.n_events, run.epoch * data.n_events)
+    events, done = run.epochs * data.n_events, run.epoch * data.n_events
+    progress = Progress(name, events, done, line=SECONDS)
     while not run.finished:
         row = run.one_epoch(progress)
         board.write(row, run.epoch)
         checkpoint.save(outputs.checkpoints, mark, run.arrays(), run.epoch)
     board.close()
+    progress.close()
     return _write(outputs, run, spec, summary)
 
 
@@ -238,11 +245,12 @@ class _Run:
         for batch in prefetch(pack(shuffled(self.data, order), shape)):
             part = (self.epoch + done / self.data.n_events) / self.epochs
             rate = learning_rate(part, self.settings)
-            error = self.stepper.train(batch, rotations(augment, shape.events), rate)
+            error = self.stepper.train(batch, rotations(augment, len(batch.weight)), rate)
             self._check_finite(error, f"after {done} events of")
             done += batch.n_events
             total += error * batch.n_events
-            progress.step(batch.n_events, error, f"epoch {self.epoch + 1}")
+            about = f"epoch {self.epoch + 1}: error {total / done:.4f}"
+            progress.step(batch.n_events, about)
         return total / done, rate
 
     def _validate(self) -> tuple[float, np.ndarray]:

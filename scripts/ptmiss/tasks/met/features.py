@@ -17,6 +17,7 @@ from ptmiss.learn.features import (
     Category,
     Column,
     Condition,
+    EstimateColumn,
     FeatureLayout,
     Features,
     Pinned,
@@ -65,6 +66,9 @@ TARGETS = (
     Target(name="pinned_py", unit="GeV", scale=SCALE),
 )
 """True missing momentum, and the sum of the pinned leptons."""
+
+ESTIMATE = (EstimateColumn(name="px", unit="GeV"), EstimateColumn(name="py", unit="GeV"))
+"""Columns of an estimate of missing momentum."""
 
 COLUMNS = (
     "cand_pt",
@@ -197,7 +201,7 @@ def is_pinned(continuous: np.ndarray, categories: np.ndarray, pinned_pt: float) 
 
 
 def _broken(values: np.ndarray) -> np.ndarray:
-    return ~(np.abs(values) <= LIMIT)  # true for NaN as well
+    return np.asarray(~(np.abs(values) <= LIMIT))  # true for NaN as well
 
 
 def _codes(candidates: Ragged, rules: FeatureRules, repairs: dict[str, int]) -> np.ndarray:

@@ -70,7 +70,7 @@ class MetLearning:
         rules = ft.FeatureRules(
             settings.dz_limit, settings.unknown_codes, training.use_puppi, _flavour(skims, name)
         )
-        return {"features": rules.as_dict(), "pinned_pt": settings.pinned_pt}
+        return {"features": dict(rules.as_dict()), "pinned_pt": settings.pinned_pt}
 
     def rows(self, table: pa.Table, path: Path, details: Details) -> Rows:
         """Return features, true missing momentum and the sum of pinned leptons."""
@@ -112,7 +112,7 @@ class MetLearning:
     def spread(self, targets: np.ndarray) -> np.ndarray:
         """Return the true recoil of what is not pinned, GeV, float64 (n,)."""
         total = (targets[:, :2] + targets[:, 2:]).astype(np.float64)
-        return ft.SCALE * np.hypot(total[:, 0], total[:, 1])
+        return np.asarray(ft.SCALE * np.hypot(total[:, 0], total[:, 1]))
 
     def layout(self, details: Mapping[str, object]) -> FeatureLayout:
         """Return the features of a candidate by a dataset's summary."""
@@ -120,7 +120,7 @@ class MetLearning:
 
     def network_details(self, details: Mapping[str, object]) -> Details:
         """Return the rules of features."""
-        return _rules(details).as_dict()
+        return dict(_rules(details).as_dict())
 
     def metadata(self, details: Mapping[str, object], layout: FeatureLayout) -> dict[str, object]:
         """Return what to feed and how to read the output; details: those of the network."""

@@ -26,7 +26,7 @@ from ptmiss.events.objects.puppi.parameters import Tune, records
 def puppi_weights(
     candidates: Ragged, n_pv: np.ndarray, parameters: Tune, no_lepton: bool = False
 ) -> np.ndarray:
-    """Return the PUPPI weight of each candidate.
+    """Return the PUPPI weight 0..1 of each candidate, float32, shape (n_candidates,).
 
     Definition: Bertolini et al., arXiv:1407.6013, as configured in CMS (CMS-DP-2021-001). A
     candidate on the border of two eta regions belongs to the outer one. A candidate outside all
@@ -47,10 +47,10 @@ def puppi_weights(
         Electrons and muons get weight 1 and influence no other candidate; photons above the tune's
         limit get weight 1 as well.
 
-    Returns
-    -------
-    np.ndarray
-        0..1, float32, shape (n_candidates,).
+    Raises
+    ------
+    ValueError
+        If `n_pv` does not have one entry per event.
     """
     located = _located(candidates, n_pv, parameters)
     return _weigh(located, no_lepton)[0]

@@ -17,6 +17,7 @@ from ptmiss.core.io import manifest, parquet
 from ptmiss.core.ragged import Ragged, from_arrow
 from ptmiss.core.settings.base import from_mapping
 from ptmiss.events.columns import CANDIDATE_COLUMNS, layout_of
+from ptmiss.learn.features import EstimateColumn
 from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.learn.onnx.child import Child
 from ptmiss.learn.onnx.file import Interface
@@ -26,6 +27,7 @@ from ptmiss.tasks.met.estimators.network import NetworkEstimator
 from ptmiss.tasks.met.estimators.padding import check_pads
 from ptmiss.tasks.met.estimators.table import NOMINAL
 from ptmiss.tasks.met.features import COLUMNS as FEATURE_COLUMNS
+from ptmiss.tasks.met.features import ESTIMATE
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 
 DEEPMET = "deepmet"
@@ -168,7 +170,9 @@ def evaluate(
         events = table.event_columns(schema, skim)
         needed = candidate_columns(fixed, networks)
         columns = [*events, *needed]
-        out_schema = table.estimates_schema(schema, events, names, training, variation)
+        declared: dict[str, Sequence[EstimateColumn]] = dict.fromkeys(fixed, ESTIMATE)
+        declared |= {name: network.columns for name, network in networks.items()}
+        out_schema = table.estimates_schema(schema, events, declared, training, variation)
         counts = dict.fromkeys(("events", *names), 0)
         writer = stack.enter_context(parquet.writing(estimates, out_schema))
         weight_writer = None

@@ -241,7 +241,7 @@ def _pad(plain: onnx.ModelProto, slots: int, path: str) -> np.ndarray:
     """Return what each pad contributes, GeV (2,), float64."""
     run = _runtime(plain, path)
     all_pads, one_pad = (run(_event(0, n))[0].astype(np.float64) for n in (slots, 1))
-    return ft.SCALE * (all_pads - one_pad) / max(slots - 1, 1)
+    return np.asarray(ft.SCALE * (all_pads - one_pad) / max(slots - 1, 1))
 
 
 def with_missing_pads(plain: onnx.ModelProto, slots: int, pad: np.ndarray) -> onnx.ModelProto:
@@ -297,7 +297,7 @@ def _tensorflow(graph: tf.compat.v1.GraphDef, output: str) -> Run:
 
     def run(feed: Feed) -> np.ndarray:
         given = {f"{name}:0": array.astype(types[name]) for name, array in feed.items()}
-        return session.run(f"{output}:0", given)
+        return np.asarray(session.run(f"{output}:0", given))
 
     return run
 
@@ -340,7 +340,7 @@ def _runtime(model: onnx.ModelProto, path: str) -> Run:
     def run(feed: Feed) -> np.ndarray:
         given = {name: feed[ours].astype(kind) for ours, (name, kind) in checked.inputs.items()}
         try:
-            return session.run([checked.output], given)[0]
+            return np.asarray(session.run([checked.output], given)[0])
         except Exception as error:
             raise UserError(f"{path}: {reason_of(error)}") from None
 
@@ -362,7 +362,7 @@ def _output(graph: tf.compat.v1.GraphDef, wanted: str | None, path: str) -> str:
         wanted = OUTPUT
     if wanted is None and len(ends) == 1:
         (wanted,) = ends
-    if wanted not in nodes:
+    if wanted is None or wanted not in nodes:
         raise UserError(
             f"{path}: no output {wanted or OUTPUT!r}; give with --output one of"
             f" {', '.join(ends[:10]) or 'its nodes'}"

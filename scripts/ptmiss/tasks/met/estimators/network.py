@@ -12,13 +12,10 @@ import pyarrow as pa
 from ptmiss.core.errors import UserError
 from ptmiss.core.ragged import Ragged
 from ptmiss.events.columns import OTHER_FLAVOUR, PUPPI, puppi_column
-from ptmiss.learn.features import EstimateColumn, Features
+from ptmiss.learn.features import Features
 from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.learn.onnx.network import OnnxNetwork, Session, estimate_columns
-from ptmiss.tasks.met.features import LIMIT, PT, RULES_KEY, SCALE, FeatureRules, features
-
-COLUMNS = (EstimateColumn(name="px", unit="GeV"), EstimateColumn(name="py", unit="GeV"))
-"""What an estimator of missing momentum gives, in files that declare nothing too."""
+from ptmiss.tasks.met.features import ESTIMATE, LIMIT, PT, RULES_KEY, SCALE, FeatureRules, features
 
 MOST_DZ = 1e30
 """Largest limit of |dz| in cm: what float32 holds."""
@@ -61,8 +58,8 @@ class NetworkEstimator(OnnxNetwork):
         session: Session | None = None,
     ) -> None:
         self.rules = rules_of(model)
-        self.columns, scale = estimate_columns(model) or (COLUMNS, SCALE)
-        if self.columns != COLUMNS:
+        self.columns, scale = estimate_columns(model) or (ESTIMATE, SCALE)
+        if self.columns != ESTIMATE:
             names = ", ".join(f"{column.name} ({column.unit})" for column in self.columns)
             raise UserError(
                 f"{model.path}: its estimate is {names}, which is no missing momentum (px and py in"

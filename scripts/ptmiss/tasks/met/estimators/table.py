@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +12,10 @@ import pyarrow as pa
 from ptmiss.core.errors import UserError
 from ptmiss.core.ragged import to_arrow
 from ptmiss.events.columns import CANDIDATE_COLUMNS, IDENTITY, OTHER_FLAVOUR, PUPPI, skim_schema
+from ptmiss.learn.features import EstimateColumn
+
+ESTIMATORS = "estimators"
+"""Metadata: name of each estimator -> its columns and their units, as JSON."""
 
 NOMINAL = "nominal"
 """The variation that changes nothing."""
@@ -38,29 +43,70 @@ def event_columns(schema: pa.Schema, skim: str | os.PathLike[str]) -> list[str]:
 def estimates_schema(
     schema: pa.Schema,
     events: Sequence[str],
-    names: Sequence[str],
+    estimators: Mapping[str, Sequence[EstimateColumn]],
     training: str,
     variation: str,
 ) -> pa.Schema:
-    """Return the schema of estimates: event columns, two columns an estimator, stored METs.
+    """Return the schema of estimates: event columns, those of each estimator, stored METs.
 
-    schema: of the skim, whose description is carried on; events: its event columns; names: of the
-    estimators.
+    schema: of the skim, whose description is carried on; events: its event columns; estimators:
+    name -> its columns, which the file declares, see `declared`.
     """
     stored = [name for name in events if name.startswith("stored_")]
     fields = [schema.field(name) for name in events if name not in stored]
-    for name in names:
-        for axis in "xy":
-            meaning = {"meaning": f"pTmiss of {name} along {axis} in GeV"}
-            field = pa.field(f"{name}_p{axis}", pa.float64(), nullable=False, metadata=meaning)
-            fields.append(field)
+    for name, columns in estimators.items():
+        for column in columns:
+            meaning = {"meaning": _meaning(name, column)}
+            full = f"{name}_{column.name}"
+            fields.append(pa.field(full, pa.float64(), nullable=False, metadata=meaning))
     fields += [schema.field(name) for name in stored]
     metadata = {
         key.decode(): value.decode()
         for key, value in (schema.metadata or {}).items()
         if not key.startswith((b"ARROW", b"pandas"))
     }
-    return pa.schema(fields, metadata={**metadata, "training": training, "variation": variation})
+    own = {"training": training, "variation": variation, ESTIMATORS: declaration(estimators)}
+    return pa.schema(fields, metadata={**metadata, **own})
+
+
+def _meaning(estimator: str, column: EstimateColumn) -> str:
+    if column.name in ("px", "py"):
+        return f"pTmiss of {estimator} along {column.name[1]} in {column.unit}"
+    return f"{column.name} of {estimator} in {column.unit}"
+
+
+def declaration(estimators: Mapping[str, Sequence[EstimateColumn]]) -> str:
+    """Return what a file of estimates says under the key `ESTIMATORS`."""
+    values = {
+        name: [[column.name, column.unit] for column in columns]
+        for name, columns in estimators.items()
+    }
+    return json.dumps(values)
+
+
+def declared(
+    schema: pa.Schema, path: str | os.PathLike[str], remedy: str
+) -> dict[str, tuple[EstimateColumn, ...]]:
+    """Return the columns `{estimator}_{name}` that a file of estimates declares, by estimator.
+
+    Raises `UserError` with the remedy for a file that declares none, and for one that lacks a
+    column that it declares.
+    """
+    try:
+        values = json.loads((schema.metadata or {})[ESTIMATORS.encode()])
+        estimators = {
+            str(name): tuple(EstimateColumn(name=n, unit=unit) for n, unit in columns)
+            for name, columns in values.items()
+        }
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        raise UserError(f"{path}: does not say which estimates it holds; {remedy}") from None
+    for name, columns in estimators.items():
+        for column in columns:
+            if f"{name}_{column.name}" not in schema.names:
+                raise UserError(
+                    f"{path}: column {name}_{column.name} is missing, which it declares; {remedy}"
+                )
+    return estimators
 
 
 def weights_schema(

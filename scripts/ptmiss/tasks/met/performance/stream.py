@@ -14,6 +14,8 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.io.parquet import float64
 from ptmiss.core.stats.bootstrap import states_of
 from ptmiss.events.samples import Part, Sample, grouped, part_of
+from ptmiss.tasks.met.estimators.table import declared
+from ptmiss.tasks.met.features import ESTIMATE
 
 CHUNK_EVENTS = 8192
 """Events in memory at a time: their bootstrap copies (4 MB for 500 replicas) stay in the cache."""
@@ -205,16 +207,9 @@ def _require_estimates(schema: pa.Schema, file: str) -> None:
 
 def _estimators(part: Part, stored: Sequence[str]) -> tuple[str, ...]:
     """Return the estimators of a file, and those of the METs of its input that it has."""
-    columns = part.schema.names
-    found = [
-        name.removesuffix("_px")
-        for name in columns
-        if name.endswith("_px")
-        and name.removesuffix("px") + "py" in columns
-        and name not in _EVENT
-        and not name.startswith("stored_")
-    ]
-    found += [f"stored_{name}" for name in stored if f"stored_{name}_px" in columns]
-    if not found:
-        raise UserError(f"{part.path}: holds no estimator (columns NAME_px and NAME_py); {_REMEDY}")
-    return tuple(found)
+    columns_of = declared(part.schema, part.path, _REMEDY)
+    estimators = [name for name, columns in columns_of.items() if columns == ESTIMATE]
+    estimators += [f"stored_{name}" for name in stored if f"stored_{name}_px" in part.schema.names]
+    if not estimators:
+        raise UserError(f"{part.path}: holds no estimator of pTmiss (px and py in GeV); {_REMEDY}")
+    return tuple(estimators)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -16,12 +17,16 @@ from ptmiss.core.figures.paint import draw_all
 from ptmiss.core.html import page, provenance, stages
 from ptmiss.core.html.text import script_json
 from ptmiss.core.io.atomic import replacing, write_json
+from ptmiss.core.io.records import Values
+from ptmiss.core.resources import RESOURCES
 from ptmiss.tasks.met.report import (
+    comparison,
     content,
     headlines,
     ledgers,
     notes,
     parity,
+    record_rows,
     rows,
     samples,
     tables,
@@ -34,6 +39,9 @@ from ptmiss.tasks.met.report.shown import Inputs, Shown
 from ptmiss.tasks.met.settings.config import Config
 
 _LOG = logging.getLogger(__name__)
+
+TEMPLATES = RESOURCES / "report"
+"""Folder of the page's templates."""
 
 _RESOLUTIONS = [
     f"{quantity}{form}{correction}"
@@ -53,24 +61,38 @@ class _Found:
     times: Sequence[stages.Stage]
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """The page (HTML), the summary (JSON) and, where wanted, the first figure alone (PNG)."""
+
+    report: str | os.PathLike[str]
+    summary: str | os.PathLike[str]
+    overview: str | os.PathLike[str] | None = None
+
+
 def build(
     inputs: Inputs,
     config: Config,
-    revision: str,
-    templates: Path,
-    report: str | os.PathLike[str],
-    summary: str | os.PathLike[str],
-    threads: int = 1,
-    overview: str | os.PathLike[str] | None = None,
+    outputs: Outputs,
+    revision: str = "",
     order: Sequence[str] = (),
+    threads: int = 1,
 ) -> None:
-    """Write the page `report` (HTML), `summary` (JSON) and where wanted `overview` (PNG), the
-    figure of all final states.
+    """Write the page, the summary and the first figure. Equal inputs give equal bytes.
 
-    revision: of the source, such as a git commit, or empty; templates: folder of the page's
-    templates; threads: processes that draw; order: of the stages. Equal
-    inputs give equal bytes. Raises `UserError` for an input that cannot be used; then no file is
-    written.
+    Parameters
+    ----------
+    revision
+        of the source, such as a git commit, or empty
+    order
+        names of the stages as the page lists them
+    threads
+        processes that draw
+
+    Raises
+    ------
+    UserError
+        for an input that cannot be used; then no file is written
     """
     heads = headlines.read(inputs.headlines)
     found = _Found(
@@ -101,9 +123,8 @@ def build(
     names = [*found.frame["sample"].unique(), *(one.sample for one in found.books)]
     names += [one["sample"] for several in heads.values() for one in several]
     trainings = _drawn_trainings(found, list(settings["trainings"]))
-    shown = Shown(
-        inputs, found.frame, result, settings["samples"], names, trainings, _brief(config)
-    )
+    kinds = samples.Named(settings["samples"], names, _brief(config))
+    shown = Shown(inputs, found.frame, result, kinds, trainings)
     figures: list[Figure] = []
     made = _noted(shown.figures(config.performance.qt_split), figures)
     pictures = draw_all(made, config.report.dpi, threads)
@@ -116,14 +137,14 @@ def build(
     }
     groups = [group for section in values["sections"] for group in section["groups"]]
     values["drawn_ids"] = {group["id"] for group in groups}
-    html = page.render(templates, values, script_json(result))
-    with replacing(report) as temporary:
+    html = page.render(TEMPLATES, values, script_json(result))
+    with replacing(outputs.report) as temporary:
         temporary.write_text(html, encoding="utf-8")
-        if overview is not None:
-            with replacing(overview) as picture:
+        if outputs.overview is not None:
+            with replacing(outputs.overview) as picture:
                 picture.write_bytes(_overview(drawn, config.report.dpi))
-        write_json(summary, result)
-    _LOG.info("%s: %d figures, %.1f MB", Path(report).name, len(drawn), len(html) / 1e6)
+        write_json(outputs.summary, result)
+    _LOG.info("%s: %d figures, %.1f MB", Path(outputs.report).name, len(drawn), len(html) / 1e6)
 
 
 def _overview(drawn: Sequence[tuple[Figure, Picture]], dpi: int) -> bytes:
@@ -144,12 +165,12 @@ def _noted(figures: Iterable[Figure], noted: list[Figure]) -> Iterator[Chart | D
 
 def _values(
     config: Config,
-    settings: Mapping[str, object],
+    settings: Values,
     found: _Found,
-    result: Mapping[str, object],
+    result: Values,
     kinds: Mapping[str, samples.Kind],
     drawn: Sequence[str],
-) -> dict[str, object]:
+) -> dict[str, Any]:
     trainings = sorted({*found.frame["training"].unique(), *found.heads})
     many = len(trainings) > 1
     return {
@@ -166,22 +187,22 @@ def _values(
         "verdicts": verdict_rows.verdicts(result),
         "tests": verdict_rows.tests(result),
         "overviews": rows.overviews(result, kinds),
-        "lead_training": rows.lead_training(result),
+        "lead_training": comparison.lead_training(result),
         "overview_note": notes.overview_note(result) + notes.drawn_note(trainings, drawn),
-        "matrices": rows.matrices(result, kinds) if many else [],
-        "generalisation": rows.generalisation(result) if many else [],
+        "matrices": comparison.matrices(result, kinds) if many else [],
+        "generalisation": comparison.generalisation(result) if many else [],
         "everything": rows.everything(result, kinds),
         "further": rows.further_names(result),
-        "trainings": rows.trainings(result),
+        "trainings": record_rows.trainings(result),
         "variation_note": notes.variation_note(found.frame),
-        "ledger": rows.ledger(found.books, kinds),
+        "ledger": record_rows.ledger(found.books, kinds),
         "stages": stages.rows(found.times),
-        "parity": rows.parity(result["parity"]),
+        "parity": record_rows.parity(result["parity"]),
         "revision": result["revision"],
         "versions": sorted(result["versions"].items()),
         "seeds": sorted(result["seeds"].items()),
         "files": sorted(result["files"].items()),
-        "inputs": rows.inputs(found.books, kinds),
+        "inputs": record_rows.inputs(found.books, kinds),
         "config": provenance.config_text(settings),
     }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from ptmiss.core.figures.chart import Figure, Picture
 from ptmiss.core.report.sections import entry, identifier
@@ -28,7 +29,7 @@ _GROUPS = {ALL: "All final states", "all": "All trainings"}
 
 def sections(
     drawn: Iterable[tuple[Figure, Picture]], kinds: Mapping[str, Kind]
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Return the sections that have figures, each with its groups.
 
     Within a group equal figures of several trainings stand side by side; samples are in the order
@@ -62,7 +63,7 @@ def _pair_name(figure: Figure) -> str:
     return identifier(*_pair(figure)) if figure.training not in ("", TOGETHER) else ""
 
 
-def _place(order: Sequence[str]):
+def _place(order: Sequence[str]) -> Callable[[str], tuple[int, str]]:
     return lambda name: (order.index(name) if name in order else len(order), name)
 
 
@@ -71,7 +72,7 @@ def _group(
     name: str,
     members: list[tuple[Figure, Picture]],
     kinds: Mapping[str, Kind],
-) -> dict[str, object]:
+) -> dict[str, Any]:
     ranks: dict[tuple[str, ...], int] = {}
     for figure, _ in members:
         ranks.setdefault(_pair(figure), len(ranks))
@@ -104,7 +105,7 @@ def _group(
     }
 
 
-def selects(figures: Sequence[Figure], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
+def selects(figures: Sequence[Figure], kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
     """Return the choices of the filter: only those with more than one option."""
     found = {figure.sample for figure in figures if figure.sample}
     choices = (

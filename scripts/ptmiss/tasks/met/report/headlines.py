@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -24,7 +25,7 @@ OF_PTMISS = ("sigma_xy", "sigma_met")
 
 _BOUNDS = ("value", "low", "high")
 
-Headline = dict[str, object]
+Headline = dict[str, Any]
 """What performance/{training}.headline.json says of one sample and variation."""
 
 
@@ -43,7 +44,7 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> dict[str, list[Headline]]:
     return dict(sorted(found.items()))
 
 
-def quantities(sample: Headline) -> dict[str, dict[str, object]]:
+def quantities(sample: Headline) -> dict[str, dict[str, Any]]:
     """Return resolution -> axis and bin it is quoted for, in the order of the file.
 
     They are named by the gains; a sample measured with a single estimator has none.
@@ -81,7 +82,7 @@ def on_plateau(sample: Headline, quantity: str) -> int:
     return max((int(one.get("n_events", 0)) for one in found if one is not None), default=0)
 
 
-def gain(sample: Headline, estimator: str, over: str, quantity: str) -> dict[str, object] | None:
+def gain(sample: Headline, estimator: str, over: str, quantity: str) -> dict[str, Any] | None:
     """Return value, low and high of one gain (1 - ratio), None where it is not in the file."""
     for entry in (*sample["gains"], *sample.get("gains_bincorr", ())):
         if (entry["estimator"], entry["over"], entry["quantity"]) == (estimator, over, quantity):
@@ -94,7 +95,7 @@ def over(sample: Headline) -> list[str]:
     return list(dict.fromkeys(("puppi", "pf", *(entry["over"] for entry in sample["gains"]))))
 
 
-def way_bounds(sample: Headline, estimator: str, quantity: str) -> dict[str, object] | None:
+def way_bounds(sample: Headline, estimator: str, quantity: str) -> dict[str, Any] | None:
     """Return value, low and high of the way to the limit as the stage performance measured it."""
     for entry in sample.get("limit", ()):
         if (entry["estimator"], entry["quantity"]) == (estimator, quantity):
@@ -106,7 +107,8 @@ def way_to_limit(sample: Headline, estimator: str, quantity: str) -> float | Non
     """Return the covered share of the way from PUPPI to the oracle, None where there is none."""
     measured = way_bounds(sample, estimator, quantity)
     if measured is not None:
-        return measured["value"]
+        share: float | None = measured["value"]
+        return share
 
     def value(name: str) -> float | None:
         bounds = sample["estimators"].get(name, {}).get(quantity)
@@ -131,7 +133,7 @@ def index(frame: pd.DataFrame, names: Iterable[str]) -> dict[Key, float]:
 
 
 def key_of(
-    training: str, sample: Headline, estimator: str, quantity: str, where: dict[str, object]
+    training: str, sample: Headline, estimator: str, quantity: str, where: dict[str, Any]
 ) -> Key:
     """Return the key in `index` of the number that a headline is quoted for."""
     low = -math.inf if where["bin_low"] is None else where["bin_low"]
@@ -148,9 +150,11 @@ def compare(numbers: dict[Key, float], headlines: dict[str, list[Headline]]) -> 
     for training, sample, estimator, quantity, where in _quoted(headlines):
         own = sample["estimators"][estimator][quantity]["value"]
         listed = numbers.get(key_of(training, sample, estimator, quantity, where))
-        if (own is None) != (listed is None) or (
-            own is not None and not math.isclose(own, listed, rel_tol=1e-9)
-        ):
+        if own is None or listed is None:
+            equal = own is listed
+        else:
+            equal = math.isclose(own, listed, rel_tol=1e-9)
+        if not equal:
             raise UserError(
                 f"training {training}, sample {sample['sample']}, {estimator}: {quantity} is {own} "
                 f"among the headline numbers and {listed} in the table, so the two are of "
@@ -160,7 +164,7 @@ def compare(numbers: dict[Key, float], headlines: dict[str, list[Headline]]) -> 
 
 def _quoted(
     headlines: dict[str, list[Headline]],
-) -> Iterator[tuple[str, Headline, str, str, dict[str, object]]]:
+) -> Iterator[tuple[str, Headline, str, str, dict[str, Any]]]:
     for training, samples in headlines.items():
         for sample in samples:
             for quantity, where in quantities(sample).items():

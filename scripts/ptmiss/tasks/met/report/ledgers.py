@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.html.provenance import digest_of
-from ptmiss.core.io.records import read_values
+from ptmiss.core.io.records import Values, read_values
 from ptmiss.events import records
 
 
@@ -78,7 +78,7 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> list[Ledger]:
     return [found[sample] for sample in sorted(found)]
 
 
-def _add(ledger: Ledger, value: dict) -> None:
+def _add(ledger: Ledger, value: Values) -> None:
     events, candidates = value["events"], value["candidates"]
     ledger.parts += 1
     ledger.n_in += events["in"]

@@ -9,6 +9,7 @@ import pandas as pd
 from ptmiss.core.figures.latex import readable
 from ptmiss.core.html.stages import Stage
 from ptmiss.core.html.text import count
+from ptmiss.core.io.records import Values
 from ptmiss.events.ledger import COMMON_REASONS
 from ptmiss.events.settings.samples import FileSample, Sample
 from ptmiss.tasks.met.report import samples
@@ -74,7 +75,7 @@ def missing(
     return lines
 
 
-def masked(closures: Mapping[str, Mapping[str, object]]) -> list[str]:
+def masked(closures: Mapping[str, Values]) -> list[str]:
     """Say of each training which estimators were not finite in events of its calibration."""
     lines = []
     for training, one in closures.items():
@@ -145,7 +146,7 @@ def unmeasured(config: Config) -> list[str]:
     ]
 
 
-def overview_note(result: Mapping[str, object]) -> str:
+def overview_note(result: Values) -> str:
     """Say which of the usual estimators the summary lacks."""
     trainings = result["trainings"].values()
     names = {name for several in trainings for one in several for name in one["estimators"]}

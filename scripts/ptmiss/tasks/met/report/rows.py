@@ -1,13 +1,13 @@
-"""Rows of the page's tables: numbers turned into text, nothing computed."""
+"""Rows of the page's tables of gains and resolutions: numbers turned into text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from ptmiss.core.html.text import DASH, count, number
+from ptmiss.core.io.records import Values
 from ptmiss.core.report.sections import identifier
-from ptmiss.events.ledger import OFF_RAW_MET
-from ptmiss.tasks.met.report.ledgers import Ledger
 from ptmiss.tasks.met.report.samples import Kind
 from ptmiss.tasks.met.report.style import looks
 from ptmiss.tasks.met.report.summary import further_looks
@@ -21,9 +21,6 @@ COMPARED = ("pf", "puppi", "oracle")
 MARK = "\u2020"
 """Of numbers that are not corrected on the response plateau as the others are."""
 
-MOST_INPUTS = 200
-"""Input files listed by name on the page; summary.json has all of them."""
-
 QUANTITY_NAMES = {
     "sigma_par": "\u03c3(u\u2225)",
     "sigma_perp": "\u03c3(u\u22a5)",
@@ -32,9 +29,9 @@ QUANTITY_NAMES = {
 }
 
 
-def overviews(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
+def overviews(summary: Values, kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
     """Return the tables of the first screen: one a training, a row for each final state."""
-    rows = [row for row in _all_rows(summary, kinds) if row["leads"]]
+    rows = [row for row in all_rows(summary, kinds) if row["leads"]]
     tables = []
     for training in summary["trainings"]:
         own = [row for row in rows if row["training"] == training]
@@ -51,120 +48,23 @@ def overviews(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[
     return [table for table in tables if table["rows"]]
 
 
-def matrices(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
-    """Return gains over PUPPI, over PF and over others, responses and ways to the oracle: tables of
-    final states against trainings, the best of each row marked."""
-    leading = [row for row in _all_rows(summary, kinds) if row["leads"]]
-    trainings = list(summary["trainings"])
-    general = summary["generalisation"]
-    tables = []
-    for over, name, heading in (
-        ("over_puppi", "gains-puppi", "Gain over PUPPI [%]"),
-        ("over_pf", "gains-pf", "Gain over PF [%]"),
-        *(
-            (f"over_{name}", identifier("gains", "over", name), f"Gain over {look.label} [%]")
-            for name, look in further_looks(summary).items()
-        ),
-        ("plateau", "responses", "Response on the plateau"),
-        ("to_oracle", "ways", "Way from PUPPI to the oracle [%]"),
-    ):
-        lines: dict[tuple[str, ...], dict[str, object]] = {}
-        for row in leading:
-            key = (row["sample"], row["label"], row["quantity"])
-            line = lines.setdefault(key, {**row, "gains": {}})
-            line["gains"][row["training"]] = row.get(over, _gain(None))
-        filled = [
-            {**line, "gains": _marked([line["gains"].get(t, _gain(None)) for t in trainings], over)}
-            for line in lines.values()
-        ]
-        key = f"mean_gain_{over}"
-        means = [_points(general.get(t, {}).get(key)) for t in trainings]
-        best = [general.get(t, {}).get(over.replace("over", "best_over")) for t in trainings]
-        tables.append(
-            {
-                "name": name,
-                "heading": heading,
-                "trainings": trainings,
-                "rows": filled,
-                "means": means if any(mean != DASH for mean in means) else [],
-                "best": [DASH if n is None else str(n) for n in best],
-            }
-        )
-    return tables
-
-
-def _marked(cells: list[dict[str, object]], over: str) -> list[dict[str, object]]:
-    """Return the cells with `best` at the largest gain and `heat`, 0 to 5 for good, -1 for bad."""
-    values = [cell.get("number") for cell in cells]
-    known = [value for value in values if value is not None]
-    gains = over != "plateau"
-    return [
-        {
-            **cell,
-            "best": gains and len(known) > 1 and value is not None and value == max(known),
-            "heat": "" if value is None or not gains else _heat(value),
-        }
-        for cell, value in zip(cells, values, strict=True)
-    ]
-
-
-def _heat(value: float) -> str:
-    """Return a class of the page's style: how large a gain is."""
-    return "loss" if value < 0 else f"heat{min(int(value * 10), 5)}"
-
-
-def generalisation(summary: Mapping[str, object]) -> list[dict[str, str]]:
-    """Return one row a training: mean gains and in how many final states it is the best."""
-    return [
-        {
-            "training": training,
-            "puppi": _points(one.get("mean_gain_over_puppi")),
-            "pf": _points(one.get("mean_gain_over_pf")),
-            "best": f"{one.get('best_over_puppi', 0)} of {one['final_states']}",
-        }
-        for training, one in summary["generalisation"].items()
-    ]
-
-
-def lead_training(summary: Mapping[str, object]) -> str:
-    """Return the training that the first screen shows: the one of the largest mean gain."""
-    general = summary["generalisation"]
-    found = {name: one.get("mean_gain_over_puppi") for name, one in general.items()}
-    known = {name: value for name, value in found.items() if value is not None}
-    return max(known, key=known.get) if known else next(iter(summary["trainings"]), "")
-
-
-def trainings(summary: Mapping[str, object]) -> list[dict[str, str]]:
-    """Return one row for each trained network."""
-    return [
-        {
-            "training": training,
-            "epochs": f"{one['best_epoch']} of {one['epochs']}",
-            "train": count((one.get("events") or {}).get("train") or 0),
-            "validation": count((one.get("events") or {}).get("validation") or 0),
-            "parameters": count(one.get("parameters") or 0),
-            "seed": str(one["seed"]),
-        }
-        for training, one in summary["training"].items()
-    ]
-
-
-def everything(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
+def everything(summary: Values, kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
     """Return one row for every sample, training, resolution and estimator; `further`: gains over
     those of `further_names`."""
     names = list(further_looks(summary))
     return [
-        {**row, "further": [row.get(f"over_{name}", _gain(None)) for name in names]}
-        for row in _all_rows(summary, kinds)
+        {**row, "further": [row.get(f"over_{name}", gain_cell(None)) for name in names]}
+        for row in all_rows(summary, kinds)
     ]
 
 
-def further_names(summary: Mapping[str, object]) -> list[str]:
+def further_names(summary: Values) -> list[str]:
     """Return what the estimators besides PF and PUPPI are called over which gains are quoted."""
     return [look.label for look in further_looks(summary).values()]
 
 
-def _all_rows(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
+def all_rows(summary: Values, kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
+    """Return a row for every sample, training, resolution and estimator, samples in order."""
     rows = []
     for training, samples in summary["trainings"].items():
         for sample in samples:
@@ -183,11 +83,11 @@ def _all_rows(summary: Mapping[str, object], kinds: Mapping[str, Kind]) -> list[
 
 def _sample_rows(
     training: str,
-    sample: Mapping[str, object],
+    sample: Values,
     quantity: str,
-    where: Mapping[str, object],
+    where: Values,
     kinds: Mapping[str, Kind],
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     names = list(looks(sample["estimators"]))
     without = sample.get("without_plateau", {}).get(quantity)
     mark = MARK if without and without["instead"] else ""
@@ -201,7 +101,7 @@ def _sample_rows(
         response = estimator["plateau_response"]
         gains = values["gain_over"]
         covered = values["way_to_oracle"] if name != "puppi" else None
-        way = f"{_points(covered)}{'' if covered is None else mark}"
+        way = f"{points(covered)}{'' if covered is None else mark}"
         label = kinds[sample["sample"]].label
         if sample["variation"] != "nominal":
             label += f" ({sample['variation']})"
@@ -221,9 +121,9 @@ def _sample_rows(
                 "why": _why(without),
                 "value": _marked_number(values["value"], mark),
                 "rms": _marked_number(values["rms"], mark),
-                "over_pf": _gain(gains.get("pf"), mark),
-                "over_puppi": _gain(gains.get("puppi"), mark),
-                **{f"over_{base}": _gain(gain, mark) for base, gain in gains.items()},
+                "over_pf": gain_cell(gains.get("pf"), mark),
+                "over_puppi": gain_cell(gains.get("puppi"), mark),
+                **{f"over_{base}": gain_cell(gain, mark) for base, gain in gains.items()},
                 "response": number(response["value"]) if response else DASH,
                 "plateau": {
                     "text": number(response["value"]) if response else DASH,
@@ -241,7 +141,7 @@ def _sample_rows(
     return rows
 
 
-def _why(without: Mapping[str, object] | None) -> str:
+def _why(without: Values | None) -> str:
     """Say why a row has no resolution corrected on the plateau; nothing where it has one."""
     if without is None:
         return ""
@@ -257,95 +157,33 @@ def _marked_number(value: float | None, mark: str) -> str:
     return number(value) if value is None else f"{number(value)}{mark}"
 
 
-def _value(sample: Mapping[str, object], name: str, quantity: str, mark: str) -> str:
+def _value(sample: Values, name: str, quantity: str, mark: str) -> str:
     values = sample["estimators"].get(name, {}).get("resolution", {}).get(quantity)
     return _marked_number(None if values is None else values["value"], mark)
 
 
-def _gain(gain: Mapping[str, object] | None, mark: str = "") -> dict[str, object]:
+def gain_cell(gain: Values | None, mark: str = "") -> dict[str, Any]:
+    """Return text, interval and number of a gain, a dash where there is none."""
     if gain is None or gain["value"] is None:
         return {"text": DASH, "interval": ""}
     interval = ""
     if gain["low"] is not None and gain["high"] is not None:
-        interval = f"[{_points(gain['low'])}, {_points(gain['high'])}]"
-    text = f"{_points(gain['value'])}{mark}"
+        interval = f"[{points(gain['low'])}, {points(gain['high'])}]"
+    text = f"{points(gain['value'])}{mark}"
     return {"text": text, "interval": interval, "number": gain["value"]}
 
 
-def _points(value: float | None) -> str:
+def points(value: float | None) -> str:
     """Return a fraction in percent, without the sign."""
     if value is None:
         return DASH
     return f"{100 * value:.1f}".replace("-", "\u2212")
 
 
-def _range(where: Mapping[str, object]) -> str:
+def _range(where: Values) -> str:
     names = {"qt": "q_T", "gen_met": "true pTmiss", "gen_ht": "generator H_T", "n_pv": "vertices"}
     if where["axis"] == "all":
         return "all events"
     low, high = where["bin_low"], where["bin_high"]
     name = names.get(where["axis"], where["axis"])
     return f"{name} {'' if low is None else f'{low:g}'}\u2013{'' if high is None else f'{high:g}'}"
-
-
-def ledger(ledgers: Iterable[Ledger], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
-    """Return the rows of the event ledger, one a sample and their total."""
-    return [
-        {
-            "label": kinds[one.sample].label,
-            "parts": count(one.parts),
-            "n_in": count(one.n_in),
-            "kept": count(one.kept),
-            "rejected": count(sum(one.rejected.values())),
-            "reasons": _reasons(one.rejected),
-            "renumbered": _reasons(one.renumbered),
-            "balanced": one.balanced,
-            "weight_in": number(one.weight_in, 6),
-            "weight_kept": number(one.weight_kept, 6),
-            "candidates": count(one.candidates),
-            "repairs": _reasons(one.repaired),
-            "drops": _reasons(one.dropped),
-            "derived": _reasons(one.derived),
-            "not_finite": _reasons(one.not_finite),
-            "off_raw_met": None if one.off_raw_met is None else f"{one.off_raw_met:.2g}",
-            "incomplete": one.off_raw_met is not None and one.off_raw_met > OFF_RAW_MET,
-        }
-        for one in ledgers
-    ]
-
-
-def _reasons(counts: Mapping[str, int]) -> list[str]:
-    return [f"{name.replace('_', ' ')}: {count(n)}" for name, n in sorted(counts.items()) if n]
-
-
-def inputs(ledgers: Iterable[Ledger], kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
-    """Return the input files of each sample with their hashes."""
-    rows = []
-    for one in ledgers:
-        if not one.inputs:
-            continue
-        listed = sorted(one.inputs.items())
-        more = len(listed) - MOST_INPUTS
-        rows.append(
-            {
-                "label": kinds[one.sample].label,
-                "text": f"{count(len(listed))} file{'s' if len(listed) != 1 else ''}",
-                "digest": one.inputs_digest,
-                "files": [(name, value or "not hashed") for name, value in listed[:MOST_INPUTS]],
-                "more": f"and {count(more)} more, listed in summary.json" if more > 0 else "",
-            }
-        )
-    return rows
-
-
-def parity(found: Mapping[str, Mapping[str, object]]) -> list[dict[str, str]]:
-    """Return the rows of the comparison of the exported network with the trained one."""
-    return [
-        {
-            "training": training,
-            "events": count(one["events"]),
-            "worst": f"{max(one['largest_difference_gev'].values()):.2g}",
-            "limit": f"{one['limit_gev']:g}",
-        }
-        for training, one in found.items()
-    ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ptmiss.core.figures.chart import SIMULATION
 from ptmiss.core.figures.latex import in_figure, readable
 from ptmiss.core.html.text import count
+from ptmiss.core.io.records import Values
 
 SIMULATED = (
     "Parametric simulation: generated collisions in a simplified detector, kinder than a real one. "
@@ -36,14 +37,27 @@ class Kind:
         return in_figure(self.drawn or self.label, length)
 
 
-def kinds(samples: Mapping[str, Mapping[str, object]], names: Iterable[str]) -> dict[str, Kind]:
+@dataclass(frozen=True)
+class Named:
+    """The samples of a page.
+
+    settings: those of the configuration; names: those that results have; brief: those that only
+    stand in for data (`plots.shared.Context`).
+    """
+
+    settings: Mapping[str, Values]
+    names: Sequence[str]
+    brief: Sequence[str] = ()
+
+
+def kinds(samples: Mapping[str, Values], names: Iterable[str]) -> dict[str, Kind]:
     """Return what each of the named samples is, those of the configuration first, in its order."""
     wanted = list(dict.fromkeys(names))
     order = [*(name for name in samples if name in wanted), *wanted]
     return {name: _kind(name, samples.get(name)) for name in dict.fromkeys(order)}
 
 
-def _kind(name: str, sample: Mapping[str, object] | None) -> Kind:
+def _kind(name: str, sample: Values | None) -> Kind:
     if sample is None:
         text = "Not in the configuration: what these events are is not known."
         return Kind(name, "Origin unknown", text)

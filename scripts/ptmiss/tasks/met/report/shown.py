@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from ptmiss.core.figures.chart import Figure
+from ptmiss.core.io.records import Values
+from ptmiss.tasks.met.performance.layouts import GAINS, ROC, SLICES, SPECTRA
 from ptmiss.tasks.met.report import samples, tables, verdicts
 from ptmiss.tasks.met.report.plots import (
     calibration,
@@ -66,15 +69,13 @@ class Shown:
         self,
         inputs: Inputs,
         frame: pd.DataFrame,
-        summary: Mapping[str, object],
-        config_samples: Mapping[str, Mapping[str, object]],
-        names: Sequence[str],
+        summary: Values,
+        named: samples.Named,
         trainings: Sequence[str] = (),
-        brief: Iterable[str] = (),
     ) -> None:
-        """trainings: those that figures show, all if empty; brief: `shared.Context.brief`."""
+        """trainings: those that figures show, all if empty."""
         self._trainings = set(trainings or [*frame["training"].unique(), *summary["trainings"]])
-        self._brief = frozenset(brief)
+        self._brief = frozenset(named.brief)
         self._summary, self._frame = summary, self._chosen(frame)
         self._read = {
             name: self._chosen(tables.read(getattr(inputs, name), layout))
@@ -91,33 +92,34 @@ class Shown:
             for sample in one[column].unique()
         ]
         more += [event["sample"] for events in self._displays.values() for event in events]
-        self.kinds = samples.kinds(config_samples, [*names, *dict.fromkeys(more)])
+        self.kinds = samples.kinds(named.settings, [*named.names, *dict.fromkeys(more)])
 
     def _chosen(self, frame: pd.DataFrame) -> pd.DataFrame:
         return frame[frame["training"].isin(self._trainings)].reset_index(drop=True)
 
-    def _of_chosen(self, found: Mapping[str, object]) -> dict[str, object]:
+    def _of_chosen(self, found: Values) -> dict[str, Any]:
         return {name: value for name, value in found.items() if name in self._trainings}
 
     def figures(self, qt_split: float) -> Iterator[Figure]:
         """Yield every figure of the page."""
         frame, read = self._frame, self._read
         bosons = frozenset(frame.loc[frame["axis"] == "qt", "sample"])
-        events = frame[frame["axis"] == "all"].groupby("sample")["n_events"].max().to_dict()
+        most = frame[frame["axis"] == "all"].groupby("sample")["n_events"].max()
+        events = {str(name): float(n_events) for name, n_events in most.items()}
         context = shared.Context(self.kinds, qt_split, bosons, events, self._brief)
         yield from training.figures(self._histories, self._summary["training"])
         yield from gains.overview(self._summary, context)
         together = tables.together(frame)
         yield from resolution.figures(together, context)
-        yield from gains.binned(tables.together(read["gains"], tables.GAINS), context)
+        yield from gains.binned(tables.together(read["gains"], GAINS), context)
         yield from spectra.figures(
-            tables.together(read["spectra"], tables.SPECTRA),
+            tables.together(read["spectra"], SPECTRA),
             context,
             set(read["roc"]["signal"].unique()),
             together,
         )
-        yield from roc.figures(tables.together(read["roc"], tables.ROC), context)
-        yield from resolution.slices(tables.together(read["slices"], tables.SLICES), context)
+        yield from roc.figures(tables.together(read["roc"], ROC), context)
+        yield from resolution.slices(tables.together(read["slices"], SLICES), context)
         yield from interpretation.weights(read["weights"], context)
         yield from interpretation.importance(read["importance"], context)
         yield from interpretation.displays(self._displays, context)

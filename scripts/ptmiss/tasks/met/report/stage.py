@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ptmiss.core.errors import UserError
-from ptmiss.core.resources import RESOURCES
-from ptmiss.tasks.met.report.build import Inputs, build
+from ptmiss.tasks.met.report.build import Outputs, build
+from ptmiss.tasks.met.report.shown import Inputs
 from ptmiss.tasks.met.settings.config import Config
 
-TEMPLATES = RESOURCES / "report"
 KINDS = tuple(field.name for field in dataclasses.fields(Inputs))
 """What a run can have made, by the names of the page's inputs."""
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """The page, its first figure alone, and the summary."""
-
-    report: str | os.PathLike[str]
-    overview: str | os.PathLike[str]
-    summary: str | os.PathLike[str]
 
 
 def report(
@@ -39,17 +27,7 @@ def report(
     results: KIND=FILE for each file, with the kinds of `Inputs`; stages: names in the order of the
     page. Raises `UserError` for a kind that is not known and a run without tables.
     """
-    build(
-        inputs_of(results),
-        config,
-        revision,
-        TEMPLATES,
-        outputs.report,
-        outputs.summary,
-        threads,
-        outputs.overview,
-        stages,
-    )
+    build(inputs_of(results), config, outputs, revision, stages, threads)
 
 
 def inputs_of(results: Sequence[str]) -> Inputs:

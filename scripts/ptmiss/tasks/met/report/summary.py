@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ptmiss.core.figures.latex import readable
 from ptmiss.core.html.provenance import digest_of
 from ptmiss.core.html.stages import Stage
+from ptmiss.core.io.records import Values
 from ptmiss.tasks.met.report import headlines as heads
 from ptmiss.tasks.met.report.headlines import Headline, Key
 from ptmiss.tasks.met.report.ledgers import Ledger
@@ -25,9 +27,9 @@ def build(
     numbers: Mapping[Key, float],
     ledgers: Iterable[Ledger],
     stages: Iterable[Stage],
-    provenance: Mapping[str, object],
-    verdicts: Mapping[str, Mapping[str, object]],
-) -> dict[str, object]:
+    provenance: Values,
+    verdicts: Mapping[str, Values],
+) -> dict[str, Any]:
     """Return the content of summary.json.
 
     numbers: `headlines.index` of the tables, for the RMS forms; verdicts: one of `VERDICTS` ->
@@ -47,7 +49,7 @@ def build(
     }
 
 
-def further_looks(summary: Mapping[str, object]) -> dict[str, Look]:
+def further_looks(summary: Values) -> dict[str, Look]:
     """Return the estimators besides PF and PUPPI over which gains are quoted, and their looks."""
     names = {
         over
@@ -60,7 +62,7 @@ def further_looks(summary: Mapping[str, object]) -> dict[str, Look]:
     return looks(names - {"pf", "puppi"})
 
 
-def _generalisation(headlines: Mapping[str, list[Headline]]) -> dict[str, dict[str, object]]:
+def _generalisation(headlines: Mapping[str, list[Headline]]) -> dict[str, dict[str, Any]]:
     """Return, for each training with a network, its mean gain over PUPPI, PF and others that gains
     are quoted over, in all final states, and in how many it is the best."""
     gains: dict[str, dict[tuple[str, str], dict[str, float]]] = {"puppi": {}, "pf": {}}
@@ -77,7 +79,7 @@ def _generalisation(headlines: Mapping[str, list[Headline]]) -> dict[str, dict[s
                     if gain is not None and gain["value"] is not None:
                         cell = found.setdefault((sample["sample"], quantity), {})
                         cell[training] = gain["value"]
-    result: dict[str, dict[str, object]] = {}
+    result: dict[str, dict[str, Any]] = {}
     for over, found in gains.items():
         for training in sorted({name for cell in found.values() for name in cell}):
             own = [cell[training] for cell in found.values() if training in cell]
@@ -89,7 +91,7 @@ def _generalisation(headlines: Mapping[str, list[Headline]]) -> dict[str, dict[s
     return result
 
 
-def _sample(training: str, sample: Headline, numbers: Mapping[Key, float]) -> dict[str, object]:
+def _sample(training: str, sample: Headline, numbers: Mapping[Key, float]) -> dict[str, Any]:
     where = heads.quantities(sample)
     estimators = {}
     for name, values in sorted(sample["estimators"].items()):
@@ -129,7 +131,7 @@ def _sample(training: str, sample: Headline, numbers: Mapping[Key, float]) -> di
     }
 
 
-def _without_plateau(sample: Headline, where: Iterable[str]) -> dict[str, object]:
+def _without_plateau(sample: Headline, where: Iterable[str]) -> dict[str, Any]:
     """Return for each resolution that no estimator has for lack of events on the plateau: their
     number, and what stands in its place, None for nothing; nothing where there is no such one."""
     found = {}
@@ -144,11 +146,11 @@ def _without_plateau(sample: Headline, where: Iterable[str]) -> dict[str, object
     return {"without_plateau": found} if found else {}
 
 
-def _bounds(values: Mapping[str, object]) -> dict[str, object]:
+def _bounds(values: Values) -> dict[str, Any]:
     return {key: values[key] for key in ("value", "low", "high")}
 
 
-def _ledger(ledger: Ledger) -> dict[str, object]:
+def _ledger(ledger: Ledger) -> dict[str, Any]:
     return {
         "parts": ledger.parts,
         "in": ledger.n_in,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from ptmiss.core.html.text import DASH, count, number
+from ptmiss.core.io.records import Values
 
 MOST_NAMES = 2
 """Trainings that a verdict on several calls by their names."""
 
 
-def verdicts(summary: Mapping[str, object]) -> list[dict[str, object]]:
+def verdicts(summary: Values) -> list[dict[str, Any]]:
     """Return what the first screen says of gates, closures, parity and ledgers.
 
     What is good is said once of all trainings together, what is bad of each. state: "good" or
@@ -41,7 +43,7 @@ def verdicts(summary: Mapping[str, object]) -> list[dict[str, object]]:
     return found
 
 
-_One = Mapping[str, object]
+_One = Values
 
 
 def _together(
@@ -59,18 +61,18 @@ def _together(
 
 
 def _worst(parity_: _One) -> float:
-    return max(parity_["largest_difference_gev"].values())
+    return float(max(parity_["largest_difference_gev"].values()))
 
 
 def _limit_of(parity_: _One) -> float:
-    return parity_["limit_gev"]
+    return float(parity_["limit_gev"])
 
 
-def _verdict(text: str, good: object, link: str) -> dict[str, object]:
+def _verdict(text: str, good: object, link: str) -> dict[str, Any]:
     return {"text": text, "state": "good" if good else "bad", "link": link}
 
 
-def tests(summary: Mapping[str, object]) -> list[dict[str, object]]:
+def tests(summary: Values) -> list[dict[str, Any]]:
     """Return one row for each test of gates and closures, failed ones first."""
     rows = []
     for stage in ("gate", "closure"):
@@ -101,7 +103,7 @@ def tests(summary: Mapping[str, object]) -> list[dict[str, object]]:
     return sorted(rows, key=lambda row: row["passed"])
 
 
-def _limit(test: Mapping[str, object]) -> str:
+def _limit(test: Values) -> str:
     if "limit" in test:
         bound = f"at {test['bound']} " if test.get("bound") else ""
         return bound + _any_number(test["limit"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -19,7 +20,7 @@ from ptmiss.tasks.met.report.tables import LARGEST
 Paths = Iterable[str | os.PathLike[str]]
 
 
-def gates(paths: Paths) -> dict[str, dict[str, object]]:
+def gates(paths: Paths) -> dict[str, dict[str, Any]]:
     """Return training -> what the gate says: passed, judged and tests.
 
     Raises `UserError` for a file that is not a verdict.
@@ -31,7 +32,7 @@ def gates(paths: Paths) -> dict[str, dict[str, object]]:
     return dict(sorted(found.items()))
 
 
-def closures(paths: Paths) -> dict[str, dict[str, object]]:
+def closures(paths: Paths) -> dict[str, dict[str, Any]]:
     """Return training -> what its closure.json says: passed, tests and undecided ones, and where
     estimators were masked, how often."""
     found = {}
@@ -46,7 +47,7 @@ def closures(paths: Paths) -> dict[str, dict[str, object]]:
     return found
 
 
-def records(paths: Paths) -> dict[str, dict[str, object]]:
+def records(paths: Paths) -> dict[str, dict[str, Any]]:
     """Return training -> its record: best epoch, epochs, events, parameters, seed."""
     found = {}
     for path in sorted(map(Path, paths)):
@@ -67,7 +68,7 @@ def histories(paths: Paths) -> dict[str, pd.DataFrame]:
     return found
 
 
-def displays(paths: Paths) -> dict[str, list[dict[str, object]]]:
+def displays(paths: Paths) -> dict[str, list[dict[str, Any]]]:
     """Return training -> the events shown."""
     found = {}
     for path in sorted(map(Path, paths)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -33,6 +33,14 @@ class Training(trainings.Training):
         rest = {key: value for key, value in values.items() if key not in old}
         head = {"kind": "vector_sum", **{key: values[key] for key in old}}
         return {"network": PUBLISHED, **rest, "head": head}
+
+    @model_validator(mode="after")
+    def _estimates_missing_momentum(self) -> Self:
+        if self.head.kind != "vector_sum":
+            raise ValueError(
+                f"head.kind is {self.head.kind!r}; missing momentum is the estimate of a vector_sum"
+            )
+        return self
 
 
 class PreprocessSettings(preprocess.PreprocessSettings):

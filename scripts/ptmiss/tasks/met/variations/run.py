@@ -27,6 +27,7 @@ from ptmiss.tasks.met.estimators.evaluate import (
     not_finite,
     usable,
 )
+from ptmiss.tasks.met.features import ESTIMATE
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
 from ptmiss.tasks.met.settings.vary import VarySettings
 from ptmiss.tasks.met.variations.estimate import Varied
@@ -79,7 +80,8 @@ def vary(
         writers = {}
         for variation, path in estimates.items():
             names = [*fixed, *networks]
-            out = table.estimates_schema(schema, events, names, training, variation)
+            declared = dict.fromkeys(names, ESTIMATE)
+            out = table.estimates_schema(schema, events, declared, training, variation)
             writers[variation] = stack.enter_context(parquet.writing(path, out)), out
         for group in parquet.row_groups(skim, columns, layout_of(columns)):
             if settings.folds == "test":

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ptmiss.core.figures.chart import Chart, Figure, Series, empty_bins
 from ptmiss.core.html.text import plain_mathtext
-from ptmiss.tasks.met.report.plots.shared import Context, names_of, series_of
+from ptmiss.tasks.met.report.plots.shared import Context, groups, names_of, series_of
 from ptmiss.tasks.met.report.style import Look, looks
 from ptmiss.tasks.met.report.tables import as_csv
 
@@ -81,14 +81,17 @@ def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
     frame.loc[(frame["table"] == "xy") & (frame["axis"] == "phi"), "table"] = "phi"
     columns = ["training", "table", "estimator", "axis", "quantity"]
     frame = frame.drop_duplicates([*columns, "dataset", "bin_low", "bin_high"])
-    groups = dict(list(frame.groupby(columns, sort=False)))
+    parts = {
+        (training, table, estimator, axis, quantity): part
+        for (training, table, estimator, axis, quantity), part in groups(frame, *columns)
+    }
     trainings = sorted(set(frame["training"]))
-    for key in sorted(groups, key=lambda key: (key[0], *_place(key[1], key[2]))):
+    for key in sorted(parts, key=lambda key: (key[0], *_place(key[1], key[2]))):
         names = set(frame.loc[frame["training"] == key[0], "estimator"])
         main = next((name for name in _MAIN if name in names), key[2])
         wanted = _wanted(key, key[2] == main, key[0] == trainings[0])
-        if wanted and groups[key]["value"].notna().any():
-            yield _figure(tuple(map(str, key)), groups[key])
+        if wanted and parts[key]["value"].notna().any():
+            yield _figure(key, parts[key])
 
 
 def _wanted(key: tuple[str, str, str, str, str], main: bool, first: bool) -> bool:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from ptmiss.core.figures.chart import Chart, Figure, Series
 from ptmiss.core.html.text import capital
+from ptmiss.core.io.records import Values
 from ptmiss.tasks.met.report.plots.resolution import AXES, QUANTITIES
 from ptmiss.tasks.met.report.plots.shared import (
     Context,
     drawn_variations,
+    groups,
     most_events,
     names_of,
     narrowest,
@@ -39,7 +42,7 @@ _SHORT = {
 _WORDS = {"puppi": "PUPPI", "pf": "PF"}
 
 
-def overview(summary: Mapping[str, object], context: Context) -> Iterator[Figure]:
+def overview(summary: Values, context: Context) -> Iterator[Figure]:
     """Yield the figures of all samples: gains over PUPPI, PF and others with 95 % intervals, and
     the covered share of the way from PUPPI to the oracle."""
     further = {name: look.label for name, look in further_looks(summary).items()}
@@ -66,7 +69,7 @@ def overview(summary: Mapping[str, object], context: Context) -> Iterator[Figure
 
 
 def _forest(
-    summary: Mapping[str, object],
+    summary: Values,
     context: Context,
     what: tuple[str, str],
     heading: str,
@@ -120,32 +123,37 @@ def _forest(
     )
 
 
-def _bounds(
-    values: Mapping[str, object], what: tuple[str, str]
-) -> tuple[float, float, float] | None:
+def _bounds(values: Values, what: tuple[str, str]) -> tuple[float, float, float] | None:
     """Return a number and its bounds in percent."""
     if what[0] == "way":
         return _way(values)
     gain = values["gain_over"].get(what[1])
     if gain is None or gain["value"] is None:
         return None
-    return tuple(np.nan if gain[key] is None else 100 * gain[key] for key in _KEYS)
+    return _percent(gain)
 
 
-def _way(values: Mapping[str, object]) -> tuple[float, float, float] | None:
+def _way(values: Values) -> tuple[float, float, float] | None:
     if values["way_to_oracle"] is None:
         return None
     bounds = values["way_to_oracle_bounds"] or {"value": values["way_to_oracle"]}
-    return tuple(np.nan if bounds.get(key) is None else 100 * bounds[key] for key in _KEYS)
+    return _percent(bounds)
 
 
-_KEYS = ("value", "low", "high")
+def _percent(bounds: Values) -> tuple[float, float, float]:
+    value, low, high = (
+        math.nan if bounds.get(key) is None else 100.0 * bounds[key]
+        for key in ("value", "low", "high")
+    )
+    return value, low, high
 
 
 def _row_series(look: Look, values: Sequence[tuple[float, float, float]]) -> Series:
     places = np.arange(len(values), dtype=np.float64)
-    columns = np.array(values, dtype=np.float64).T
-    return Series(look.label, look.colour, places, places, *columns, look.marker, look.filled)
+    value, low, high = np.array(values, dtype=np.float64).T
+    return Series(
+        look.label, look.colour, places, places, value, low, high, look.marker, look.filled
+    )
 
 
 def binned(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
@@ -155,9 +163,7 @@ def binned(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
     first = next((name for name in context.kinds if name in context.bosons - context.brief), None)
     for over, words in (("puppi", "gain over PUPPI"), (LIMIT, "share of the way to the oracle")):
         part = wanted[(wanted["over"] == over) & (wanted["sample"] == first)]
-        for (training, sample, variation), mine in part.groupby(
-            ["training", "sample", "variation"], sort=False
-        ):
+        for (training, sample, variation), mine in groups(part, "training", "sample", "variation"):
             for quantity, axis in (
                 ("sigma_par", "qt"), ("sigma_perp", "qt"),
                 ("sigma_par", "n_pv"), ("sigma_perp", "n_pv"),

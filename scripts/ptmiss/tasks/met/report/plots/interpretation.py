@@ -10,9 +10,17 @@ import pandas as pd
 
 from ptmiss.core.figures.chart import Chart, Figure, Series, empty_bins
 from ptmiss.core.html.text import count, plain_mathtext
+from ptmiss.core.io.records import Values
 from ptmiss.tasks.met.report.event_display import Display
 from ptmiss.tasks.met.report.plots.resolution import QUANTITIES
-from ptmiss.tasks.met.report.plots.shared import Context, most_events, names_of, series_of
+from ptmiss.tasks.met.report.plots.shared import (
+    Context,
+    arrays,
+    groups,
+    most_events,
+    names_of,
+    series_of,
+)
 from ptmiss.tasks.met.report.samples import Kind
 from ptmiss.tasks.met.report.style import TRAINED, cycle, looks
 from ptmiss.tasks.met.report.tables import as_csv
@@ -53,7 +61,7 @@ def weights(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
     every estimator by group, in the first sample that each training was looked at in."""
     first = frame.groupby("training", sort=False)["sample"].transform("first")
     frame = frame[frame["sample"] == first]
-    for (training, sample), part in frame.groupby(["training", "sample"], sort=False):
+    for (training, sample), part in groups(frame, "training", "sample"):
         kind = context.kinds[sample]
         if part["value"].notna().any():
             yield _by_group(part, training, sample, kind)
@@ -71,10 +79,10 @@ def _by_group(part: pd.DataFrame, training: str, sample: str, kind: Kind) -> Fig
     made = []
     for estimator, look in looks(rows["estimator"]).items():
         own = rows[rows["estimator"] == estimator].set_index("group")
-        columns = own.reindex(names)[["value", "err_low", "err_high"]].to_numpy(np.float64).T
-        places = np.arange(len(names), dtype=np.float64)
+        value, low, high = arrays(own.reindex(names), "value", "err_low", "err_high")
+        left = np.arange(len(names), dtype=np.float64) - 0.4
         made.append(
-            Series(look.label, look.colour, places - 0.4, places + 0.4, *columns, look.marker)
+            Series(look.label, look.colour, left, left + 0.8, value, low, high, look.marker)
         )
     series = tuple(made)
     total = rows[rows["group"] == "all"]["n_candidates"].max()
@@ -163,7 +171,7 @@ def _figure(
 
 def importance(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
     """Yield one figure a training and resolution: loss of resolution by permuted feature."""
-    for (training, quantity), part in frame.groupby(["training", "quantity"], sort=False):
+    for (training, quantity), part in groups(frame, "training", "quantity"):
         if not part["value"].notna().any():
             continue
         names = sorted(set(part["feature"]), key=lambda name: _largest(part, name), reverse=True)
@@ -172,9 +180,11 @@ def importance(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
         labels = {name: context.kinds[name].label for name in samples}
         for sample, look in cycle(samples, labels).items():
             own = part[part["sample"] == sample].set_index("feature").reindex(names)
-            columns = 100 * own[["value", "err_low", "err_high"]].to_numpy(np.float64).T
+            value, low, high = (100 * c for c in arrays(own, "value", "err_low", "err_high"))
             places = np.arange(len(names), dtype=np.float64)
-            made.append(Series(look.label, look.colour, places, places, *columns, look.marker))
+            made.append(
+                Series(look.label, look.colour, places, places, value, low, high, look.marker)
+            )
         words = QUANTITIES[quantity].words if quantity in QUANTITIES else quantity
         n_events = most_events(part[part["feature"] == names[0]], "sample")
         kind = context.kinds[samples[0]]
@@ -207,9 +217,7 @@ def _largest(part: pd.DataFrame, feature: str) -> float:
     return -np.inf if np.isnan(value) else float(value)
 
 
-def displays(
-    found: Mapping[str, Sequence[Mapping[str, object]]], context: Context
-) -> Iterator[Figure]:
+def displays(found: Mapping[str, Sequence[Values]], context: Context) -> Iterator[Figure]:
     """Yield one figure for each event shown, of the first two samples."""
     for training, events in found.items():
         names = list(dict.fromkeys(event["sample"] for event in events))[:2]

@@ -12,6 +12,7 @@ from ptmiss.core.html.text import capital, plain_mathtext
 from ptmiss.tasks.met.report.plots.shared import (
     Context,
     drawn_variations,
+    groups,
     most_events,
     names_of,
     narrowest,
@@ -198,15 +199,13 @@ _Mine = dict[tuple[str, str], pd.DataFrame]
 
 def _parts(frame: pd.DataFrame) -> Iterator[tuple[_Key, _Mine]]:
     wanted = frame[frame["variation"].isin(drawn_variations(frame)) & (frame["axis"] != "all")]
-    for key, part in wanted.groupby(["training", "sample", "variation"], sort=False):
-        yield (
-            key,
-            {
-                pair: rows
-                for pair, rows in part.groupby(["quantity", "axis"])
-                if rows["value"].notna().any()
-            },
-        )
+    for (training, sample, variation), part in groups(wanted, "training", "sample", "variation"):
+        measured = {
+            (quantity, axis): rows
+            for (quantity, axis), rows in groups(part, "quantity", "axis")
+            if rows["value"].notna().any()
+        }
+        yield (training, sample, variation), measured
 
 
 def chosen(mine: _Mine) -> Iterator[tuple[str, str, str, pd.DataFrame]]:

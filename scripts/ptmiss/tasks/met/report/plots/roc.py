@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 
 from ptmiss.core.figures.chart import Chart, Figure, Series
 from ptmiss.core.html.text import count
-from ptmiss.tasks.met.report.plots.shared import Context, names_of, whose
+from ptmiss.tasks.met.report.plots.shared import Context, arrays, groups, names_of, whose
 from ptmiss.tasks.met.report.samples import common_origin
 from ptmiss.tasks.met.report.style import looks
 from ptmiss.tasks.met.report.tables import as_csv
@@ -19,7 +18,7 @@ def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
     """Yield one figure for each signal: efficiencies of a rising threshold, against the background
     that comes first on the page."""
     order = list(context.kinds)
-    for (training, signal), every in frame.groupby(["training", "signal"], sort=False):
+    for (training, signal), every in groups(frame, "training", "signal"):
         background = min(set(every["background"]), key=order.index)
         rows = every[every["background"] == background]
         series = tuple(_series(rows))
@@ -57,22 +56,19 @@ def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
 
 
 def _events(context: Context, *samples: str) -> str:
-    found = [context.events.get(name) for name in samples]
-    return "" if None in found else f" {count(found[0])} and {count(found[1])} test events."
+    known = [count(context.events[name]) for name in samples if name in context.events]
+    return f" {' and '.join(known)} test events." if len(known) == len(samples) else ""
 
 
 def _series(rows: pd.DataFrame) -> Iterator[Series]:
-    parts = dict(list(rows.groupby("estimator")))
+    parts = {str(name): part for name, part in rows.groupby("estimator")}
     for name, look in looks(parts).items():
         part = parts[name].dropna(subset=["signal_efficiency", "background_efficiency"])
         part = part[part["background_efficiency"] > 0.0].sort_values("threshold")
         if len(part):
-            x, y, low, high = (
-                part[column].to_numpy(np.float64)
-                for column in (
-                    "signal_efficiency", "background_efficiency",
-                    "background_low", "background_high",
-                )
+            x, y, low, high = arrays(
+                part, "signal_efficiency", "background_efficiency", "background_low",
+                "background_high",
             )  # fmt: skip
             yield Series(look.label, look.colour, x, x, y, low, high, "", style="line")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -55,13 +55,24 @@ def series_of(
     columns: tuple[str, str, str] = ("value", "err_low", "err_high"),
 ) -> tuple[Series, ...]:
     """Return a series for each value of the column `by`, in the order in which they are drawn."""
-    parts = dict(list(rows.groupby(by)))
-    made = []
+    parts = {str(name): part.sort_values("bin_low") for name, part in rows.groupby(by)}
+    several = []
     for name, look in look_of(parts).items():
-        part = parts[name].sort_values("bin_low")
-        numbers = (part[c].to_numpy(np.float64) for c in ("bin_low", "bin_high", *columns))
-        made.append(Series(look.label, look.colour, *numbers, look.marker, look.filled, style))
-    return tuple(made)
+        left, right, value, low, high = arrays(parts[name], "bin_low", "bin_high", *columns)
+        series = Series(look.label, look.colour, left, right, value, low, high)
+        several.append(replace(series, marker=look.marker, filled=look.filled, style=style))
+    return tuple(several)
+
+
+def arrays(rows: pd.DataFrame, *columns: str) -> list[np.ndarray]:
+    """Return columns as numbers."""
+    return [rows[column].to_numpy(np.float64) for column in columns]
+
+
+def groups(rows: pd.DataFrame, *columns: str) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
+    """Yield the values of columns with the rows that have them, in the order of the table."""
+    for key, part in rows.groupby(list(columns), sort=False):
+        yield tuple(map(str, key)), part
 
 
 def most_events(rows: pd.DataFrame, by: str = "estimator", column: str = "n_events") -> float:

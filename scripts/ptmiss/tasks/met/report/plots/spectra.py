@@ -11,7 +11,9 @@ import pandas as pd
 from ptmiss.core.figures.chart import Chart, Figure, Series
 from ptmiss.tasks.met.report.plots.shared import (
     Context,
+    arrays,
     drawn_variations,
+    groups,
     most_events,
     names_of,
     numbers,
@@ -46,9 +48,7 @@ def figures(
     wanted = frame[frame["variation"].isin(drawn_variations(frame))]
     hidden = {s for s in wanted["sample"].unique() if s in signals and s not in context.bosons}
     wanted = wanted[~wanted["sample"].isin(hidden | context.brief)]
-    for (training, sample, variation), part in wanted.groupby(
-        ["training", "sample", "variation"], sort=False
-    ):
+    for (training, sample, variation), part in groups(wanted, "training", "sample", "variation"):
         kind, key = context.kinds[sample], (training, sample, variation)
         for spectrum, (symbol, words) in _SPECTRA.items():
             true = part[part["spectrum"] == f"gen_{spectrum}"]
@@ -120,7 +120,8 @@ def _edge(frame: pd.DataFrame, key: tuple[str, str, str]) -> str:
 def _true(rows: pd.DataFrame) -> tuple[Series, ...]:
     if not rows["value"].notna().any():
         return ()
-    columns = ("bin_low", "bin_high", "value", "err_low", "err_high")
     rows = rows.drop_duplicates("bin_low").sort_values("bin_low")
-    found = (rows[name].to_numpy(np.float64) for name in columns)
-    return (Series("true", "0.35", *found, style="steps", dashed=True),)
+    left, right, value, low, high = arrays(
+        rows, "bin_low", "bin_high", "value", "err_low", "err_high"
+    )
+    return (Series("true", "0.35", left, right, value, low, high, style="steps", dashed=True),)

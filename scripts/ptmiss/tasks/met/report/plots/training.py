@@ -9,6 +9,7 @@ import pandas as pd
 
 from ptmiss.core.figures.chart import Chart, Figure, Series
 from ptmiss.core.html.text import shorten
+from ptmiss.core.io.records import Values
 from ptmiss.tasks.met.report.plots.shared import names_of
 from ptmiss.tasks.met.report.style import Look, cycle, training_looks
 
@@ -17,7 +18,7 @@ _RESPONSE = "val_response_"
 
 
 def figures(
-    histories: Mapping[str, pd.DataFrame], records: Mapping[str, Mapping[str, object]]
+    histories: Mapping[str, pd.DataFrame], records: Mapping[str, Values]
 ) -> Iterator[Figure]:
     """Yield the validation errors of all trainings in one figure, then the curves of each."""
     if len(histories) > 1:
@@ -65,7 +66,7 @@ def _losses(training: str, history: pd.DataFrame, about: str) -> Iterator[Figure
 
 
 def _responses(training: str, history: pd.DataFrame, about: str) -> Iterator[Figure]:
-    names = [name for name in history if str(name).startswith(_RESPONSE) and name != _TERM]
+    names = [name for name in map(str, history) if name.startswith(_RESPONSE) and name != _TERM]
     words = {name: _bin(name.removeprefix(_RESPONSE)) for name in names}
     series = tuple(_series(history, n, look) for n, look in cycle(names, words).items())
     if series:

@@ -10,8 +10,8 @@ import pandas as pd
 from ptmiss.core.figures.chart import Chart, Figure, Series
 from ptmiss.core.html.text import capital
 from ptmiss.tasks.met.report.plots.resolution import AXES, QUANTITIES
-from ptmiss.tasks.met.report.plots.shared import Context, names_of, narrowest
-from ptmiss.tasks.met.report.style import TRAINED, cycle, looks
+from ptmiss.tasks.met.report.plots.shared import Context, arrays, groups, names_of, narrowest
+from ptmiss.tasks.met.report.style import TRAINED, Look, cycle, looks
 from ptmiss.tasks.met.report.tables import as_csv
 
 TOTAL, SYSTEMATIC = "total", "systematic"
@@ -36,12 +36,12 @@ _WORDS = {
 
 def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
     """Yield, for each sample, quantity and axis, the totals and the sources of the network's."""
-    for (training, sample), part in frame.groupby(["training", "sample"], sort=False):
+    for (training, sample), part in groups(frame, "training", "sample"):
         for quantity, axis in _DRAWN[sample in context.bosons]:
             mine = part[(part["quantity"] == quantity) & (part["axis"] == axis)]
             if mine["nominal"].notna().any():
                 mine = narrowest(mine)
-                key = (str(training), str(sample), quantity, axis)
+                key = (training, sample, quantity, axis)
                 yield _totals(mine, key, context)
                 if (quantity, axis) in _BY_SOURCE:
                     yield from _sources(mine, key, context)
@@ -50,10 +50,7 @@ def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
 def _totals(rows: pd.DataFrame, key: tuple[str, str, str, str], context: Context) -> Figure:
     about = QUANTITIES[key[2]]
     total = rows[rows["source"] == TOTAL]
-    series = tuple(
-        Series(look.label, look.colour, *_columns(total, name), look.marker, look.filled)
-        for name, look in looks(total["estimator"]).items()
-    )
+    series = tuple(_series(total, name, look) for name, look in looks(total["estimator"]).items())
     unit = f" [{about.unit}]" if about.unit else ""
     names = list(looks(total["estimator"]))
     with_ratio = "puppi" in names and key[2].startswith("sigma") and len(names) > 1
@@ -73,11 +70,13 @@ def _what(sample: str, context: Context) -> str:
     return context.kinds[sample].what(context.events.get(sample))
 
 
-def _columns(rows: pd.DataFrame, estimator: str) -> tuple[np.ndarray, ...]:
+def _series(rows: pd.DataFrame, estimator: str, look: Look) -> Series:
     own = rows[rows["estimator"] == estimator].sort_values("bin_low")
-    names = ("bin_low", "bin_high", "nominal", "down", "up")
-    low, high, nominal, down, up = (own[name].to_numpy(np.float64) for name in names)
-    return low, high, nominal, nominal + down, nominal + up
+    left, right, value, down, up = arrays(own, "bin_low", "bin_high", "nominal", "down", "up")
+    return Series(
+        look.label, look.colour, left, right, value, value + down, value + up, look.marker,
+        look.filled,
+    )  # fmt: skip
 
 
 def _sources(
