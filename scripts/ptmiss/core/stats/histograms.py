@@ -48,7 +48,7 @@ W2_SCALE = 2.0**-12  # keeps the sum of squares of 2**29 events below 2**63
 def weight_scale(largest: np.ndarray) -> np.ndarray:
     """Return the power of two that makes a bin's largest |weight| at most 2**23, float64."""
     exponent = np.where(largest > 0.0, np.frexp(largest)[1], 0)
-    return np.ldexp(1.0, WEIGHT_BITS - exponent)
+    return np.asarray(np.ldexp(1.0, WEIGHT_BITS - exponent))
 
 
 @njit(cache=True, nogil=True)

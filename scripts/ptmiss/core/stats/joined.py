@@ -18,10 +18,10 @@ def _below(edges: np.ndarray, cumulative: np.ndarray, x: float) -> float:
     if low == 0:
         return 0.0
     if low == edges.size:
-        return cumulative[edges.size]
+        return float(cumulative[edges.size])
     before, after = cumulative[low - 1], cumulative[low]
     left, right = edges[low - 1], edges[low]
-    return before + (after - before) * (x - left) / (right - left)
+    return float(before + (after - before) * (x - left) / (right - left))
 
 
 @njit(cache=True, nogil=True)
@@ -82,4 +82,5 @@ def mixed_rms(
     whole = total.sum(axis=0)
     whole = np.where(whole > 0.0, whole, np.nan)
     mean = (x / response).sum(axis=0) / whole
-    return np.sqrt(np.maximum((x2 / response**2).sum(axis=0) / whole - mean * mean, 0.0))
+    square = (x2 / response**2).sum(axis=0) / whole
+    return np.asarray(np.sqrt(np.maximum(square - mean * mean, 0.0)))

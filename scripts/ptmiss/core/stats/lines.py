@@ -35,12 +35,12 @@ class Line:
 
     def __call__(self, n_pv: np.ndarray) -> np.ndarray:
         """Return the value at n_pv, shape as given; 0 where n_pv is not a finite number."""
-        return self._powers(n_pv) @ self.coefficients
+        return np.asarray(self._powers(n_pv) @ self.coefficients)
 
     def error(self, n_pv: np.ndarray) -> np.ndarray:
         """Return the standard deviation of the value at n_pv."""
         powers = self._powers(n_pv)
-        return np.sqrt(np.einsum("...i,ij,...j->...", powers, self.covariance, powers))
+        return np.asarray(np.sqrt(np.einsum("...i,ij,...j->...", powers, self.covariance, powers)))
 
     def slope(self) -> tuple[float, float]:
         """Return the coefficient of n and its standard deviation."""
@@ -50,7 +50,7 @@ class Line:
         n_pv = np.asarray(n_pv, dtype=np.float64)
         known = np.abs(n_pv) < FAR
         n = np.clip(np.where(known, n_pv, self.low), self.low, self.high)
-        return n[..., None] ** np.arange(self.coefficients.size) * known[..., None]
+        return np.asarray(n[..., None] ** np.arange(self.coefficients.size) * known[..., None])
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def sums_in(
 def effective_in(values: np.ndarray, weight: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Return the effective events of each bin, (bins,); 0 where their sum is not positive."""
     sums, squares = sums_in(values, weight, edges)
-    return np.divide(sums**2, squares, np.zeros(sums.size), where=sums > 0.0)
+    return np.asarray(np.divide(sums**2, squares, np.zeros(sums.size), where=sums > 0.0))
 
 
 def merge(

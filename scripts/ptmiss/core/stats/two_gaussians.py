@@ -38,7 +38,7 @@ class Mixture:
         fraction, mean, width, step, ratio = found
         z = (x - self.centre) / self.scale
         tail = ndtr((z - mean - step) / (width * ratio))
-        return fraction * ndtr((z - mean) / width) + (1.0 - fraction) * tail
+        return np.asarray(fraction * ndtr((z - mean) / width) + (1.0 - fraction) * tail)
 
     def moved(self, x: np.ndarray, weights: np.ndarray, grid: np.ndarray) -> np.ndarray:
         """Return the probability below `grid` for replicas of the weights, (replicas, g).
@@ -63,7 +63,7 @@ class Mixture:
         pull = weights @ score / sums - mean @ score / mean.sum()
         steps = pull @ np.linalg.pinv(information, rcond=1e-5, hermitian=True)
         slopes = _slopes(lambda p: self.below(grid, p), self.parameters)[:, free]
-        return self.below(grid) + steps @ slopes.T
+        return np.asarray(self.below(grid) + steps @ slopes.T)
 
 
 def fit(values: np.ndarray, weights: np.ndarray) -> Mixture:

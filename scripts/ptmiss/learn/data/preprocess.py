@@ -130,7 +130,7 @@ def preprocess(
         }
     if tally.repeated:
         _LOG.warning("%s: %d events are in several skims and count once", name, tally.repeated)
-    result = {
+    result: dict[str, object] = {
         "training": name,
         "spec": recipe.training.of_dataset(),
         "settings": settings.model_dump(mode="json"),

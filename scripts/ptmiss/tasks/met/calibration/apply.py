@@ -121,7 +121,7 @@ class Applied:
             )
             for axis in "xy"
         ])  # fmt: skip
-        return met - offset
+        return np.asarray(met - offset)
 
     def recoil(self, events: BosonEvents, dataset: str | None) -> Recoil:
         """Return the recoil after the xy correction."""

@@ -74,4 +74,4 @@ def _totals(weights: np.ndarray) -> np.ndarray:
             "calibration: the events of a bin have no positive sum of weights; raise"
             " calibration.min_events or add events"
         )
-    return total
+    return np.asarray(total)

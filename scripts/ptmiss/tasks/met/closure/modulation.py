@@ -24,7 +24,7 @@ class Offsets:
         """Return pTmiss (2, n) less the lines."""
         if self.lines is None:
             return met
-        return met - np.stack([line(n_pv) for line in self.lines])
+        return np.asarray(met - np.stack([line(n_pv) for line in self.lines]))
 
     def spread(self, found: Callable[[np.ndarray], np.ndarray], n_pv: np.ndarray) -> np.ndarray:
         """Return the covariance (k, k) of a statistic that the errors of the lines make.
@@ -58,7 +58,8 @@ def phi_p_value(met: np.ndarray, n_pv: np.ndarray, weight: np.ndarray, offsets: 
     def harmonic(added: np.ndarray) -> np.ndarray:
         x, y = met + added
         size = np.maximum(np.hypot(x, y), 1e-9)
-        return np.array([(weight * x / size).sum(), (weight * y / size).sum()]) / weight.sum()
+        sums = np.array([(weight * x / size).sum(), (weight * y / size).sum()])
+        return np.asarray(sums / weight.sum())
 
     x, y = met / np.maximum(np.hypot(*met), 1e-9)
     vector = harmonic(np.zeros_like(met))

@@ -118,7 +118,7 @@ def choose(sample: Sample, test_folds: Sequence[int], n_events: int) -> list[Cho
 def largest_hash(chosen: Sequence[Chosen], n_events: int) -> np.uint64:
     """Return the hash up to which there are `n_events` of the events; the largest of fewer."""
     every = np.sort(np.concatenate([place.hashes for place in chosen]))
-    return every[min(n_events, len(every)) - 1]
+    return np.uint64(every[min(n_events, len(every)) - 1])
 
 
 def read(

@@ -60,7 +60,7 @@ def half_width(
     def drawn(place: np.ndarray) -> np.ndarray:
         """Return the value at a place (from 0) among the sorted drawn values of each replica."""
         row = np.argmax(up_to > place, axis=0)
-        return np.take_along_axis(values, row[None], axis=0)[0]
+        return np.asarray(np.take_along_axis(values, row[None], axis=0)[0])
 
     quantiles = []
     for level in LEVELS:

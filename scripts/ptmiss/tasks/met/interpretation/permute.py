@@ -15,7 +15,8 @@ import numpy as np
 from ptmiss.core.compiled import njit
 from ptmiss.core.hashing import event_hash
 from ptmiss.core.splitmix import GOLDEN, mix
-from ptmiss.tasks.met.features import CATEGORIES, CONTINUOUS, PT, PX, PY, Features
+from ptmiss.learn.features import Features
+from ptmiss.tasks.met.features import CATEGORIES, CONTINUOUS, PT, PX, PY
 
 MOMENTUM = "momentum"
 """pt, px and py together: they are one vector, and one of them alone would contradict the rest."""

@@ -14,10 +14,11 @@ import onnx
 import onnxruntime
 
 from ptmiss.core.errors import UserError
+from ptmiss.learn.features import Features
 from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.learn.onnx.packing import batches, tensors
 from ptmiss.tasks.met.estimators.network import rules_of
-from ptmiss.tasks.met.features import SCALE, Features
+from ptmiss.tasks.met.features import SCALE
 
 CANDIDATE_OUTPUTS = "candidate/outputs"
 """Tensor inside our files: weight and two biases of each candidate, before pinning."""

@@ -176,7 +176,7 @@ class Passes:
         e, o = task
         values = view.values[e][o]
         if name != "scaled":
-            return values
+            return np.asarray(values)
         scaled: np.ndarray = values * factor - np.hypot(*view.chunk.true_met)
         return scaled
 

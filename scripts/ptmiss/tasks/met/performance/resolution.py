@@ -188,12 +188,12 @@ class Measured:
     def _half_width(self, observables: tuple[str, ...], b: int) -> np.ndarray:
         edges, hist = self._histogram(observables, b)
         low, high = histograms.quantiles(edges, hist, np.array(histograms.LEVELS))
-        return (high - low) / 2.0
+        return np.asarray((high - low) / 2.0)
 
     def _rms(self, observables: tuple[str, ...], b: int) -> np.ndarray:
         total, x, x2 = self._sums(observables, b, self._inside(observables[0], b))
         total = np.where(total > 0.0, total, np.nan)
-        return np.sqrt(np.maximum(x2 / total - (x / total) ** 2, 0.0))
+        return np.asarray(np.sqrt(np.maximum(x2 / total - (x / total) ** 2, 0.0)))
 
     def _resolutions(
         self, sigma: str, observables: tuple[str, ...], b: int
@@ -244,7 +244,7 @@ class Measured:
         hist = parts.hist[e, o, numbers] * unit[:, None, None]
         levels = np.array(histograms.LEVELS)
         low, high = mixed_quantiles(parts.edges[e, o, numbers], hist, divisors, levels)
-        return (high - low) / 2.0
+        return np.asarray((high - low) / 2.0)
 
     def _angles(self, b: int) -> Iterable[tuple[str, Value]]:
         good, n_events = self._enough(("phi",), b)

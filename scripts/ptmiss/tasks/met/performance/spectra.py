@@ -159,7 +159,7 @@ def _values(chunk: Chunk, name: str, estimator: int | None) -> np.ndarray:
     muon = chunk.boson - chunk.true_met
     with np.errstate(invalid="ignore"):
         square = np.hypot(*muon) * np.hypot(*met) - (muon * met).sum(axis=0)
-        return np.sqrt(2.0 * np.maximum(square, 0.0))
+        return np.asarray(np.sqrt(2.0 * np.maximum(square, 0.0)))
 
 
 def right_edge(spectrum: Spectrum) -> tuple[np.ndarray, np.ndarray]:

@@ -56,7 +56,7 @@ def read(paths: Iterable[str | os.PathLike[str]], layout: Layout = PERFORMANCE) 
 
 
 def _read_one(path: Path, layout: Layout) -> pd.DataFrame:
-    frame = layout.table(path).to_pandas()
+    frame: pd.DataFrame = layout.table(path).to_pandas()
     for name in layout.numbers:
         if name not in layout.key:
             # a number that no figure could show is no more drawable than a missing one

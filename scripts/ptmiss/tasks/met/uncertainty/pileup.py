@@ -52,13 +52,13 @@ def tilted(profile: np.ndarray, shift: float) -> np.ndarray | None:
             high = middle
     factor = _factor(number, filled, 0.5 * (low + high))
     factor[weight == 0.0] = 0.0
-    return factor * (weight.sum() / math.fsum(weight * factor))
+    return np.asarray(factor * (weight.sum() / math.fsum(weight * factor)))
 
 
 def _factor(number: np.ndarray, filled: np.ndarray, tilt: float) -> np.ndarray:
     """Return exp(tilt n) up to a constant that makes it at most 1 where there are events."""
     edge = filled[-1] if tilt > 0.0 else filled[0]
-    return np.exp(np.minimum(tilt * (number - edge), 0.0))
+    return np.asarray(np.exp(np.minimum(tilt * (number - edge), 0.0)))
 
 
 def _mean(weight: np.ndarray, number: np.ndarray, tilt: float) -> float:

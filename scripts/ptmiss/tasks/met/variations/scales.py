@@ -13,9 +13,8 @@ from ptmiss.tasks.met.settings.vary import CaloScale, JetResolution, JetScale, T
 
 def jet_scale(pt: np.ndarray, eta: np.ndarray, table: JetScale) -> np.ndarray:
     """Return the relative uncertainty of the energy scale of jets, (n_jets,)."""
-    return np.array(table.relative)[
-        nearest_bin(np.abs(eta), table.abs_eta), nearest_bin(pt, table.pt)
-    ]
+    where = nearest_bin(np.abs(eta), table.abs_eta), nearest_bin(pt, table.pt)
+    return np.asarray(np.array(table.relative)[where])
 
 
 def jet_smearing(pt: np.ndarray, eta: np.ndarray, table: JetResolution) -> np.ndarray:
@@ -31,12 +30,12 @@ def jet_smearing(pt: np.ndarray, eta: np.ndarray, table: JetResolution) -> np.nd
         for name in ("noise", "stochastic", "constant", "relative")
     )
     resolution = np.sqrt((noise / pt) ** 2 + stochastic**2 / pt + constant**2)
-    return resolution * np.sqrt((1.0 + relative) ** 2 - 1.0)
+    return np.asarray(resolution * np.sqrt((1.0 + relative) ** 2 - 1.0))
 
 
 def track_scale(pt: np.ndarray, eta: np.ndarray, scale: TrackScale) -> np.ndarray:
     """Return the relative uncertainty of charged candidates, (n,); sin(theta) = 1 / cosh(eta)."""
-    return np.sqrt((scale.linear * pt) ** 2 + scale.constant**2 * np.cosh(eta))
+    return np.asarray(np.sqrt((scale.linear * pt) ** 2 + scale.constant**2 * np.cosh(eta)))
 
 
 def calo_scale(pt: np.ndarray, eta: np.ndarray, mass: np.ndarray, scale: CaloScale) -> np.ndarray:
@@ -47,7 +46,7 @@ def calo_scale(pt: np.ndarray, eta: np.ndarray, mass: np.ndarray, scale: CaloSca
     )
     energy = np.sqrt((pt * np.cosh(eta)) ** 2 + mass**2)
     with np.errstate(divide="ignore"):
-        return np.minimum(np.sqrt(stochastic**2 / energy + constant**2), most)
+        return np.asarray(np.minimum(np.sqrt(stochastic**2 / energy + constant**2), most))
 
 
 def normal(identity: np.ndarray, number: np.ndarray) -> np.ndarray:
@@ -62,4 +61,4 @@ def normal(identity: np.ndarray, number: np.ndarray) -> np.ndarray:
         ((event_hash(identity, number, np.full_like(number, k)) >> np.uint64(11)) + 0.5) * 2.0**-53
         for k in (1, 2)
     )
-    return np.sqrt(-2.0 * np.log(first)) * np.cos(2.0 * math.pi * second)
+    return np.asarray(np.sqrt(-2.0 * np.log(first)) * np.cos(2.0 * math.pi * second))
