@@ -116,6 +116,7 @@ lint: $(TEST_READY)  ## style and static checks
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	PYTHONPATH=scripts $(BIN)/lint-imports --no-cache
+	$(BIN)/mypy
 
 lock: $(BIN)/uv  ## compile requirements/*.in to hashed lock files
 	cd requirements && for name in run test old-runtimes oldest-corrections; do \

@@ -78,6 +78,12 @@ def test_the_citation_has_the_version_of_the_package():
     assert citation["authors"] == project["authors"]
 
 
+def test_lint_checks_style_floors_and_types():
+    (lines,) = re.findall(r"^lint:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
+    programs = re.findall(r"\$\(BIN\)/([\w-]+)", lines)
+    assert programs == ["ruff", "ruff", "snakefmt", "lint-imports", "mypy"]
+
+
 LOADED = {
     "fsspec-xrootd": "uproot, for root://",
     "xrootd": "fsspec-xrootd",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -28,6 +29,7 @@ from ptmiss.learn.network import Network, NetworkSpec, new_network
 from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.learn.onnx import parity
 from ptmiss.learn.onnx.network import OnnxNetwork, estimate_columns
+from ptmiss.learn.task import LearningTask
 from ptmiss.tasks.met.estimators.network import NetworkEstimator
 from ptmiss.tasks.met.learning import TASK
 
@@ -62,8 +64,8 @@ def pair_network(i: int) -> tuple[Network, OnnxNetwork]:
     return model, exported(model)
 
 
-def exported(model: Network) -> OnnxNetwork:
-    proto = build(model, TASK, RECORD)
+def exported(model: Network, task: LearningTask = TASK) -> OnnxNetwork:
+    proto = build(model, task, RECORD)
     checked = onnx_file.accept(
         onnx.load_model_from_string(proto.SerializeToString()), "m", interface(model)
     )
@@ -178,7 +180,7 @@ def test_rows_of_fixed_features_are_events_of_one_constituent(categories: tuple)
     x[3] = 0.0  # a row of zeros is a row
     codes = rng.integers(0, 3, (30, len(categories))).astype(np.int32)
     events = Features(offsets_of(np.ones(30, int)), x, codes, {})
-    runner = exported(model)
+    runner = exported(model, SimpleNamespace(description="rows", metadata=lambda *_: {}))
     assert [value.name for value in runner.model.proto.graph.input] == [
         "input", *["input_cat0"] * len(categories),
     ]  # fmt: skip

@@ -13,10 +13,10 @@ from models import OUTPUT, candidates_of, pf_model
 from ptmiss.core.errors import UserError
 from ptmiss.core.ragged import Ragged, offsets_of
 from ptmiss.learn.onnx import file as onnx_file
+from ptmiss.learn.onnx.interface import WEIGHT
 from ptmiss.tasks.met.estimators.network import (
     CMSSW_RULES,
     RULES_KEY,
-    WEIGHT,
     NetworkEstimator,
     Result,
 )

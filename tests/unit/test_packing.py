@@ -21,7 +21,7 @@ def made(counts: list[int]) -> Features:
 
 def fill(features: Features, batch: list[int], shape: tuple[int, int]) -> dict[str, np.ndarray]:
     codes = np.ascontiguousarray(features.categories.T, dtype=np.float32)
-    return tensors(features, codes, np.array(batch), shape)
+    return tensors(features, codes, np.array(batch), shape, PT)
 
 
 @given(st.lists(st.integers(0, 60), max_size=40), st.sampled_from([1, 50, 200]))

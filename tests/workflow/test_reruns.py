@@ -197,7 +197,7 @@ CASES = [
     ("detector", module("simulation/detector"), {"simulate": None}),
     ("pile-up library", module("simulation/minbias"), {"minbias": None, "simulate": None}),
     ("loss", module("learn/heads/loss"), {"train": None}),
-    ("ONNX graph", module("learn/onnx/graph"), {"export": None}),
+    ("server", module("learn/onnx/triton"), {"export": None}),
     ("network", module("learn/backbones/deepmet"), {"train": None, "export": None}),
     ("ONNX reading", module("learn/onnx/file"), {"export": None, "evaluate": None}),
     ("bootstrap", module("core/stats/bootstrap"), {"performance": None}),

@@ -18,7 +18,7 @@ import tensorflow as tf
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
 from ptmiss.core.io.records import read_values
-from ptmiss.learn import records
+from ptmiss.learn import records, writers
 from ptmiss.learn.data import dataset
 from ptmiss.learn.features import Features
 from ptmiss.learn.network import Network
@@ -99,11 +99,18 @@ def interface(network: Network) -> onnx_file.Wanted:
 
 def build(network: Network, task: LearningTask, record: Mapping[str, object]) -> onnx.ModelProto:
     """Return a network as an ONNX model; record: what training.json says."""
-    spec, head, backbone = network.spec, network.head, network.backbone
+    spec, head, head_kind = network.spec, network.head, network.spec.head.kind
     header = writer.Header(spec.network.kind, task.description, metadata(network, task, record))
     output = writer.Output(head.output_name, len(head.columns))
-    if backbone.writes_onnx and head.writes_onnx:
-        return writer.write(spec.layout, backbone.to_onnx, head.to_onnx, output, header)
+    if writers.has_writers(network):
+        add_backbone, add_head = writers.BACKBONES[spec.network.kind], writers.HEADS[head_kind]
+        return writer.write(
+            spec.layout,
+            lambda graph, tensors: add_backbone(graph, tensors, network),
+            lambda graph, tensors, outputs: add_head(graph, tensors, outputs, network),
+            output,
+            header,
+        )
     # the converter takes 4 s to import
     from ptmiss.learn.onnx.convert import convert
 

@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from ptmiss.learn.features import FeatureLayout
-from ptmiss.learn.onnx.writer import Graph, Tensors
 
 Packing = Literal["flat", "bucketed"]
 """flat: events one after the other, cost linear in constituents; bucketed: every event of a batch
@@ -63,8 +62,6 @@ class Backbone(Protocol):
     """A Keras layer; its variables are created by `build` in a fixed order."""
 
     packing: Packing
-    writes_onnx: bool
-    """Whether `to_onnx` writes the graph by hand; else the network goes through a converter."""
 
     @property
     def variables(self) -> list[tf.Variable]:
@@ -78,9 +75,6 @@ class Backbone(Protocol):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return all weights as float32 arrays by name, for the export and for tests."""
-
-    def to_onnx(self, graph: Graph, tensors: Tensors) -> str:
-        """Add the layers to a graph; return the name of the outputs, (k, n)."""
 
     def flops(self) -> int:
         """Return the floating-point operations of one constituent, to first order."""

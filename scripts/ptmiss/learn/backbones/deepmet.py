@@ -8,10 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ptmiss.learn.backbones import deepmet_onnx
 from ptmiss.learn.backbones.base import Constituents, Packing, Plan
 from ptmiss.learn.backbones.transform import constants, one_hot, transformed
-from ptmiss.learn.onnx.writer import Graph, Tensors
 from ptmiss.learn.settings.networks import DeepMETNetwork
 
 MOMENTUM = 0.95
@@ -29,7 +27,6 @@ class DeepMET(keras.layers.Layer):
     """
 
     packing: Packing = "flat"
-    writes_onnx = True
 
     def __init__(self, settings: DeepMETNetwork, plan: Plan, **kwargs: object) -> None:
         super().__init__(**kwargs)
@@ -111,10 +108,6 @@ class DeepMET(keras.layers.Layer):
         arrays["kernel_out"] *= self.plan.outputs.scale
         arrays["bias_out"] *= self.plan.outputs.scale
         return {**arrays, **constants(self.plan.layout, self.plan.transform)}
-
-    def to_onnx(self, graph: Graph, tensors: Tensors) -> str:
-        """Add the layers to a graph; return the name of the outputs, (k, n)."""
-        return deepmet_onnx.add(graph, tensors, self.arrays(), EPSILON)
 
     def flops(self) -> int:
         """Return the floating-point operations of one constituent, to first order."""

@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from ptmiss.learn.backbones.base import Constituents, Packing, Plan
 from ptmiss.learn.backbones.transform import one_hot, transformed
-from ptmiss.learn.onnx.writer import Graph, Tensors
 from ptmiss.learn.settings.networks import DenseNetwork
 
 
@@ -18,7 +17,6 @@ class Dense(keras.layers.Layer):
     """Dense layers with tanh or relu, then the head's numbers."""
 
     packing: Packing = "flat"
-    writes_onnx = False
 
     def __init__(self, settings: DenseNetwork, plan: Plan, **kwargs: object) -> None:
         super().__init__(**kwargs)
@@ -65,10 +63,6 @@ class Dense(keras.layers.Layer):
             for name, group in groups.items()
             for i, variable in enumerate(group)
         }
-
-    def to_onnx(self, graph: Graph, tensors: Tensors) -> str:
-        """Raise `NotImplementedError`: this one goes through the converter."""
-        raise NotImplementedError
 
     def flops(self) -> int:
         """Return the floating-point operations of one constituent, to first order."""

@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from ptmiss.learn.backbones.base import Outputs
 from ptmiss.learn.features import EstimateColumn, FeatureLayout, Target
-from ptmiss.learn.onnx.writer import Graph, Tensors
 from ptmiss.learn.settings.train import TrainSettings
 
 
@@ -68,8 +67,6 @@ class Head(Protocol):
     """Estimates in the units of `columns` are the network's numbers times this."""
     output_name: str
     """Name of the output in ONNX, (B, k)."""
-    writes_onnx: bool
-    """Whether `to_onnx` writes the graph by hand; else the network goes through a converter."""
 
     def build(self) -> None:
         """Create all variables."""
@@ -87,6 +84,3 @@ class Head(Protocol):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return all weights as float32 arrays by name."""
-
-    def to_onnx(self, graph: Graph, tensors: Tensors, outputs: str) -> None:
-        """Add to a graph what follows the constituents' outputs (k, n)."""

@@ -16,7 +16,6 @@ from ptmiss.learn.features import EstimateColumn
 from ptmiss.learn.heads import masks
 from ptmiss.learn.heads.base import HeadPlan
 from ptmiss.learn.heads.loss import event_errors
-from ptmiss.learn.onnx.writer import Graph, Tensors
 from ptmiss.learn.settings.heads import RegressionHead
 from ptmiss.learn.settings.train import TrainSettings
 
@@ -29,7 +28,6 @@ class Regression(keras.layers.Layer):
     """
 
     output_name = "output"
-    writes_onnx = False
 
     def __init__(self, settings: RegressionHead, plan: HeadPlan, **kwargs: object) -> None:
         super().__init__(**kwargs)
@@ -71,10 +69,6 @@ class Regression(keras.layers.Layer):
     def arrays(self) -> dict[str, np.ndarray]:
         """Return nothing."""
         return {}
-
-    def to_onnx(self, graph: Graph, tensors: Tensors, outputs: str) -> None:
-        """Raise `NotImplementedError`: this one goes through the converter."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

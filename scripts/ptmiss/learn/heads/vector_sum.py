@@ -16,10 +16,9 @@ import tensorflow as tf
 
 from ptmiss.learn.backbones.base import Outputs
 from ptmiss.learn.features import EstimateColumn
-from ptmiss.learn.heads import loss, masks, vector_sum_onnx
+from ptmiss.learn.heads import loss, masks
 from ptmiss.learn.heads.base import HeadPlan
 from ptmiss.learn.onnx.interface import OUTPUT
-from ptmiss.learn.onnx.writer import Graph, Tensors
 from ptmiss.learn.settings.heads import VectorSumHead
 from ptmiss.learn.settings.train import TrainSettings
 
@@ -43,7 +42,6 @@ class VectorSum(keras.layers.Layer):
     def __init__(self, settings: VectorSumHead, plan: HeadPlan, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.settings, self.plan = settings, plan
-        self.writes_onnx = plan.layout.pinned is not None
         scale = BIAS_SCALE[plan.transform]
         # weight 1 everywhere: training starts at PF MET, as (w - 1) with w = 0 does elsewhere
         first = 1.0 if settings.bias == "caption" else 0.0
@@ -110,12 +108,6 @@ class VectorSum(keras.layers.Layer):
             return {}
         named = {"sum_kernel": self.sum_kernel, "sum_bias": self.sum_bias}
         return {name: np.array(variable.numpy(), np.float32) for name, variable in named.items()}
-
-    def to_onnx(self, graph: Graph, tensors: Tensors, outputs: str) -> None:
-        """Add masks, weights and sums to a graph."""
-        vector_sum_onnx.add(
-            graph, tensors, outputs, self.plan.layout, self.settings.bias, self.arrays()
-        )
 
 
 @dataclass(frozen=True)

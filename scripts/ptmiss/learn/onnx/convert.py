@@ -61,27 +61,29 @@ def convert(
 def _tidied(
     model: onnx.ModelProto, names: dict[str, int], output: Output, header: Header
 ) -> onnx.ModelProto:
-    """Return the model with our names, in which nothing depends on what was converted before."""
-    new = dict(zip([value.name for value in model.graph.input], names, strict=True))
-    new[model.graph.output[0].name] = output.name
-    for tensor in model.graph.initializer:
-        new.setdefault(tensor.name, f"constant{len(new)}")
-    for node in model.graph.node:
-        for name in node.output:
-            new.setdefault(name, f"tensor{len(new)}")
-    for number, node in enumerate(model.graph.node):
+    """Return the model with our names, in an order that follows from the graph alone.
+
+    The converter counts names over a process and keeps nodes and constants in sets.
+    """
+    walk = _Walk(model.graph)
+    for value, name in zip(model.graph.input, names, strict=True):
+        walk.new[value.name] = name
+    last = model.graph.output[0].name
+    walk.visit(last)
+    walk.new[last] = output.name
+    for number, node in enumerate(walk.nodes):
         node.name, node.doc_string = f"{node.op_type}{number}", ""
-        node.input[:] = [new.get(name, name) for name in node.input]
-        node.output[:] = [new[name] for name in node.output]
-    for tensor in model.graph.initializer:
-        tensor.name = new[tensor.name]
+        node.input[:] = [walk.new[name] for name in node.input]
+        node.output[:] = [walk.new[name] for name in node.output]
+    for tensor in walk.used:
+        tensor.name = walk.new[tensor.name]
     kind = onnx.TensorProto.FLOAT
     graph = helper.make_graph(
-        list(model.graph.node),
+        walk.nodes,
         header.name,
         [helper.make_tensor_value_info(name, kind, ["B", "N", n]) for name, n in names.items()],
         [helper.make_tensor_value_info(output.name, kind, ["B", output.width])],
-        list(model.graph.initializer),
+        walk.used,
         doc_string=header.description,
     )
     result = helper.make_model(
@@ -89,6 +91,32 @@ def _tidied(
     )
     label(result, header)
     return result
+
+
+class _Walk:
+    """Goes from a tensor to all that it follows from; new: old name -> new one, in this order."""
+
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        self.producers = {name: node for node in graph.node for name in node.output}
+        self.constants = {tensor.name: tensor for tensor in graph.initializer}
+        self.new: dict[str, str] = {"": ""}  # an optional input that is left out
+        self.nodes: list[onnx.NodeProto] = []
+        self.used: list[onnx.TensorProto] = []
+
+    def visit(self, name: str) -> None:
+        """Take over a tensor, after those that it is made of."""
+        if name in self.new:
+            return
+        if name in self.constants:
+            self.new[name] = f"constant{len(self.used)}"
+            self.used.append(self.constants[name])
+            return
+        node = self.producers[name]
+        for given in node.input:
+            self.visit(given)
+        for made in node.output:
+            self.new[made] = f"tensor{len(self.new)}" if made else ""
+        self.nodes.append(node)
 
 
 @contextlib.contextmanager

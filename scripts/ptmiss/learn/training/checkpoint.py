@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,8 @@ def save(folder: Path, mark: str, arrays: dict[str, np.ndarray], epoch: int) -> 
     """Write the state after `epoch` epochs, whole or not at all; the archive has checksums."""
     path = folder / NAME
     with replacing(path, recorded=False) as temporary, open(temporary, "wb") as file:
-        np.savez(file, mark=np.array(mark), epoch=np.array(epoch), **arrays)
+        values: dict[str, Any] = {"mark": np.array(mark), "epoch": np.array(epoch), **arrays}
+        np.savez(file, **values)
 
 
 def load(folder: Path, mark: str) -> tuple[dict[str, np.ndarray], int] | None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -12,12 +11,11 @@ import pyarrow as pa
 
 from ptmiss.core.io import atomic, parquet
 from ptmiss.core.stats.bootstrap import copies, interval, streams
+from ptmiss.core.tables import Row
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.events.skim import info
 from shower_energy.settings import PerformanceSettings
 from shower_energy.words import AXES, BASELINES, NETWORK, QUANTITIES, TABLE, TRUTH
-
-Row = tuple[object, ...]
 
 
 def performance(
@@ -29,14 +27,12 @@ def performance(
         with parquet.reading(path) as file:
             sample = info.read(file.schema_arrow, path, "run evaluate again", estimates=True).sample
             by_sample.setdefault(sample, []).append(file.read())
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(TABLE.columns)
+    rows: list[Row] = []
     for sample, tables in by_sample.items():
         whole = pa.concat_tables(tables)
         kept = np.isin(whole.column("fold").to_numpy(), folds.test)
-        writer.writerows(_rows(sample, whole.filter(pa.array(kept)), settings))
-    atomic.write_text(table, out.getvalue())
+        rows += _rows(sample, whole.filter(pa.array(kept)), settings)
+    atomic.write_text(table, TABLE.csv(rows))
 
 
 def _rows(sample: str, table: pa.Table, settings: PerformanceSettings) -> Iterator[Row]:
@@ -51,9 +47,9 @@ def _rows(sample: str, table: pa.Table, settings: PerformanceSettings) -> Iterat
             n = int(inside.sum())
             values = measured(ratio[inside], weight[inside]) if n else {}
             for quantity in QUANTITIES:
-                numbers = ("", "", "")
+                numbers = (math.nan,) * 3
                 if quantity in values:
-                    numbers = (values[quantity][0], *interval(values[quantity]))
+                    numbers = (float(values[quantity][0]), *interval(values[quantity]))
                 yield sample, name, axis, low, high, quantity, *numbers, n
 
 

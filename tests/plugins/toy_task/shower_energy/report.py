@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import numpy as np
 from ptmiss.core.figures.chart import Chart, Figure, Series
 from ptmiss.core.figures.paint import draw_all
 from ptmiss.core.html.text import number
-from ptmiss.core.io import atomic, csv
+from ptmiss.core.io import atomic
 from ptmiss.core.report.sections import Content, Origin, Table, Verdict, build
 from ptmiss.core.resources import RESOURCES
+from ptmiss.core.tables import Entry
 from shower_energy.settings import Config
 from shower_energy.words import AXES, BASELINES, NETWORK, QUANTITIES, TABLE
 
@@ -27,7 +29,7 @@ def report(
     for text in results:
         kind, _, path = text.partition("=")
         paths.setdefault(kind, []).append(path)
-    rows = {Path(path).stem: [row for _, row in csv.read(path, TABLE)] for path in paths["tables"]}
+    rows = {Path(path).stem: list(TABLE.read(path)) for path in paths["tables"]}
     figures = [figure for training in rows for figure in _figures(training, rows[training])]
     pictures = draw_all((figure.chart for figure in figures), config.report.dpi, threads)
     settings = config.model_dump(mode="json")
@@ -49,50 +51,54 @@ def report(
     atomic.write_json(summary, result)
 
 
-def _verdict(training: str, rows: Sequence[csv.Row]) -> Verdict:
+def _verdict(training: str, rows: Sequence[Entry]) -> Verdict:
     mean = {
-        name: np.mean([float(r["value"]) for r in _of(rows, name, "resolution")]) for name in LOOKS
+        name: np.mean([row.numbers["value"] for row in _of(rows, name, "resolution")])
+        for name in LOOKS
     }
     better = bool(mean[NETWORK] < mean[BASELINES[0]])
     return Verdict(f"{training} is {'' if better else 'not '}better than the plain sum", better)
 
 
-def _of(rows: Sequence[csv.Row], estimator: str, quantity: str) -> list[csv.Row]:
+def _of(rows: Sequence[Entry], estimator: str, quantity: str) -> list[Entry]:
     return [
         row
         for row in rows
-        if (row["estimator"], row["quantity"]) == (estimator, quantity) and row["value"]
+        if (row.words["estimator"], row.words["quantity"]) == (estimator, quantity)
+        and not math.isnan(row.numbers["value"])
     ]
 
 
-def _table(training: str, rows: Sequence[csv.Row]) -> Table:
+def _table(training: str, rows: Sequence[Entry]) -> Table:
     cells = [
         (
-            f"{row['sample']}, {row['estimator']}",
-            f"{row['bin_low']}-{row['bin_high']}",
-            QUANTITIES[row["quantity"]].words,
-            number(float(row["value"])),
+            f"{row.words['sample']}, {row.words['estimator']}",
+            f"{row.numbers['bin_low']:g}-{row.numbers['bin_high']:g}",
+            QUANTITIES[row.words["quantity"]].words,
+            number(row.numbers["value"]),
         )
         for row in rows
-        if row["value"]
     ]
     titles = ("Sample, estimator", "True energy [GeV]", "Quantity", "Value")
     return Table(f"Training {training}", titles, cells)
 
 
-def _figures(training: str, rows: Sequence[csv.Row]) -> Iterator[Figure]:
+def _figures(training: str, rows: Sequence[Entry]) -> Iterator[Figure]:
     for quantity, words in QUANTITIES.items():
         series = [_series(_of(rows, name, quantity), name) for name in LOOKS]
         chart = Chart(series, AXES["energy"].symbol, words.symbol, training, y_range="data")
-        text = "\n".join([",".join(TABLE.columns), *(",".join(row.values()) for row in rows)])
+        cells = [
+            {**row.words, **row.numbers, "n_events": int(row.numbers["n_events"])} for row in rows
+        ]
+        text = TABLE.csv(tuple(values[name] for name in TABLE.names) for values in cells)
         yield Figure(
             "performance", training, (training, quantity), words.words,
-            f"{words.words} against the true energy.", words.words, chart, text + "\n",
+            f"{words.words} against the true energy.", words.words, chart, text,
         )  # fmt: skip
 
 
-def _series(rows: Sequence[csv.Row], name: str) -> Series:
+def _series(rows: Sequence[Entry], name: str) -> Series:
     names = ("bin_low", "bin_high", "value", "err_low", "err_high")
-    low, high, *numbers = (np.array([float(row[column]) for row in rows]) for column in names)
+    low, high, *numbers = (np.array([row.numbers[column] for row in rows]) for column in names)
     colour, marker = LOOKS[name]
     return Series(name, colour, low, high, *numbers, marker)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ptmiss.core.io.csv import Layout
+from ptmiss.core.tables import BIN, VALUE, Layout, count, word
 from ptmiss.tasks.base import Quantity
 
 LAYERS = ("layer_1", "layer_2", "layer_3", "layer_4")
@@ -21,11 +21,18 @@ QUANTITIES = {
 }
 AXES = {"energy": Quantity("true energy [GeV]", "true energy", "GeV")}
 
-_WORDS = ("sample", "estimator", "axis", "quantity")
 TABLE = Layout(
     "performance",
-    ("sample", "estimator", "axis", "bin_low", "bin_high", "quantity", "value", "err_low",
-     "err_high", "n_events"),
-    _WORDS,
-)  # fmt: skip
-"""Columns of the table of the stage performance; intervals of 68 %."""
+    "performance/{training}.csv",
+    "a quantity in a bin of the true energy",
+    (
+        word("sample", "name of the sample"),
+        word("estimator", "name of the estimator"),
+        word("axis", "what bins are of"),
+        *BIN,
+        word("quantity", "what is measured"),
+        *VALUE,
+        count("n_events", "number of showers in the bin"),
+    ),
+)
+"""The table of the stage performance."""

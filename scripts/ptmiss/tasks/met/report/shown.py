@@ -123,5 +123,5 @@ class Shown:
         yield from interpretation.weights(read["weights"], context)
         yield from interpretation.importance(read["importance"], context)
         yield from interpretation.displays(self._displays, context)
-        yield from calibration.figures(read["calibration"], context)
+        yield from calibration.figures(read["calibration"])
         yield from uncertainties.figures(read["uncertainties"], context)

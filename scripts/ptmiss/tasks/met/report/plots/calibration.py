@@ -11,7 +11,7 @@ import pandas as pd
 
 from ptmiss.core.figures.chart import Chart, Figure, Series, empty_bins
 from ptmiss.core.html.text import plain_mathtext
-from ptmiss.tasks.met.report.plots.shared import Context, groups, names_of, series_of
+from ptmiss.tasks.met.report.plots.shared import groups, names_of, series_of
 from ptmiss.tasks.met.report.style import Look, looks
 from ptmiss.tasks.met.report.tables import as_csv
 
@@ -74,7 +74,7 @@ _AXES = {
 }
 
 
-def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
+def figures(frame: pd.DataFrame) -> Iterator[Figure]:
     """Yield one figure for each table, estimator, axis and quantity, a series for each dataset."""
     frame = frame.copy()
     frame.loc[frame["table"].isin(["before", "after"]), "table"] = BOTH
@@ -212,7 +212,7 @@ def _node(name: str) -> str:
 
 def _series(rows: pd.DataFrame, style: str) -> tuple[Series, ...]:
     looks_ = _looks(rows["dataset"])
-    made = series_of(rows, "dataset", lambda names: looks_, style)
+    made = series_of(rows, "dataset", lambda _: looks_, style)
     return tuple(
         replace(one, style="points" if name == DATA else "line" if "fit" in name else one.style)
         for name, one in zip(looks_, made, strict=True)

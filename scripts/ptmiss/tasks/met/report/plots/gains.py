@@ -14,6 +14,7 @@ from ptmiss.core.io.records import Values
 from ptmiss.tasks.met.report.plots.resolution import AXES, QUANTITIES
 from ptmiss.tasks.met.report.plots.shared import (
     Context,
+    Words,
     drawn_variations,
     groups,
     most_events,
@@ -54,15 +55,17 @@ def overview(summary: Values, context: Context) -> Iterator[Figure]:
             "there is a true one, else along and across the boson."
         )
         yield from _forest(
-            summary, context, ("gain", over), heading, text, f"gain over {words} [%]", "gain"
+            summary, context, ("gain", over), Words(heading, text), f"gain over {words} [%]", "gain"
         )
     yield from _forest(
         summary,
         context,
         ("way", "oracle"),
-        "Share of the way from PUPPI to the oracle",
-        "How much of the distance between the resolutions of PUPPI and of the oracle is covered. "
-        "100 %: as good as if pile-up were known. The intervals are at 95 %.",
+        Words(
+            "Share of the way from PUPPI to the oracle",
+            "How much of the distance between the resolutions of PUPPI and of the oracle is "
+            "covered. 100 %: as good as if pile-up were known. The intervals are at 95 %.",
+        ),
         "covered share of the way from PUPPI to the oracle [%]",
         "way_to_oracle",
     )
@@ -72,8 +75,7 @@ def _forest(
     summary: Values,
     context: Context,
     what: tuple[str, str],
-    heading: str,
-    text: str,
+    words: Words,
     title: str,
     quantity: str,
 ) -> Iterator[Figure]:
@@ -112,9 +114,9 @@ def _forest(
         section="final-states",
         group=ALL,
         parts=("all", *what),
-        heading=heading,
-        caption=text,
-        alt=f"{heading}, for {names_of(series)}. {origin}.",
+        heading=words.heading,
+        caption=words.text,
+        alt=f"{words.heading}, for {names_of(series)}. {origin}.",
         chart=chart,
         table=pd.DataFrame(records, columns=columns).to_csv(index=False, lineterminator="\n"),
         training="all",
@@ -174,19 +176,18 @@ def binned(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
                 rows = rows[rows["estimator"].str.split(":").str[0].isin(TRAINED)]
                 if rows["value"].notna().any():
                     key = (training, sample, variation)
-                    yield _binned(rows, key, quantity, axis, over, words, context)
+                    yield _binned(rows, key, (quantity, axis), over, words, context)
 
 
 def _binned(
     rows: pd.DataFrame,
     key: tuple[str, str, str],
-    quantity: str,
-    axis: str,
+    measured: tuple[str, str],
     over: str,
     words: str,
     context: Context,
 ) -> Figure:
-    training, sample, _ = key
+    (training, sample, _), (quantity, axis) = key, measured
     kind, about, along = context.kinds[sample], QUANTITIES[quantity], AXES[axis]
     rows = narrowest(rows)
     percent = rows.assign(**{name: 100 * rows[name] for name in ("value", "err_low", "err_high")})

@@ -93,7 +93,7 @@ def _by_group(part: pd.DataFrame, training: str, sample: str, kind: Kind) -> Fig
         guide=1.0,
     )  # fmt: skip
     return _figure(
-        training, sample, "group", kind, chart, rows, "candidate type",
+        (training, sample, "group"), kind, chart, rows, "candidate type",
         "Mean weight of every estimator's candidates by type; charged candidates by where they "
         "truly come from.",
     )  # fmt: skip
@@ -107,7 +107,7 @@ def _weights(rows: pd.DataFrame, training: str, sample: str, axis: str, kind: Ki
     colours = cycle(found, {name: label for name, (label, _) in found.items()})
     colours = {name: replace(look, colour=found[name][1]) for name, look in colours.items()}
     rows = rows[rows["group"].isin(has)]
-    series = series_of(rows, "group", lambda names: colours)
+    series = series_of(rows, "group", lambda _: colours)
     positive = rows["bin_low"][rows["bin_low"] > 0]
     x_range = None
     if axis in _LOG and len(positive):
@@ -122,7 +122,7 @@ def _weights(rows: pd.DataFrame, training: str, sample: str, axis: str, kind: Ki
         ticks=_classes(rows) if axis == "from_pv" else (),
     )  # fmt: skip
     return _figure(
-        training, sample, axis, kind, chart, rows, words,
+        (training, sample, axis), kind, chart, rows, words,
         "Mean weight that the network gives to candidates.",
     )  # fmt: skip
 
@@ -140,15 +140,14 @@ def _what(kind: Kind, n_candidates: float) -> str:
 
 
 def _figure(
-    training: str,
-    sample: str,
-    axis: str,
+    key: tuple[str, str, str],
     kind: Kind,
     chart: Chart,
     rows: pd.DataFrame,
     words: str,
     text: str,
 ) -> Figure:
+    training, sample, axis = key
     n = len(empty_bins(chart.series))
     empty = f" {n} bin{'s' if n > 1 else ''} without a value for lack of candidates." if n else ""
     return Figure(

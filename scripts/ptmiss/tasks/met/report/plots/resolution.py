@@ -20,7 +20,6 @@ from ptmiss.tasks.met.report.plots.shared import (
     series_of,
     whose,
 )
-from ptmiss.tasks.met.report.samples import Kind
 from ptmiss.tasks.met.report.style import looks
 from ptmiss.tasks.met.report.tables import as_csv
 
@@ -176,8 +175,7 @@ def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
         for quantity, axis, form, rows in chosen(mine):
             if key[1] in context.brief and (form == "rms" or (quantity, axis) not in _BRIEF):
                 continue
-            kind = context.kinds[key[1]]
-            yield _figure(key, quantity, axis, form, rows, kind, context)
+            yield _figure(key, (quantity, axis), form, rows, context)
 
 
 def slices(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
@@ -186,11 +184,10 @@ def slices(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
     frame = frame[frame["sample"].isin(wanted)]
     for name, part in frame.groupby("slice", sort=False):
         for key, mine in _parts(part.drop(columns="slice")):
-            kind = context.kinds[key[1]]
             for quantity, axis, form, rows in chosen(mine):
                 if form == "rms" or (quantity, axis) not in _MAIN:
                     continue
-                yield _figure(key, quantity, axis, form, rows, kind, context, str(name))
+                yield _figure(key, (quantity, axis), form, rows, context, str(name))
 
 
 _Key = tuple[str, str, str]
@@ -226,15 +223,14 @@ def chosen(mine: _Mine) -> Iterator[tuple[str, str, str, pd.DataFrame]]:
 
 def _figure(
     key: _Key,
-    quantity: str,
-    axis: str,
+    measured: tuple[str, str],
     form: str,
     rows: pd.DataFrame,
-    kind: Kind,
     context: Context,
     slice_: str = "",
 ) -> Figure:
-    training, sample, _ = key
+    (training, sample, _), (quantity, axis) = key, measured
+    kind = context.kinds[sample]
     about, along = QUANTITIES[quantity], AXES[axis]
     series = series_of(rows)
     names = list(looks(rows["estimator"]))

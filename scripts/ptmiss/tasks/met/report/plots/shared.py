@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -40,6 +41,13 @@ class Context:
         for name, kind in self.kinds.items():
             if name in found:
                 yield name, kind
+
+
+class Words(NamedTuple):
+    """Heading and caption of a figure."""
+
+    heading: str
+    text: str
 
 
 def whose(training: str) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from ptmiss.core.figures.chart import Chart, Figure, Series
 from ptmiss.core.html.text import shorten
 from ptmiss.core.io.records import Values
-from ptmiss.tasks.met.report.plots.shared import names_of
+from ptmiss.tasks.met.report.plots.shared import Words, names_of
 from ptmiss.tasks.met.report.style import Look, cycle, training_looks
 
 ERRORS = "errors"
@@ -41,9 +41,11 @@ def _together(histories: Mapping[str, pd.DataFrame]) -> Figure:
     )
     rows = pd.concat([h.assign(training=name) for name, h in histories.items()])
     return _figure(
-        "all", "val_error", series, rows, "Error on validation events of every training",
-        "Huber error per event on events that are not trained on; each training has its own mix "
-        "of samples, so heights of different trainings do not compare.",
+        "all", "val_error", series, rows, Words(
+            "Error on validation events of every training",
+            "Huber error per event on events that are not trained on; each training has its own "
+            "mix of samples, so heights of different trainings do not compare.",
+        ),
     )  # fmt: skip
 
 
@@ -60,8 +62,8 @@ def _losses(training: str, history: pd.DataFrame, about: str) -> Iterator[Figure
     )
     if series:
         yield _figure(
-            training, "loss", series, history, f"Training curves of {training}",
-            "Loss = error + response term." + about,
+            training, "loss", series, history,
+            Words(f"Training curves of {training}", "Loss = error + response term." + about),
         )  # fmt: skip
 
 
@@ -71,9 +73,11 @@ def _responses(training: str, history: pd.DataFrame, about: str) -> Iterator[Fig
     series = tuple(_series(history, n, look) for n, look in cycle(names, words).items())
     if series:
         yield _figure(
-            training, "response", series, history, f"Response in validation events of {training}",
-            "Mean response in bins of true recoil and true pTmiss, named by their lower edges in "
-            "GeV. One is right." + about, "response", 1.0,
+            training, "response", series, history, Words(
+                f"Response in validation events of {training}",
+                "Mean response in bins of true recoil and true pTmiss, named by their lower edges "
+                "in GeV. One is right." + about,
+            ),
         )  # fmt: skip
 
 
@@ -99,12 +103,9 @@ def _figure(
     quantity: str,
     series: tuple[Series, ...],
     rows: pd.DataFrame,
-    heading: str,
-    text: str,
-    scale: str | None = None,
-    guide: float | None = None,
+    words: Words,
 ) -> Figure:
-    response = scale == "response"
+    response = quantity == "response"
     values = np.concatenate([one.value for one in series])
     values = values[np.isfinite(values)]
     fits = len(values) and response and values.min() > 0.4
@@ -116,15 +117,15 @@ def _figure(
         shorten("all trainings" if training == "all" else training, 34),
         y_range="data" if fits else "response" if response else "zero",
         x_range=(0.5, last + 0.5),
-        guide=guide,
+        guide=1.0 if response else None,
     )
     return Figure(
         section="training",
         group="all" if training == "all" else training,
         parts=(training, "training", quantity),
-        heading=heading,
-        caption=text,
-        alt=f"{heading} against the epoch: {names_of(series)}. {chart.origin}.",
+        heading=words.heading,
+        caption=words.text,
+        alt=f"{words.heading} against the epoch: {names_of(series)}. {chart.origin}.",
         chart=chart,
         table=rows.to_csv(index=False, lineterminator="\n"),
         training=training,

@@ -10,7 +10,7 @@ import pandas as pd
 from ptmiss.core.figures.chart import Chart, Figure, Series
 from ptmiss.core.html.text import capital
 from ptmiss.tasks.met.report.plots.resolution import AXES, QUANTITIES
-from ptmiss.tasks.met.report.plots.shared import Context, arrays, groups, names_of, narrowest
+from ptmiss.tasks.met.report.plots.shared import Context, Words, arrays, groups, names_of, narrowest
 from ptmiss.tasks.met.report.style import TRAINED, Look, cycle, looks
 from ptmiss.tasks.met.report.tables import as_csv
 
@@ -61,8 +61,10 @@ def _totals(rows: pd.DataFrame, key: tuple[str, str, str, str], context: Context
     )  # fmt: skip
     return _figure(
         key, "total", chart, total, context,
-        f"{capital(about.words)} with total uncertainty",
-        "Bands: statistical interval and all sources added in quadrature.",
+        Words(
+            f"{capital(about.words)} with total uncertainty",
+            "Bands: statistical interval and all sources added in quadrature.",
+        ),
     )  # fmt: skip
 
 
@@ -104,8 +106,10 @@ def _sources(
     )  # fmt: skip
     yield _figure(
         key, "sources", chart, part, context,
-        f"Sources of uncertainty, {about.words}, {label}",
-        f"Larger of the two shifts of {label} relative to the nominal value, by source.",
+        Words(
+            f"Sources of uncertainty, {about.words}, {label}",
+            f"Larger of the two shifts of {label} relative to the nominal value, by source.",
+        ),
     )  # fmt: skip
 
 
@@ -121,8 +125,7 @@ def _figure(
     chart: Chart,
     rows: pd.DataFrame,
     context: Context,
-    heading: str,
-    text: str,
+    words: Words,
 ) -> Figure:
     training, sample, quantity, axis = key
     kind, along = context.kinds[sample], AXES[axis]
@@ -134,9 +137,9 @@ def _figure(
         section="uncertainties",
         group=training,
         parts=(training, sample, "uncertainty", which, quantity, axis),
-        heading=f"{heading}, against {against}, {kind.label}",
-        caption=f"{kind.label}. Training {training}. {text}",
-        alt=f"{kind.label}, training {training}: {heading} against {against}, for "
+        heading=f"{words.heading}, against {against}, {kind.label}",
+        caption=f"{kind.label}. Training {training}. {words.text}",
+        alt=f"{kind.label}, training {training}: {words.heading} against {against}, for "
         f"{names_of(chart.series)}. {kind.origin}.",
         chart=chart,
         table=as_csv(rows),
