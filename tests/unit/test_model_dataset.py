@@ -92,7 +92,7 @@ def skims(tmp_path_factory):
     folder = tmp_path_factory.mktemp("skims")
     paths = [folder / f"{name}.parquet" for name in ("z0", "z1", "w0")]
     toy_skim(paths[0], 120, 1, sample="zmumu", rows_per_group=50, **SMALL)
-    toy_skim(paths[1], 80, 2, sample="zmumu", rows_per_group=50, **SMALL)
+    toy_skim(paths[1], 80, 2, sample="zmumu", part="1", rows_per_group=50, **SMALL)
     toy_skim(paths[2], 100, 3, process="wmunu", sample="wmunu", rows_per_group=50, **SMALL)
     return paths
 
@@ -274,7 +274,7 @@ def test_mistakes_are_refused_in_one_line_and_leave_nothing(skims, tmp_path):
 
     refused(skims, z_only, "holds sample 'wmunu', but training mixed uses zmumu")
     refused(skims[:2], None, "no skim of sample wmunu")
-    refused([skims[0], skims[0]], z_only, "given twice")
+    refused([skims[0], skims[0]], z_only, "give each part once")
     data = tmp_path / "data.parquet"
     toy_skim(data, 30, 1, sample="zmumu", is_data=True, **SMALL)
     refused([data], z_only, "is recorded data without truth")

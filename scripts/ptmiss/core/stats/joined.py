@@ -82,6 +82,5 @@ def mixed_rms(
     whole = total.sum(axis=0)
     whole = np.where(whole > 0.0, whole, np.nan)
     mean = (x / response).sum(axis=0) / whole
-    return np.asarray(
-        np.sqrt(np.maximum((x2 / response**2).sum(axis=0) / whole - mean * mean, 0.0))
-    )
+    square = (x2 / response**2).sum(axis=0) / whole
+    return np.asarray(np.sqrt(np.maximum(square - mean * mean, 0.0)))

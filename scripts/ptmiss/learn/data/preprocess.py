@@ -22,10 +22,9 @@ import pyarrow as pa
 from ptmiss.core.errors import UserError
 from ptmiss.core.hashing import event_hash
 from ptmiss.core.io import atomic, parquet
-from ptmiss.events.columns import layout_of
-from ptmiss.events.repeats import find
+from ptmiss.events.folds import in_folds
+from ptmiss.events.samples import Part, RowGroup, Sample, grouped, part_of
 from ptmiss.events.settings.folds import FoldSettings
-from ptmiss.events.skim import info
 from ptmiss.learn.data import dataset
 from ptmiss.learn.data.dataset import Events
 from ptmiss.learn.data.spill import Spill
@@ -60,15 +59,6 @@ class Recipe:
     def columns(self) -> list[str]:
         """Columns of a skim that are read."""
         return [*EVENT_COLUMNS, *self.task.columns]
-
-
-@dataclass(frozen=True)
-class Skim:
-    """A file of events; sample: its index."""
-
-    sample: int
-    path: Path
-    rows: int
 
 
 @dataclass
@@ -123,13 +113,15 @@ def preprocess(
 
     skims: all parts of all samples of the training, in any order. Returns the summary. An event
     that several parts hold counts once. Raises `UserError` for a sample without truth, a sample
-    missing or not asked for, a skim given twice, weights that cannot be normalised, skims that do
+    missing or not asked for, a part given twice, weights that cannot be normalised, skims that do
     not go together for the task, and an empty dataset.
     """
     name, settings, samples = recipe.name, recipe.settings, recipe.samples
-    inputs = _inputs(skims, recipe)
-    details = recipe.task.details([s.path for s in inputs], name, recipe.training, settings)
-    n_buckets = max(1, -(-sum(skim.rows for skim in inputs) // settings.bucket_events))
+    parts = _parts(skims, recipe)
+    details = recipe.task.details(
+        [Path(part.path) for part in parts], name, recipe.training, settings
+    )
+    n_buckets = max(1, -(-sum(part.rows for part in parts) // settings.bucket_events))
     tally = _Tally({s: [SampleSums(settings.flat_edges) for _ in samples] for s in SPLITS})
     folder, layout = Path(outputs["train"]).parent, recipe.task.dataset
     with (
@@ -137,9 +129,9 @@ def preprocess(
         Spill(folder / ".validation.spill", n_buckets, layout) as validation,
     ):
         spills = dict(zip(SPLITS, (train, validation), strict=True))
-        _read(inputs, recipe, details, spills, tally)
+        _read(parts, recipe, details, spills, tally)
         _check_not_empty(recipe, tally)
-        parts = {
+        written = {
             split: _write(outputs[split], spills[split], recipe, tally.sums[split])
             for split in SPLITS
         }
@@ -152,103 +144,111 @@ def preprocess(
         "folds": {split: list(getattr(recipe.folds, split)) for split in SPLITS},
         **details,
         "samples": samples,
-        "inputs": {sample: sorted(_hashes(inputs, i)) for i, sample in enumerate(samples)},
+        "inputs": {sample: sorted(_hashes(parts, sample)) for sample in samples},
         "repairs": dict(sorted(tally.repairs.items())),
         **tally.odd,
         "events_of_other_folds": tally.other_folds,
         **({"events_repeated": tally.repeated} if tally.repeated else {}),
-        **parts,
+        **written,
     }
     atomic.write_json(summary, result)
     return result
 
 
-def _inputs(skims: Sequence[str | os.PathLike[str]], recipe: Recipe) -> list[Skim]:
+def _parts(skims: Sequence[str | os.PathLike[str]], recipe: Recipe) -> list[Part]:
     """Return the skims, after checking what they are."""
     name, samples = recipe.name, recipe.samples
-    inputs: list[Skim] = []
-    for path in map(Path, skims):
-        with parquet.reading(path) as file:
-            schema, rows = file.schema_arrow, file.metadata.num_rows
+
+    def require(schema: pa.Schema, path: str) -> None:
         for column in recipe.columns:
             if column not in schema.names:
                 raise UserError(f"{path}: no column {column}, so this is not a skim; skim it again")
-        about = info.read(schema, path, "make the skim again")
-        sample = about.sample
+
+    parts = [part_of(path, require, "make the skim again") for path in skims]
+    for part in parts:
+        sample = part.info.sample
         if sample not in samples:
             raise UserError(
-                f"{path}: holds sample {sample!r}, but training {name} uses {', '.join(samples)};"
-                " leave the file out or add the sample to trainings"
+                f"{part.path}: holds sample {sample!r}, but training {name} uses"
+                f" {', '.join(samples)}; leave the file out or add the sample to trainings"
             )
-        if about.is_data:
+        if part.info.is_data:
             raise UserError(
-                f"{path}: sample {sample} is recorded data without truth; a training needs"
+                f"{part.path}: sample {sample} is recorded data without truth; a training needs"
                 f" simulated samples, take it out of trainings.{name}.samples"
             )
-        if any(path == skim.path for skim in inputs):
-            raise UserError(f"{path}: given twice; give each skim once")
-        inputs.append(Skim(samples.index(sample), path, rows))
-    absent = [s for i, s in enumerate(samples) if i not in {skim.sample for skim in inputs}]
+    given = {part.info.sample for part in parts}
+    absent = [sample for sample in samples if sample not in given]
     if absent:
         raise UserError(f"training {name}: no skim of sample {absent[0]} is given")
-    return sorted(inputs, key=lambda skim: (skim.sample, skim.path.name))
+    return parts
 
 
 def _read(
-    inputs: Sequence[Skim],
+    parts: Sequence[Part],
     recipe: Recipe,
     details: Details,
     spills: Mapping[str, Spill],
     tally: _Tally,
 ) -> None:
     """Give the events of all skims to the buckets of their folds."""
-    done, row, of_sample = 0, 0, -1
-    n_rows = sum(skim.rows for skim in inputs)
-    for skim in inputs:
-        if skim.sample != of_sample:
-            of_sample, row = skim.sample, 0
-            repeats = find([s.path for s in inputs if s.sample == of_sample], recorded=False)
-            tally.repeated += len(repeats.dropped)
-        for group in parquet.row_groups(skim.path, recipe.columns, layout_of(recipe.columns)):
-            table, identity = repeats.rows(group, row)
-            row += group.num_rows
-            table = table.append_column(_HASH, pa.array(identity))
-            fold = table.column("fold").to_numpy()
-            wanted = np.isin(fold, [*recipe.folds.train, *recipe.folds.validation])
-            tally.other_folds += int(np.count_nonzero(~wanted))
-            table = table.filter(pa.array(wanted))
-            if table.num_rows == 0:
-                continue
-            events, weight = _events(table, skim, recipe, details, tally)
-            for split in SPLITS:
-                chosen = np.flatnonzero(np.isin(fold[wanted], getattr(recipe.folds, split)))
-                part = events.take(chosen)
-                spread = recipe.task.spread(part.targets)
-                sums = tally.sums[split][skim.sample]
-                sums.add(weight[chosen], spread, np.diff(part.offsets))
-                spills[split].add(part, weight[chosen])
-        done += skim.rows
+    done, n_rows = 0, sum(part.rows for part in parts)
+    for index, members in enumerate(grouped(parts)):
+        sample = Sample(members)
+        tally.repeated += len(sample.repeats.dropped)
+        for group in sample.row_groups(recipe.columns):
+            _distribute(sample, group, index, _Target(recipe, details, spills, tally))
+        done += sum(part.rows for part in members)
         _LOG.info("%s: %d of %d events read", recipe.name, done, n_rows)
 
 
-def _events(
-    table: pa.Table, skim: Skim, recipe: Recipe, details: Details, tally: _Tally
-) -> tuple[Events, np.ndarray]:
-    """Return the events of a table and their float64 weights; count in `tally` what is odd."""
-    rows = recipe.task.rows(table, skim.path, details)
-    tally.repairs.update(rows.repairs)
-    tally.odd.update(rows.odd)
+@dataclass(frozen=True)
+class _Target:
+    """Where events go, and how they are made."""
+
+    recipe: Recipe
+    details: Details
+    spills: Mapping[str, Spill]
+    tally: _Tally
+
+
+def _distribute(sample: Sample, group: RowGroup, index: int, target: _Target) -> None:
+    """Give the events of a row group to the buckets of their folds. index: of the sample."""
+    recipe, tally = target.recipe, target.tally
+    table, identity = sample.distinct(group)
+    table = table.append_column(_HASH, pa.array(identity))
+    fold = table.column("fold").to_numpy()
+    wanted = in_folds(fold, [*recipe.folds.train, *recipe.folds.validation])
+    tally.other_folds += int(np.count_nonzero(~wanted))
+    table = table.filter(pa.array(wanted))
+    if table.num_rows == 0:
+        return
+    events, weight = _events(table, Path(group.file), index, target)
+    for split in SPLITS:
+        chosen = np.flatnonzero(in_folds(fold[wanted], getattr(recipe.folds, split)))
+        part = events.take(chosen)
+        spread = recipe.task.spread(part.targets)
+        sums = tally.sums[split][index]
+        sums.add(weight[chosen], spread, np.diff(part.offsets))
+        target.spills[split].add(part, weight[chosen])
+
+
+def _events(table: pa.Table, path: Path, index: int, target: _Target) -> tuple[Events, np.ndarray]:
+    """Return the events of a table and their float64 weights; count what is odd."""
+    rows = target.recipe.task.rows(table, path, target.details)
+    target.tally.repairs.update(rows.repairs)
+    target.tally.odd.update(rows.odd)
     weight = table.column("weight").to_numpy().astype(np.float64)
     if not np.isfinite(weight).all():
-        raise UserError(f"{skim.path}: an event weight is not finite; make the skim again")
+        raise UserError(f"{path}: an event weight is not finite; make the skim again")
     events = Events(
         rows.offsets,
         rows.continuous,
         rows.categories,
         rows.targets,
         weight.astype(np.float32),
-        np.full(len(weight), skim.sample, dtype=np.uint8),
-        _keys(table, skim.sample, recipe.training.seed),
+        np.full(len(weight), index, dtype=np.uint8),
+        _keys(table, index, target.recipe.training.seed),
     )
     return events, weight
 
@@ -311,10 +311,10 @@ def _write(
     }
 
 
-def _hashes(inputs: Sequence[Skim], index: int) -> list[str]:
+def _hashes(parts: Sequence[Part], sample: str) -> list[str]:
     hashes = []
-    for skim in inputs:
-        if skim.sample == index:
-            with open(skim.path, "rb") as file:
+    for part in parts:
+        if part.info.sample == sample:
+            with open(part.path, "rb") as file:
                 hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
     return hashes

@@ -58,9 +58,8 @@ def phi_p_value(met: np.ndarray, n_pv: np.ndarray, weight: np.ndarray, offsets: 
     def harmonic(added: np.ndarray) -> np.ndarray:
         x, y = met + added
         size = np.maximum(np.hypot(x, y), 1e-9)
-        return np.asarray(
-            np.array([(weight * x / size).sum(), (weight * y / size).sum()]) / weight.sum()
-        )
+        sums = np.array([(weight * x / size).sum(), (weight * y / size).sum()])
+        return np.asarray(sums / weight.sum())
 
     x, y = met / np.maximum(np.hypot(*met), 1e-9)
     vector = harmonic(np.zeros_like(met))

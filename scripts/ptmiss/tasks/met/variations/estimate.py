@@ -96,9 +96,8 @@ class _Network:
         if not len(members):
             return self._nominal
         if self._before:
-            return np.asarray(
-                self._nominal + (self._run(after) - self._before[self._group[members[0]]])
-            )
+            before = self._before[self._group[members[0]]]
+            return np.asarray(self._nominal + (self._run(after) - before))
         columns = {name: self._candidates[name].copy() for name in self._columns}
         for name in ("cand_pt", "cand_mass"):
             columns[name][members] = after[name]

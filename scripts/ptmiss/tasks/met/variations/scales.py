@@ -13,8 +13,8 @@ from ptmiss.tasks.met.settings.vary import CaloScale, JetResolution, JetScale, T
 
 def jet_scale(pt: np.ndarray, eta: np.ndarray, table: JetScale) -> np.ndarray:
     """Return the relative uncertainty of the energy scale of jets, (n_jets,)."""
-    bins = nearest_bin(np.abs(eta), table.abs_eta), nearest_bin(pt, table.pt)
-    return np.asarray(np.array(table.relative)[bins])
+    where = nearest_bin(np.abs(eta), table.abs_eta), nearest_bin(pt, table.pt)
+    return np.asarray(np.array(table.relative)[where])
 
 
 def jet_smearing(pt: np.ndarray, eta: np.ndarray, table: JetResolution) -> np.ndarray:
