@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ import pyarrow as pa
 from ptmiss.core.errors import UserError
 from ptmiss.core.hashing import event_hash
 from ptmiss.core.io import atomic, parquet
+from ptmiss.core.paths import PathLike
 from ptmiss.events.folds import in_folds
 from ptmiss.events.samples import Part, RowGroup, Sample, grouped, part_of
 from ptmiss.events.settings.folds import FoldSettings
@@ -76,9 +76,9 @@ class _Tally:
 class Outputs:
     """Both datasets and their summary."""
 
-    train: str | os.PathLike[str]
-    validation: str | os.PathLike[str]
-    summary: str | os.PathLike[str]
+    train: PathLike
+    validation: PathLike
+    summary: PathLike
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Sections:
 
 
 def preprocess_skims(
-    skims: Sequence[str | os.PathLike[str]],
+    skims: Sequence[PathLike],
     training: str,
     sections: Sections,
     outputs: Outputs,
@@ -104,10 +104,10 @@ def preprocess_skims(
 
 
 def preprocess(
-    skims: Sequence[str | os.PathLike[str]],
+    skims: Sequence[PathLike],
     recipe: Recipe,
-    outputs: Mapping[str, str | os.PathLike[str]],
-    summary: str | os.PathLike[str],
+    outputs: Mapping[str, PathLike],
+    summary: PathLike,
 ) -> dict[str, object]:
     """Write the datasets `outputs["train"]`, `outputs["validation"]` and their summary.
 
@@ -155,7 +155,7 @@ def preprocess(
     return result
 
 
-def _parts(skims: Sequence[str | os.PathLike[str]], recipe: Recipe) -> list[Part]:
+def _parts(skims: Sequence[PathLike], recipe: Recipe) -> list[Part]:
     """Return the skims, after checking what they are."""
     name, samples = recipe.name, recipe.samples
 
@@ -270,7 +270,7 @@ def _check_not_empty(recipe: Recipe, tally: _Tally) -> None:
 
 
 def _write(
-    path: str | os.PathLike[str], spill: Spill, recipe: Recipe, sums: list[SampleSums]
+    path: PathLike, spill: Spill, recipe: Recipe, sums: list[SampleSums]
 ) -> dict[str, object]:
     """Write one dataset in the order of the keys; return its part of the summary."""
     samples, layout = recipe.samples, recipe.task.dataset

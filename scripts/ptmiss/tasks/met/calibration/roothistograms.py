@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from uproot.writing.identify import to_TAxis, to_TH1x, to_TH2x
 
 from ptmiss.core.io.root import recreated
+from ptmiss.core.paths import PathLike
 from ptmiss.tasks.met.calibration.bins import Bins
 from ptmiss.tasks.met.calibration.layouts import Number
 from ptmiss.tasks.met.calibration.submission import NOTICE
@@ -21,7 +21,7 @@ _TITLES = {
 
 
 def write(
-    path: str | os.PathLike[str], rows: Sequence[Number], bins: Bins, training: str, simulated: bool
+    path: PathLike, rows: Sequence[Number], bins: Bins, training: str, simulated: bool
 ) -> None:
     """Write a histogram for every figure's series: ESTIMATOR/TABLE/AXIS/QUANTITY/DATASET.
 

@@ -24,6 +24,7 @@ from onnx import helper, numpy_helper
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic, manifest
+from ptmiss.core.paths import PathLike
 from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.learn.onnx import runtime
 from ptmiss.learn.onnx.check import reason_of
@@ -77,7 +78,7 @@ class Imported:
     pad: tuple[float, float]
 
 
-def import_graph(graph: str | os.PathLike[str], onnx: Path, slots: int, output: str | None) -> None:
+def import_graph(graph: PathLike, onnx: Path, slots: int, output: str | None) -> None:
     """Convert a frozen graph and say how near it comes; the stage import_graph."""
     if not 1 <= slots <= 100_000:
         raise UserError(f"--slots: found {slots}, allowed 1 to 100000")
@@ -89,9 +90,7 @@ def import_graph(graph: str | os.PathLike[str], onnx: Path, slots: int, output: 
         _LOG.warning("%s: needs all its %d slots, so it runs slowly", onnx, found.slots)
 
 
-def import_file(
-    graph: str | os.PathLike[str], slots: int, output: str | None, onnx_path: Path
-) -> Imported:
+def import_file(graph: PathLike, slots: int, output: str | None, onnx_path: Path) -> Imported:
     """Convert a frozen graph and write it as an ONNX file, with its sum.
 
     slots: that the graph was made for; output: name of the output node, None finds it. Raises
@@ -106,7 +105,7 @@ def import_file(
     return found
 
 
-def read(path: str | os.PathLike[str]) -> tf.compat.v1.GraphDef:
+def read(path: PathLike) -> tf.compat.v1.GraphDef:
     """Return a graph from a file; raises `UserError` for anything else and for unsafe operators."""
     give = "give a frozen TensorFlow graph (.pb)"
     content = manifest.read_bytes(path, MAX_BYTES, give, give)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
+from ptmiss.core.paths import PathLike
 from ptmiss.core.tables import Row
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.learn.onnx import file as onnx_file
@@ -39,9 +39,9 @@ class Sections:
 class Outputs:
     """Files to write: two tables in CSV and the events in JSON."""
 
-    weights: str | os.PathLike[str]
-    importance: str | os.PathLike[str]
-    displays: str | os.PathLike[str]
+    weights: PathLike
+    importance: PathLike
+    displays: PathLike
 
 
 def interpret_skims(
@@ -56,7 +56,7 @@ def interpret_skims(
 
 
 def interpret(
-    skims: Iterable[str | os.PathLike[str]],
+    skims: Iterable[PathLike],
     model: onnx_file.OnnxModel,
     sections: Sections,
     threads: int,

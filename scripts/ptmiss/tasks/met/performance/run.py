@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +11,7 @@ import numpy as np
 from ptmiss.core.conditions import Condition, parse
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
+from ptmiss.core.paths import PathLike
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.tasks.met.performance import roc, tables
 from ptmiss.tasks.met.performance.layouts import GAINS, PERFORMANCE, ROC, SLICES, SPECTRA
@@ -26,19 +26,17 @@ _LOG = logging.getLogger(__name__)
 SLICE_AXES = ("all", "qt", "n_pv", "gen_ht", "gen_met")
 """Axes of the table of slices."""
 
-Path = str | os.PathLike[str]
-
 
 @dataclass(frozen=True)
 class Outputs:
     """The files that the stage writes: CSV, and the headline JSON."""
 
-    table: Path
-    gains: Path
-    spectra: Path
-    roc: Path
-    slices: Path
-    headline: Path
+    table: PathLike
+    gains: PathLike
+    spectra: PathLike
+    roc: PathLike
+    slices: PathLike
+    headline: PathLike
 
 
 @dataclass
@@ -52,7 +50,10 @@ class _Texts:
 
 
 def performance(
-    estimates: Sequence[Path], folds: FoldSettings, settings: PerformanceSettings, outputs: Outputs
+    estimates: Sequence[PathLike],
+    folds: FoldSettings,
+    settings: PerformanceSettings,
+    outputs: Outputs,
 ) -> None:
     """Measure every estimator in every sample of the files and write the results.
 
