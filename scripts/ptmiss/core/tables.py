@@ -189,14 +189,16 @@ class Layout:
         found = self._at_once(content)
         if found is None:  # row by row, which is slow and says where the fault is
             entries = list(self.read(path))
-            found = pa.table({
+            arrays = {
                 column.name: [entry.words[column.name] for entry in entries]
                 if column.type == _WORD
                 else pa.array(
                     [entry.numbers[column.name] for entry in entries], _NUMBER, from_pandas=True
                 )
                 for column in self.columns
-            }, pa.schema([(column.name, _read_as(column)) for column in self.columns]))  # fmt: skip
+            }
+            schema = pa.schema([(column.name, _read_as(column)) for column in self.columns])
+            found = pa.table(arrays, schema)
         if self.once:
             self._require_once(found, path)
         return found

@@ -115,13 +115,12 @@ class Applied:
         met = events.met[self.estimator]
         if dataset is None:
             return met
-        offset: np.ndarray = np.stack([
-            self.corrections[f"{self.before}{self.estimator}_xy_{axis}"].evaluate(
-                dataset, systematic, events.n_pv
-            )
+        name = f"{self.before}{self.estimator}_xy_"
+        offset = [
+            self.corrections[name + axis].evaluate(dataset, systematic, events.n_pv)
             for axis in "xy"
-        ])  # fmt: skip
-        return np.asarray(met - offset)
+        ]
+        return np.asarray(met - np.stack(offset))
 
     def recoil(self, events: BosonEvents, dataset: str | None) -> Recoil:
         """Return the recoil after the xy correction."""

@@ -130,13 +130,15 @@ def _report(look: Look) -> None:
     if look.bad_candidates:
         _LOG.warning(
             "%s: %d candidates with a weight that is not finite are left out",
-            name, look.bad_candidates,
-        )  # fmt: skip
+            name,
+            look.bad_candidates,
+        )
     if look.bad_events:
         _LOG.warning(
             "%s: %d events without a finite pTmiss or boson are left out of the importance",
-            name, look.bad_events,
-        )  # fmt: skip
+            name,
+            look.bad_events,
+        )
     if look.permuted is None:
         _LOG.info("%s: neither boson nor truth, so no importance of features", name)
     if not np.isfinite(errors).any():

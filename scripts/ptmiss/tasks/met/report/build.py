@@ -96,9 +96,11 @@ def build(
     """
     heads = headlines.read(inputs.headlines)
     found = _Found(
-        tables.read(inputs.tables), heads, ledgers.read(inputs.ledgers),
+        tables.read(inputs.tables),
+        heads,
+        ledgers.read(inputs.ledgers),
         stages.read(inputs.benchmarks, order),
-    )  # fmt: skip
+    )
     numbers = headlines.index(found.frame, _RESOLUTIONS)
     headlines.compare(numbers, heads)
     settings = config.model_dump(mode="json")
