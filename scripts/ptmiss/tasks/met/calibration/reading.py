@@ -38,13 +38,11 @@ _NUMBERS = (
 )
 
 
-def splits(run: np.ndarray, lumi: np.ndarray, event: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two independent halves (0 or 1) of each event, independent of its fold, int8."""
-    return splits_of(event_hash(run, lumi, event))
-
-
 def splits_of(identity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the halves of events with these hashes."""
+    """Return two independent halves (0 or 1) of events with these hashes, int8.
+
+    They are independent of the fold.
+    """
     mixed = event_hash(identity, np.full_like(identity, _SALT), np.zeros_like(identity))
     return (mixed >> np.uint64(63)).astype(np.int8), (mixed & np.uint64(1)).astype(np.int8)
 

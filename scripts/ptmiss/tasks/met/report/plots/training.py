@@ -13,7 +13,6 @@ from ptmiss.core.io.records import Values
 from ptmiss.tasks.met.report.plots.shared import Words, names_of
 from ptmiss.tasks.met.report.style import Look, cycle, training_looks
 
-ERRORS = "errors"
 _RESPONSE = "val_response_"
 
 
