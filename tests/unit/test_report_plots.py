@@ -40,7 +40,9 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def figures(run):
     inputs, frame, summary = run
-    return list(build.Shown(inputs, frame, summary, Named(LABELS, ["hh", "zmumu"])).figures(50.0))
+    return list(
+        build.PageFigures(inputs, frame, summary, Named(LABELS, ["hh", "zmumu"])).figures(50.0)
+    )
 
 
 def some(figures, **wanted):

@@ -114,8 +114,8 @@ class _Walk:
         node = self.producers[name]
         for given in node.input:
             self.visit(given)
-        for made in node.output:
-            self.new[made] = f"tensor{len(self.new)}" if made else ""
+        for output in node.output:
+            self.new[output] = f"tensor{len(self.new)}" if output else ""
         self.nodes.append(node)
 
 
