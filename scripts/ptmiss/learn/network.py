@@ -102,9 +102,12 @@ class Network(keras.Model):
         """Return the estimates, float32 (n_events, k), of concatenated events.
 
         continuous (n, F), categories (n, C); event: int (n,), the event each constituent belongs
-        to; width: slots of each event in a bucketed batch. An event without constituents gives what
-        an event of pads gives.
+        to; width: slots of each event in a bucketed batch, where it is None a backbone that wants
+        slots gets as many as the longest event has. An event without constituents gives what an
+        event of pads gives.
         """
+        if width is None and self.backbone.packing == "bucketed":
+            return self.call(_in_slots((continuous, categories), event, n_events), training)
         columns = self._rows(continuous, categories, event, training, width)
         if not training:
             # one after the other, thousands of float32 numbers lose 1e-3 GeV in a hard event
@@ -125,6 +128,16 @@ class Network(keras.Model):
         constituents = Constituents(continuous, categories, event, counted, width)
         outputs = self.backbone.numbers(constituents, training=training)
         return self.head.terms(outputs, continuous, categories)
+
+
+def _in_slots(
+    columns: tuple[tf.Tensor, tf.Tensor], event: tf.Tensor, n_events: int | tf.Tensor
+) -> tuple[tf.Tensor, ...]:
+    """Return columns (n, F) of concatenated events as (n_events, N, F), pads all 0; N >= 1."""
+    rows, n = tf.cast(event, tf.int64), tf.cast(n_events, tf.int64)
+    padded = [tf.RaggedTensor.from_value_rowids(x, rows, n).to_tensor() for x in columns]
+    one = tf.cast(tf.equal(tf.shape(padded[0])[1], 0), tf.int32)
+    return tuple(tf.pad(x, [[0, 0], [0, one], [0, 0]]) for x in padded)
 
 
 def new_network(spec: NetworkSpec, seed: int) -> Network:
