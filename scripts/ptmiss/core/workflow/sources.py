@@ -42,7 +42,7 @@ def sources(modules: Iterable[str], root: Path) -> list[Path]:
 
 
 def fingerprints(modules: Iterable[str], root: Path) -> list[str]:
-    """Return name and hash of each module of `sources`: "skim/select 0123456789abcdef".
+    """Return name and hash of each module of `sources`: "events/skim/select 0123456789abcdef".
 
     A module of another package has its package before its name.
     """
