@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from onnx import helper
 
+from graph_toys import RULES
 from interpretation_toys import linear_model, settings
 from ptmiss.core.errors import UserError
+from ptmiss.core.io import manifest
 from ptmiss.core.ragged import Ragged, segment_sum
 from ptmiss.core.stats.bootstrap import copies, interval, streams
 from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.tasks.met.interpretation.cells import N_GROUPS, Cells
 from ptmiss.tasks.met.interpretation.groups import GROUPS, group_of
+from ptmiss.tasks.met.interpretation.layouts import IMPORTANCE, WEIGHTS
 from ptmiss.tasks.met.interpretation.run import Outputs, interpret
 from ptmiss.tasks.met.interpretation.weights import MeanWeights
+from ptmiss.tasks.met.report.plots import interpretation as plots
+from ptmiss.tasks.met.report.tables import read
 from toys import Toy, toy_skim
 
 SMALL = {"pileup": 3.0, "per_collision": 10.0, "per_hard": 10.0}
@@ -192,3 +199,30 @@ def test_a_model_without_weights_is_refused(skims, run: Run, tmp_path: Path) -> 
     with pytest.raises(UserError, match=r"m\.onnx: gives no weights"):
         run(skims[0], pf_model())
     assert not list(tmp_path.iterdir())
+
+
+def test_a_converted_network_of_ours_has_nothing_to_show(
+    skims, run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before: the run of such a training ended here, after the training."""
+    from models import pf_model
+
+    estimate = {"columns": [["px", "GeV"], ["py", "GeV"]], "scale": 50.0}
+    own = {"ptmiss.features": RULES, "ptmiss.estimate": json.dumps(estimate)}
+    model = pf_model()
+    helper.set_model_props(model, own)
+    assert run(skims[0], model) == []
+    assert "keeps no weights of candidates" in caplog.text
+    with open(tmp_path / "i.csv", newline="") as handle:
+        assert list(csv.DictReader(handle)) == []
+    assert json.loads((tmp_path / "d.json").read_text()) == {"displays": []}
+    tables = {"w": WEIGHTS, "i": IMPORTANCE}
+    frames = []
+    for name, layout in tables.items():
+        path = tmp_path / f"net{layout.suffix}"
+        (tmp_path / f"{name}.csv").rename(path)
+        manifest.record_of(path).unlink(missing_ok=True)
+        frames.append(read([path], layout))
+    assert [len(frame) for frame in frames] == [0, 0]
+    assert not list(plots.weights(frames[0], None))
+    assert not list(plots.importance(frames[1], None))

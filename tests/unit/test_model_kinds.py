@@ -10,11 +10,14 @@ from types import SimpleNamespace
 import numpy as np
 import onnx
 import pytest
+import tensorflow as tf
 
 from network_toys import network, toy_features
 from ptmiss.core.errors import UserError
 from ptmiss.core.ragged import offsets_of
 from ptmiss.learn.backbones import registry as backbones
+from ptmiss.learn.backbones.base import Constituents
+from ptmiss.learn.backbones.dense import Dense
 from ptmiss.learn.export import build, interface
 from ptmiss.learn.features import (
     Category,
@@ -154,15 +157,46 @@ def test_a_declaration_that_makes_no_sense_is_refused(values: str) -> None:
         estimate_columns(onnx_file.accept(proto, "m"))
 
 
+class AgainstTheMean(Dense):
+    """Each constituent against the mean of its event: what wants slots."""
+
+    packing = "bucketed"
+
+    def numbers(self, constituents: Constituents, training: bool = False) -> tf.Tensor:
+        own = super().numbers(constituents, training)
+        slots = (-1, constituents.width, own.shape[1])
+        counted = tf.reshape(constituents.counted, (-1, constituents.width, 1))
+        sums = tf.reduce_sum(tf.reshape(own, slots) * counted, axis=1, keepdims=True)
+        mean = sums / tf.maximum(tf.reduce_sum(counted, axis=1, keepdims=True), 1.0)
+        return tf.reshape(tf.reshape(own, slots) - 0.5 * mean, (-1, own.shape[1]))
+
+
+@pytest.mark.parametrize("head", [HEADS[0], HEADS[3]], ids=lambda head: head["kind"])
+def test_what_compares_constituents_of_an_event_gets_slots(
+    head: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(backbones.KINDS, "dense", AgainstTheMean)
+    model, events = network(network=DENSE, head=head), toy_features(12)
+    runner = exported(model)
+    worst = parity.compare(
+        events, lambda *a: model.flat(*a).numpy(), runner, np.random.default_rng(1)
+    )
+    assert set(worst) == {"keras", "batch", "padding", "permutation"}
+    assert max(worst.values()) < 5e-4, worst
+    none = np.zeros((0, 8), np.float32), np.zeros((0, 3), np.int32), np.zeros(0, np.int32)
+    assert model.flat(*none, 2).shape == (2, len(model.head.columns))
+    assert model.flat(*none, 0).shape == (0, len(model.head.columns))
+
+
 ROWS = FeatureLayout(
     continuous=(Column(name="a", unit="GeV", scale=10.0), Column(name="b", unit="")),
     categories=(),
 )
 
 
-def rows_network(layout: FeatureLayout = ROWS) -> Network:
+def rows_network(layout: FeatureLayout = ROWS, kind: dict = DENSE) -> Network:
     spec = NetworkSpec(
-        network=DENSE,
+        network=kind,
         head={"kind": "regression", "targets": ("y",), "huber": 0.0},
         transform="faithful",
         layout=layout,
@@ -192,6 +226,22 @@ def test_rows_of_fixed_features_are_events_of_one_constituent(categories: tuple)
     assert estimate_columns(runner.model) == ((EstimateColumn(name="y", unit="GeV"),), 2.0)
     about = json.loads(runner.model.metadata["ptmiss.network"])
     assert (about["kind"], about["head"]) == ("dense", "regression")
+
+
+def test_slots_that_are_not_used_have_no_part_in_the_statistics_of_a_batch() -> None:
+    """Nothing in a row of fixed features tells an empty slot: its event does."""
+    x = np.random.default_rng(1).normal(size=(6, len(ROWS.continuous))).astype(np.float32)
+    codes = np.zeros((6, len(ROWS.categories)), np.int32)
+    means = []
+    for empty in (0, 50):
+        model = rows_network(ROWS, NETWORKS[1])
+        event = np.concatenate([np.arange(6), np.full(empty, 6)]).astype(np.int32)
+        padded = (np.concatenate([part, np.zeros((empty, part.shape[1]), part.dtype)])
+                  for part in (x, codes))  # fmt: skip
+        model.flat(*map(tf.constant, padded), event, 7, training=True)
+        means.append(model.backbone.means[0].numpy())
+    assert np.abs(means[0]).max() > 1e-3
+    np.testing.assert_allclose(means[1], means[0], rtol=1e-5)
 
 
 def test_a_regression_takes_targets_that_exist_and_have_one_scale() -> None:

@@ -143,6 +143,15 @@ def test_a_broken_package_is_one_line_and_hinders_no_other_task(default, install
         choose(default, {"nonsense": 1})
 
 
+@pytest.mark.parametrize("lines", ["1 / 0\n", "x =\n"])
+def test_a_package_that_fails_when_it_is_imported_is_one_line(default, install, lines):
+    install("plug_fails", {"other": "plug_fails.task:TASK"}, lines)
+    with pytest.raises(UserError, match=r"^task 'other' \(plug_fails.*cannot be imported"):
+        choose(default, {"task": "other"})
+    with pytest.raises(UserError, match=r"setting nonsense: unknown key"):
+        choose(default, {"nonsense": 1})
+
+
 def test_a_stage_follows_the_imports_of_the_package_that_its_task_is_of(repository, install):
     install("plug_code", {"shower": "plug_code.task:TASK"})
     scripts = repository / "scripts"

@@ -131,6 +131,26 @@ def test_bad_settings_are_refused_before_any_job(repository, tmp_path, change, s
     assert not (tmp_path / "results").exists()
 
 
+def test_samples_that_cannot_be_calibrated_together_are_refused(repository, tmp_path):
+    (tmp_path / "events.root").touch()
+    sample = {
+        "source": "pfnano", "label": "Z", "files": ["events.root"], "files_per_part": 1,
+        "is_data": False, "cross_section": 1.0, "sum_of_weights": 1.0, "selection": "zmumu",
+        "sqrt_s": 13.0,
+    }  # fmt: skip
+    values = {
+        "samples": {"data": {**sample, "sqrt_s": 13.6}, "mc": sample}, "trainings": {},
+        "calibration": {"data": "data", "simulation": "mc", "backgrounds": [], "apply": {}},
+    }  # fmt: skip
+    done = snakemake(
+        repository, tmp_path, "--dry-run", "all", "--configfile", own(tmp_path, values)
+    )
+    assert done.returncode == 1
+    assert "WorkflowError" in done.stdout
+    assert "calibrate samples of one energy together" in done.stdout
+    assert "plan.py" not in done.stdout  # no lines of ours that a user would have to read
+
+
 @pytest.mark.parametrize(
     ("memory", "fits"),
     [

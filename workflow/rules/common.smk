@@ -53,6 +53,7 @@ try:
     TASK, CONFIG = CHOSEN.task, CHOSEN.config
     PLAN = TASK.plan()(CONFIG, REPOSITORY)
     STAGES = stages_of(TASK.name)
+    RESULTS = PLAN.results
     if workflow.is_main_process:
         PLAN.require_memory(MEMORY)
 except UserError as error:
@@ -65,7 +66,6 @@ if not AS_MODULE:
 RULES = Rules(
     STAGES, CONFIG, REPOSITORY, "" if TASK.name == DEFAULT_TASK else TASK.name
 )
-RESULTS = PLAN.results
 
 
 wildcard_constraints:

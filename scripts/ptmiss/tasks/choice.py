@@ -69,7 +69,7 @@ def _refuse_sections_of_others(task: Task, values: Values) -> None:
 def _task_with(section: str) -> str:
     """Return the first task that has a section; empty if none has."""
     for name in registry.places():
-        with contextlib.suppress(UserError):  # a broken package of another task is no concern here
+        with contextlib.suppress(Exception):  # a broken package of another task is no concern here
             if section in registry.task(name).configuration().model_fields:
                 return name
     return ""

@@ -42,7 +42,18 @@ def task(name: str) -> Task:
     known = BUILT_IN if name in BUILT_IN else places()
     if name not in known:
         raise UserError(f"setting {unknown('task', name, known)}")
-    declared = Reference[object](known[name])()
+    try:
+        declared = Reference[object](known[name])()
+    except UserError:
+        raise
+    except Exception as error:  # code of others: whatever is wrong with it, the user learns
+        if name in BUILT_IN:
+            raise
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise UserError(
+            f"task {name!r} ({known[name]}): cannot be imported ({reason}); correct or uninstall"
+            " the package that registers it"
+        ) from error
     if not isinstance(declared, Task) or declared.name != name:
         raise UserError(
             f"{known[name]}: found {declared!r:.80}, expected a ptmiss.tasks.base.Task of the name"

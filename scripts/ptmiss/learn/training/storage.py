@@ -52,8 +52,8 @@ def load_model(path: PathLike) -> Network:
     name = config.get("registered_name") if isinstance(config, dict) else None
     if name != _CLASS:
         raise UserError(
-            f"{path}: holds {name!r}, expected {_CLASS!r}; only networks trained by this project"
-            " are read"
+            f"{path}: holds {name!r}, expected {_CLASS!r}; only networks that this version of the"
+            " project has trained are read, train again"
         )
     try:
         spec = NetworkSpec.model_validate_json(json.dumps(config["config"]["spec"]))

@@ -15,7 +15,9 @@ from ptmiss.core.paths import PathLike
 from ptmiss.core.tables import Row
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.learn.onnx import file as onnx_file
+from ptmiss.learn.onnx.interface import ESTIMATE_KEY
 from ptmiss.tasks.met.estimators.network import NetworkEstimator
+from ptmiss.tasks.met.features import RULES_KEY
 from ptmiss.tasks.met.interpretation import chosen, displays, importance
 from ptmiss.tasks.met.interpretation.layouts import IMPORTANCE, WEIGHTS
 from ptmiss.tasks.met.interpretation.look import Look, Looker
@@ -64,15 +66,18 @@ def interpret(
 ) -> None:
     """Look at each sample of the skims and write the three results.
 
-    A sample without truth has no displays, and without a boson as well no importance; the log says
-    so. Raises `UserError` for files that are not skims or do not belong together, and for a model
-    that was not written by this project.
+    A sample without truth has no displays, and without a boson as well no importance; a network of
+    ours that a converter has written has neither these nor weights. The log says so. Raises
+    `UserError` for files that are not skims or do not belong together, and for a model that was not
+    written by this project.
     """
     looker = _looker(model, threads, sections)
     weight_rows: list[Row] = []
     importance_rows: list[Row] = []
     events: list[dict[str, object]] = []
     for sample in chosen.samples(skims):
+        if looker is None:
+            continue
         places = chosen.choose(sample, sections.folds.test, sections.settings.events)
         if not places:
             folds = list(sections.folds.test)
@@ -92,9 +97,17 @@ def interpret(
     atomic.write_text(outputs.displays, text + "\n")
 
 
-def _looker(model: onnx_file.OnnxModel, threads: int, sections: Sections) -> Looker:
+def _looker(model: onnx_file.OnnxModel, threads: int, sections: Sections) -> Looker | None:
+    """Return what looks at samples; None for a network of ours that cannot be looked into."""
     network = NetworkEstimator(model, threads, with_weights=True)
     if not network.has_weights:
+        if RULES_KEY in model.metadata and ESTIMATE_KEY in model.metadata:
+            _LOG.warning(
+                "%s: a converter has written it, which keeps no weights of candidates, so nothing"
+                " is shown",
+                model.path,
+            )
+            return None
         raise UserError(
             f"{model.path}: gives no weights of candidates; give a model that the stage export"
             " wrote"
