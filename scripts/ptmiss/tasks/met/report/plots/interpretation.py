@@ -241,12 +241,12 @@ def _largest(part: pd.DataFrame, feature: str) -> float:
     return -np.inf if np.isnan(value) else float(value)
 
 
-def displays(found: Mapping[str, Sequence[Values]], context: Context) -> Iterator[Figure]:
+def displays(chosen: Mapping[str, Sequence[Values]], context: Context) -> Iterator[Figure]:
     """Yield one figure for each event shown, of the first two samples."""
-    for training, events in found.items():
-        names = list(dict.fromkeys(event["sample"] for event in events))[:2]
+    for training, events in chosen.items():
+        first = list(dict.fromkeys(event["sample"] for event in events))[:2]
         for event in events:
-            if event["sample"] not in names:
+            if event["sample"] not in first:
                 continue
             kind = context.kinds[event["sample"]]
             group = np.array(event["group"], dtype=str)
