@@ -76,7 +76,8 @@ def _tidied(
         node.output[:] = [walk.new[name] for name in node.output]
     for tensor in walk.used:
         tensor.name = walk.new[tensor.name]
-    return assembled(Graph(walk.nodes, walk.used), names, output, header)
+    graph = Graph(walk.nodes, walk.used)
+    return assembled(graph, names, output, header, (OPSET, IR_VERSION))
 
 
 class _Walk:

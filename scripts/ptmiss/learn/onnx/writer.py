@@ -110,9 +110,16 @@ def write(
 
 
 def assembled(
-    g: Graph, widths: Mapping[str, int], output: Output, header: Header
+    g: Graph,
+    widths: Mapping[str, int],
+    output: Output,
+    header: Header,
+    versions: tuple[int, int] = (OPSET, IR_VERSION),
 ) -> onnx.ModelProto:
-    """Return the model of a graph. widths: input -> size of its last axis."""
+    """Return the model of a graph.
+
+    widths: input -> size of its last axis; versions: of the operators and of the file format.
+    """
     kind = TensorProto.FLOAT
     graph = helper.make_graph(
         g.nodes,
@@ -123,7 +130,7 @@ def assembled(
         doc_string=header.description,
     )
     model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+        graph, opset_imports=[helper.make_opsetid("", versions[0])], ir_version=versions[1]
     )
     label(model, header)
     return model
