@@ -23,7 +23,7 @@ def run(monkeypatch: pytest.MonkeyPatch, folder: Path, **changes: str | Path) ->
     flags = {
         "skims": folder / "in.parquet", "model": folder / "model.onnx",
         "folds": FOLDS, "performance": to_json(SETTINGS.performance),
-        "settings": to_json(SETTINGS.interpret), "threads": "1", "weights": folder / "out/w.csv",
+        "settings": to_json(SETTINGS.settings), "threads": "1", "weights": folder / "out/w.csv",
         "importance": folder / "out/i.csv", "displays": folder / "out/d.json", **changes,
     }  # fmt: skip
     words = [str(word) for name, value in flags.items() for word in (f"--{name}", value)]

@@ -56,7 +56,7 @@ def test_mistakes_are_one_line(
         ({}, "sample toy is recorded data"),
         (
             {"spec": {**SPEC, "tune": "louder"}},
-            "setting trainings.mine.head.vector_sum.tune: found 'louder'",
+            "setting trainings.mine.tune: found 'louder'",
         ),
         (
             {"settings": {**SETTINGS, "flat_edges": [3, 2]}},

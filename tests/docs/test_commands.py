@@ -74,6 +74,10 @@ TRIED = {
     "pip install '.[all]'": Way(WORDS),
     "ptmiss --help": Way(WORDS),
     "ptmiss skim --help": Way(WORDS),
+    # the kind that it names is the reader's
+    '.venv/bin/python -m pytest tests/unit/test_model_kinds.py -k "edgeconv or every_kind"': Way(
+        WORDS
+    ),
     # these need programs or files that only a finished run or the reader has
     "pip install pre-commit": Way(WORDS),
     "pre-commit install": Way(WORDS),

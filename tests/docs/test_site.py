@@ -31,6 +31,7 @@ from ptmiss.tasks.met.performance.layouts import PERFORMANCE
 from ptmiss.tasks.met.settings.config import Config
 
 OTHERS = {"default-resources"}  # keys of a profile of Snakemake
+TENSORS = {"output/BiasAdd", "candidate/weight"}
 # Files that a reader writes or has, and names with wildcards of which no file exists.
 READERS_OWN = {
     "own.yaml", "delphes.yaml", "short.yaml", "slices.yaml", "external.yaml", "files.txt",
@@ -216,6 +217,16 @@ def is_file(word: str) -> bool:
     plugin = ROOT / "tests" / "plugins" / "toy_task" / "shower_energy"
     places = (ROOT, ROOT / "scripts" / "ptmiss" / "simulation", ROOT / "docs", plugin)
     return any((place / word).exists() for place in places)
+
+
+def test_files_that_the_architecture_names_are_found_without_guessing_their_floor():
+    named = 0
+    for word in inline((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")):
+        path = re.fullmatch(r"[\w.-]+\.(py|yaml|md|smk)|[\w.-]+(/[\w.-]+)+/?|[\w-]+/", word)
+        if path and word not in TENSORS and not word.startswith("results/"):
+            assert (ROOT / word).exists() or (ROOT / "scripts" / "ptmiss" / word).exists(), word
+            named += 1
+    assert named > 40
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"])

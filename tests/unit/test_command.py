@@ -107,7 +107,7 @@ def test_a_section_that_is_wrong_is_named_as_the_user_knows_it():
 def test_a_package_that_is_not_installed_is_one_line_and_a_module_of_ours_a_defect():
     missing = Stage("toy", "Play", "no_such_package.part:toy", (), environment="export")
     with pytest.raises(
-        UserError, match=r"^toy: no_such_package is not installed; .*ptmiss\[export"
+        UserError, match=r"^toy: no_such_package is not installed; .*'\.\[export\]'"
     ):
         run_stage(missing, [])
     with pytest.raises(ModuleNotFoundError, match=r"ptmiss\.nowhere"):

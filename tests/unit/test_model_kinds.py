@@ -16,6 +16,8 @@ from network_toys import network, toy_features
 from ptmiss.core.errors import UserError
 from ptmiss.core.ragged import offsets_of
 from ptmiss.learn.backbones import registry as backbones
+from ptmiss.learn.backbones.base import Constituents
+from ptmiss.learn.backbones.dense import Dense
 from ptmiss.learn.export import build, interface
 from ptmiss.learn.features import (
     Category,
@@ -153,6 +155,37 @@ def test_a_declaration_that_makes_no_sense_is_refused(values: str) -> None:
             entry.value = values
     with pytest.raises(UserError, match=r"metadata ptmiss\.estimate is not understood"):
         estimate_columns(onnx_file.accept(proto, "m"))
+
+
+class AgainstTheMean(Dense):
+    """Each constituent against the mean of its event: what wants slots."""
+
+    packing = "bucketed"
+
+    def numbers(self, constituents: Constituents, training: bool = False) -> tf.Tensor:
+        own = super().numbers(constituents, training)
+        slots = (-1, constituents.width, own.shape[1])
+        counted = tf.reshape(constituents.counted, (-1, constituents.width, 1))
+        sums = tf.reduce_sum(tf.reshape(own, slots) * counted, axis=1, keepdims=True)
+        mean = sums / tf.maximum(tf.reduce_sum(counted, axis=1, keepdims=True), 1.0)
+        return tf.reshape(tf.reshape(own, slots) - 0.5 * mean, (-1, own.shape[1]))
+
+
+@pytest.mark.parametrize("head", [HEADS[0], HEADS[3]], ids=lambda head: head["kind"])
+def test_what_compares_constituents_of_an_event_gets_slots(
+    head: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(backbones.KINDS, "dense", AgainstTheMean)
+    model, events = network(network=DENSE, head=head), toy_features(12)
+    runner = exported(model)
+    worst = parity.compare(
+        events, lambda *a: model.flat(*a).numpy(), runner, np.random.default_rng(1)
+    )
+    assert set(worst) == {"keras", "batch", "padding", "permutation"}
+    assert max(worst.values()) < 5e-4, worst
+    none = np.zeros((0, 8), np.float32), np.zeros((0, 3), np.int32), np.zeros(0, np.int32)
+    assert model.flat(*none, 2).shape == (2, len(model.head.columns))
+    assert model.flat(*none, 0).shape == (0, len(model.head.columns))
 
 
 ROWS = FeatureLayout(

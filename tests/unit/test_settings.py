@@ -96,6 +96,7 @@ def default(repository):
             "samples.zmumu.selection is 'zmumuu', allowed: ",
         ),
         (("samples", "zmumu", "setting"), "x", "samples.zmumu.setting is 'x', allowed: "),
+        (("samples", "zmumu", "events"), 0, r"setting samples\.zmumu\.events: found 0"),
         (("samples", "zmumu", "source"), "miniaod", "found 'miniaod'; allowed 'simulated'"),
         (("folds", "test"), [5, 6], "each of 0..9 must stand in exactly one"),
         (("samples", "a b"), {}, "allowed pattern"),
@@ -296,7 +297,23 @@ def test_the_short_form_of_a_training_stands_for_the_published_network():
             {**PARTS, "head": {"kind": "regression", "targets": ["truth_px"], "huber": 0}},
             r"head\.kind is 'regression'; missing momentum is the estimate of a vector_sum",
         ),
-        ({**PARTS, "network": {"kind": "deepmet", "units": [], "embedding": 8}}, "at least 1 item"),
+        # where the user wrote it: no name of a class, and no key that the short form stands for
+        (
+            {**PARTS, "network": {"kind": "deepmet", "units": [], "embedding": 8}},
+            r"^setting trainings\.t\.network\.units: found \[\], expected at least 1 item$",
+        ),
+        (
+            {**PARTS, "network": {"kind": "dense", "units": [8]}},
+            r"^setting trainings\.t\.network\.activation: missing; config\.yaml or",
+        ),
+        (
+            {**PARTS, "network": {"units": [8]}},
+            r"^setting trainings\.t\.network\.kind: missing; it says which kind is meant$",
+        ),
+        (
+            {**SHORT, "bias": "caption", "tune": "louder"},
+            r"^setting trainings\.t\.tune: found 'louder'",
+        ),
         ({**PARTS, "network": {"kind": "deepmet", "units": [1.5], "embedding": 8}}, "found 1.5"),
         ({**PARTS, "network": {**PARTS["network"], "activation": "tanh"}}, "unknown key"),
     ],

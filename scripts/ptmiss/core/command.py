@@ -116,7 +116,8 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> None:
             raise
         extra = stage.environment or stage.name  # of an installation of the core alone
         raise UserError(
-            f"{stage.name}: {package} is not installed; pip install 'ptmiss[{extra}]'"
+            f"{stage.name}: {package} is not installed; pip install '.[{extra}]' in a checkout"
+            " brings it"
         ) from error
 
 

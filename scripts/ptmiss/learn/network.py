@@ -100,8 +100,11 @@ class Network(keras.Model):
 
         continuous (n, F), categories (n, C); event: int (n,), the event each constituent belongs
         to, in training the last one for slots that are not used; width: slots of each event in a
-        bucketed batch. An event without constituents gives what an event of pads gives.
+        bucketed batch, where it is None a backbone that wants slots gets as many as the longest
+        event has. An event without constituents gives what an event of pads gives.
         """
+        if width is None and self.backbone.packing == "bucketed":
+            return self.call(_in_slots((continuous, categories), event, n_events), training)
         counted = masks.real(continuous, self.spec.layout)
         if training and self.spec.layout.size is None:  # nothing else tells them from real ones
             counted *= tf.cast(event < n_events - 1, counted.dtype)
@@ -116,6 +119,16 @@ class Network(keras.Model):
         """Return what each constituent adds to the sums of its event, (n, c)."""
         outputs = self.backbone.numbers(constituents, training=training)
         return self.head.terms(outputs, constituents.continuous, constituents.categories)
+
+
+def _in_slots(
+    columns: tuple[tf.Tensor, tf.Tensor], event: tf.Tensor, n_events: int | tf.Tensor
+) -> tuple[tf.Tensor, ...]:
+    """Return columns (n, F) of concatenated events as (n_events, N, F), pads all 0; N >= 1."""
+    rows, n = tf.cast(event, tf.int64), tf.cast(n_events, tf.int64)
+    padded = [tf.RaggedTensor.from_value_rowids(x, rows, n).to_tensor() for x in columns]
+    one = tf.cast(tf.equal(tf.shape(padded[0])[1], 0), tf.int32)
+    return tuple(tf.pad(x, [[0, 0], [0, one], [0, 0]]) for x in padded)
 
 
 def new_network(spec: NetworkSpec, seed: int) -> Network:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -40,7 +40,7 @@ def parse(kind: type[S], text: str, where: str) -> S:
     try:
         section = kind.model_validate_json(text)
     except ValidationError as error:
-        raise UserError(_explain(error, where)) from None
+        raise UserError(_explain(error, text, where)) from None
     for path, number in _numbers(section.model_dump(), [where] if where else []):
         if 0.0 < abs(number) < _LEAST:
             raise UserError(
@@ -78,27 +78,54 @@ def _numbers(value: object, path: list[str]) -> Iterator[tuple[list[str], float]
             yield from _numbers(inner, [*path, str(i)])
 
 
-def _explain(error: ValidationError, where: str) -> str:
-    """Say in one line what is wrong with the first offending key, and how many others there are."""
+def _explain(error: ValidationError, given: str, where: str) -> str:
+    """Say in one line what is wrong with the first offending key, and how many others there are.
+
+    given: the JSON that was parsed.
+    """
     problems = error.errors(include_url=False)
     first = problems[0]
-    key = ".".join(filter(None, [where, *(_part(part) for part in first["loc"])]))
     kind, context = first["type"], first.get("ctx", {})
+    steps = _written(first["loc"], given, missing=kind == "missing")
+    key = ".".join(filter(None, [where, *map(_part, steps)]))
     if kind == "extra_forbidden":
         text = f"setting {key}: unknown key; remove it or correct its spelling (see config.yaml)"
     elif kind == "missing":
-        text = f"setting {key}: missing; config.yaml shows it with its default"
+        text = f"setting {key}: missing; config.yaml or the list of settings (docs) shows it"
+    elif kind == "union_tag_not_found":
+        name = str(context["discriminator"]).strip("'")
+        text = f"setting {key}.{name}: missing; it says which kind is meant"
     elif kind == "union_tag_invalid":
         tag, allowed = context.get("tag"), context.get("expected_tags")
         text = f"setting {key}: found {quoted(tag)}, allowed {allowed}"
     elif kind == "string_pattern_mismatch":
         pattern = context["pattern"]
         text = f"setting {key}: found {quoted(first['input'])}, allowed pattern {pattern}"
+    elif kind == "too_short":
+        least = context["min_length"]
+        items = f"at least {least} item{'s' if least > 1 else ''}"
+        text = f"setting {key}: found {quoted(first['input'])}, expected {items}"
     else:
         reason = first["msg"].removeprefix("Value error, ")
         text = f"setting {key}: found {quoted(first['input'])}; {reason}{_hint(first)}"
     others = len(problems) - 1
     return text + (f" (and {others} more)" if others else "")
+
+
+def _written(steps: Sequence[int | str], given: str, missing: bool) -> Iterator[int | str]:
+    """Yield the steps to a key as the user wrote it, without the names of classes of a choice.
+
+    missing: the last one is not there.
+    """
+    value: Any = json.loads(given) if steps else None
+    for i, step in enumerate(steps):
+        inside = (isinstance(value, dict) and step in value) or (
+            isinstance(value, list) and isinstance(step, int)
+        )
+        if inside:
+            value = value[step]
+        if inside or (missing and i == len(steps) - 1) or str(step).startswith("["):
+            yield step
 
 
 def _part(part: object) -> str:
