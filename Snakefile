@@ -28,8 +28,6 @@ for rule_file in RULES.files(os.path.join(REPOSITORY, "workflow/rules"), *TASK.r
 
 localrules:
     all,
-    gate,
-    accept,
 
 
 rule all:

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from ptmiss.core.hashing import event_hash
 from ptmiss.core.settings.base import from_mapping
 from ptmiss.core.stats.bootstrap import streams
 from ptmiss.events.folds import fold_of
 from ptmiss.tasks.met.calibration.bins import make_bins
 from ptmiss.tasks.met.calibration.bosons import BosonEvents
 from ptmiss.tasks.met.calibration.derive import Corrections, derive
-from ptmiss.tasks.met.calibration.reading import seed_of, splits
+from ptmiss.tasks.met.calibration.reading import seed_of, splits_of
 from ptmiss.tasks.met.calibration.replicas import Replicated, Sides, sample
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
@@ -67,7 +68,7 @@ def columns(
 
 def events(c: dict[str, np.ndarray], seed: int = 1) -> BosonEvents:
     identity = (c["run"], c["lumi"], c["event"])
-    half, other = splits(*identity)
+    half, other = splits_of(event_hash(*identity))
     met, boson, unseen = (
         np.stack([c[f"{name}_px"], c[f"{name}_py"]]) for name in ("pf", "boson", "gen_met")
     )

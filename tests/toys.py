@@ -6,7 +6,6 @@ collisions. Everything follows from the seed.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ import pyarrow as pa
 import uproot
 
 from ptmiss.core.io import parquet
+from ptmiss.core.paths import PathLike
 from ptmiss.core.ragged import offsets_of, segment_sum, to_arrow
 from ptmiss.events.columns import CANDIDATE_COLUMNS, STORED_METS, skim_schema
 from ptmiss.events.folds import fold_of
@@ -260,7 +260,7 @@ def met_of(toy: Toy, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.
 
 
 def toy_skim(
-    path: str | os.PathLike[str],
+    path: PathLike,
     n_events: int = 200,
     seed: int = 1,
     process: str = "zmumu",
@@ -388,7 +388,7 @@ def _jagged(columns: dict[str, np.ndarray], counts: np.ndarray) -> ak.Array:
 
 
 def write_tree(
-    path: str | os.PathLike[str],
+    path: PathLike,
     branches: dict[str, np.ndarray | ak.Array],
     tree: str = "Events",
     events_per_basket: int = 500,
@@ -407,7 +407,7 @@ def write_tree(
 
 
 def write_pfnano(
-    path: str | os.PathLike[str],
+    path: PathLike,
     n_events: int = 50,
     seed: int = 1,
     *,

@@ -56,7 +56,7 @@ SKIM = Stage(
 PREPROCESS = Stage(
     "preprocess",
     "Mix, split and shuffle skims into the training and validation datasets of one network",
-    "ptmiss.learn.data.preprocess:preprocess_skims",
+    "ptmiss.learn.data.preprocess:preprocess",
     (
         reads("skims", "all parts of all samples of the training", many=True),
         text("training", "name of the training"),
@@ -72,7 +72,7 @@ PREPROCESS = Stage(
 TRAIN = Stage(
     "train",
     "Train one network; a stopped run goes on after its last epoch",
-    "ptmiss.learn.training.train:train_network",
+    "ptmiss.learn.training.train:train",
     (
         reads("train", "training dataset, Parquet"),
         reads("validation", "validation dataset, Parquet"),

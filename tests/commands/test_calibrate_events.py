@@ -296,4 +296,4 @@ def test_a_file_without_a_single_group_of_rows_has_no_events(tmp_path):
     (source,) = sources([path], ())
     events, factor = load(source, ("pf",), None, 1)
     assert (events.size, factor) == (0, 1.0)
-    assert events.met.shape == (1, 2, 0)
+    assert events.met["pf"].shape == (2, 0)

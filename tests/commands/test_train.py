@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ptmiss.events.settings.folds import FoldSettings
-from ptmiss.learn.data.preprocess import Recipe, preprocess
+from ptmiss.learn.data.preprocess import Outputs, Recipe, preprocess
 from ptmiss.tasks.met.learning import TASK
 from ptmiss.tasks.met.settings.learning import PreprocessSettings, Training
 from toys import toy_skim
@@ -39,12 +39,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         flat_edges=(0.0, 50.0), flat_limit=2.0, rows_per_group=50, bucket_events=100,
     )  # fmt: skip
     folds = FoldSettings(train=(0, 1, 2, 3, 4), validation=(5,), test=(6, 7, 8, 9))
-    outputs = {name: folder / f"{name}.parquet" for name in ("train", "validation")}
+    outputs = Outputs(
+        folder / "train.parquet", folder / "validation.parquet", folder / "dataset.json"
+    )
     preprocess(
         [folder / "in.parquet"],
         Recipe(TASK, "mine", Training(**SPEC | {"samples": {"toy": 1.0}}), folds, settings),
         outputs,
-        folder / "dataset.json",
     )
     return folder
 

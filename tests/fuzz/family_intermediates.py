@@ -333,8 +333,9 @@ def _trained(path: Path, own: Path) -> None:
     from ptmiss.learn.settings.train import TrainSettings
     from ptmiss.learn.training.train import Recipe, _read_summary, network_spec
     from ptmiss.tasks.met.learning import TASK
+    from ptmiss.tasks.met.settings.learning import Training
 
-    training = parse(TASK.training_settings, json.dumps(SPEC), "trainings")
+    training = parse(Training, json.dumps(SPEC), "trainings")
     recipe = Recipe(TASK, training, parse(TrainSettings, _section("train"), "train"))
     summary = _read_summary(path, recipe)
     network_spec(recipe, summary)
@@ -404,18 +405,19 @@ def _varied(path: Path, own: Path) -> None:
 def _preprocessed(path: Path, own: Path) -> None:
     from ptmiss.core.settings.base import from_mapping, parse
     from ptmiss.events.settings.folds import FoldSettings
-    from ptmiss.learn.data.preprocess import Recipe, preprocess
+    from ptmiss.learn.data.preprocess import Outputs, Recipe, preprocess
     from ptmiss.tasks.met.learning import TASK
+    from ptmiss.tasks.met.settings.learning import PreprocessSettings, Training
 
-    outputs = {"train": own / "t.parquet", "validation": own / "v.parquet"}
+    outputs = Outputs(own / "t.parquet", own / "v.parquet", own / "s.json")
     recipe = Recipe(
         TASK,
         "u",
-        parse(TASK.training_settings, json.dumps(SPEC), "trainings"),
+        parse(Training, json.dumps(SPEC), "trainings"),
         from_mapping(FoldSettings, FOLDS, "folds"),
-        parse(TASK.preprocess_settings, _section("preprocess"), "preprocess"),
+        parse(PreprocessSettings, _section("preprocess"), "preprocess"),
     )
-    preprocess([path], recipe, outputs, own / "s.json")
+    preprocess([path], recipe, outputs)
 
 
 def _interpreted(path: Path, own: Path) -> None:

@@ -23,7 +23,7 @@ from ptmiss.learn.data.batches import (
     shuffled,
 )
 from ptmiss.learn.data.dataset import Events
-from ptmiss.learn.data.preprocess import Recipe, preprocess
+from ptmiss.learn.data.preprocess import Outputs, Recipe, preprocess
 from ptmiss.learn.data.spill import Spill
 from ptmiss.tasks.met.learning import TASK
 from ptmiss.tasks.met.settings.learning import PreprocessSettings, Training
@@ -67,8 +67,7 @@ def run(folder, skims, spec=None, chosen=None):
     summary = preprocess(
         skims,
         Recipe(TASK, "mixed", spec or training(), FOLDS, chosen or settings()),
-        outputs,
-        folder / "dataset.json",
+        Outputs(**outputs, summary=folder / "dataset.json"),
     )
     read = {name: list(groups(path)) for name, path in outputs.items()}
     return summary, read

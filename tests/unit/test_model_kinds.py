@@ -194,9 +194,9 @@ ROWS = FeatureLayout(
 )
 
 
-def rows_network(layout: FeatureLayout = ROWS) -> Network:
+def rows_network(layout: FeatureLayout = ROWS, kind: dict = DENSE) -> Network:
     spec = NetworkSpec(
-        network=DENSE,
+        network=kind,
         head={"kind": "regression", "targets": ("y",), "huber": 0.0},
         transform="faithful",
         layout=layout,
@@ -226,6 +226,22 @@ def test_rows_of_fixed_features_are_events_of_one_constituent(categories: tuple)
     assert estimate_columns(runner.model) == ((EstimateColumn(name="y", unit="GeV"),), 2.0)
     about = json.loads(runner.model.metadata["ptmiss.network"])
     assert (about["kind"], about["head"]) == ("dense", "regression")
+
+
+def test_slots_that_are_not_used_have_no_part_in_the_statistics_of_a_batch() -> None:
+    """Nothing in a row of fixed features tells an empty slot: its event does."""
+    x = np.random.default_rng(1).normal(size=(6, len(ROWS.continuous))).astype(np.float32)
+    codes = np.zeros((6, len(ROWS.categories)), np.int32)
+    means = []
+    for empty in (0, 50):
+        model = rows_network(ROWS, NETWORKS[1])
+        event = np.concatenate([np.arange(6), np.full(empty, 6)]).astype(np.int32)
+        padded = (np.concatenate([part, np.zeros((empty, part.shape[1]), part.dtype)])
+                  for part in (x, codes))  # fmt: skip
+        model.flat(*map(tf.constant, padded), event, 7, training=True)
+        means.append(model.backbone.means[0].numpy())
+    assert np.abs(means[0]).max() > 1e-3
+    np.testing.assert_allclose(means[1], means[0], rtol=1e-5)
 
 
 def test_a_regression_takes_targets_that_exist_and_have_one_scale() -> None:

@@ -66,8 +66,8 @@ def inputs(tmp_path_factory):
     preprocessing.preprocess(
         [folder / "z.parquet"],
         preprocessing.Recipe(TASK, "tiny", TRAINING, folds, chosen),
-        {"train": made.train, "validation": made.validation}, made.summary,
-    )  # fmt: skip
+        preprocessing.Outputs(made.train, made.validation, made.summary),
+    )
     return made
 
 

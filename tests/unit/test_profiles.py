@@ -16,13 +16,13 @@ from command_modules import module_of
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCH = {"slurm": ROOT / "slurm", "htcondor": ROOT / "profiles/htcondor"}
-LOCAL = set(
-    re.findall(
-        r"^    (\w+),$",
-        (ROOT / "Snakefile").read_text().partition("localrules:\n")[2].partition("\n\n")[0],
-        re.MULTILINE,
-    )
-)
+FILES = [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]
+LOCAL = {
+    name
+    for path in FILES
+    for names in re.findall(r"^localrules:\n((?:    \w+,\n)+)", path.read_text(), re.MULTILINE)
+    for name in re.findall(r"\w+", names)
+}
 RULES = {
     name: {"mem_mb": int(memory), "runtime": int(runtime)}
     for path in sorted((ROOT / "workflow/rules").glob("*.smk"))

@@ -21,7 +21,7 @@ from ptmiss.events.repeats import find
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.events.skim.identity import INSIDE, numbered_on_its_own
 from ptmiss.events.skim.stream import Skim
-from ptmiss.learn.data.preprocess import Recipe, preprocess
+from ptmiss.learn.data.preprocess import Outputs, Recipe, preprocess
 from ptmiss.tasks.met.estimators.evaluate import NO_MODELS, evaluate
 from ptmiss.tasks.met.interpretation import chosen as looked_at
 from ptmiss.tasks.met.learning import TASK
@@ -181,7 +181,9 @@ def test_a_training_sees_each_event_once(tmp_path):
             samples={"toy": 1.0}, tune="response", bias="caption", seed=1, use_puppi=True
         )
         summary = preprocess(
-            skims, Recipe(TASK, "t", spec, FOLDS, settings), outputs, tmp_path / f"s{n}"
+            skims,
+            Recipe(TASK, "t", spec, FOLDS, settings),
+            Outputs(**outputs, summary=tmp_path / f"s{n}"),
         )
         results.append((summary, outputs["train"].read_bytes()))
     assert results[0][1] == results[1][1]

@@ -66,7 +66,7 @@ def test_stages_add_their_jobs(tmp_path):
         report_toys.benchmark(tmp_path / "benchmarks/performance/classical.tsv", 0.5, "NA"),
         report_toys.benchmark(tmp_path / "elsewhere/own.tsv", 1.0, 1.0),
     ]
-    skim, performance, own = stages.read(paths)
+    skim, performance, own = stages.read(paths, ("skim", "performance"))
     assert skim == stages.Stage("skim", 2, 30.0, 20.0, 27.0, 300.5)
     assert (performance.stage, performance.peak_memory_mb) == ("performance", None)
     assert own.stage == "elsewhere"

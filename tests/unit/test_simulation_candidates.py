@@ -6,9 +6,9 @@ import pytest
 from ptmiss.core.ragged import Ragged
 from ptmiss.simulation import constants
 from ptmiss.simulation.candidates import (
+    CANDIDATE,
     Point,
     associate,
-    empty_candidates,
     from_pv_of,
     track_candidates,
 )
@@ -76,7 +76,7 @@ def test_without_vertices_all_tracks_count_for_the_beam_spot():
 def test_impact_parameters_are_taken_to_the_vertex_and_only_above_half_a_gev():
     tracks = tracks_at([5.03, 5.03], pt=np.array([0.5, 0.51]))
     tracks["vertex"], tracks["quality"] = 0, 7
-    out = empty_candidates(10)
+    out = np.zeros(10, dtype=CANDIDATE)
     pv = Point(D.beam_x, D.beam_y + 0.01, 5.0)
     assert track_candidates(D, tracks, two_vertices(), pv, out) == 2
     for name in ("d0", "d0_error", "dz", "dz_error"):

@@ -14,7 +14,7 @@ from ptmiss.simulation.generator import Generated, generate
 from ptmiss.simulation.particles import is_hadron, is_invisible
 from ptmiss.simulation.pythia import start
 from ptmiss.simulation.record import Record, next_batch, prompt
-from ptmiss.simulation.seeds import PYTHIA_MAX_SEED, pythia_seed, random_generator
+from ptmiss.simulation.seeds import PYTHIA_MAX_SEED, pythia_seed
 from ptmiss.simulation.truth import gen_met
 
 PROCESSES = Path(__file__).resolve().parents[2] / "resources" / "processes"
@@ -179,9 +179,6 @@ def test_seeds_are_fixed_by_the_names_and_fit_pythia() -> None:
     assert len(seeds) == 1000
     assert 1 <= min(seeds) <= max(seeds) <= PYTHIA_MAX_SEED
     assert pythia_seed(1, "ab", "c") != pythia_seed(1, "a", "bc")
-    first = random_generator(1, "zmumu", 0, "detector").random(3)
-    np.testing.assert_array_equal(first, random_generator(1, "zmumu", 0, "detector").random(3))
-    assert not np.array_equal(first, random_generator(1, "zmumu", 0, "pile-up").random(3))
 
 
 @pytest.mark.slow

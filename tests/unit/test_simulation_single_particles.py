@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ptmiss.simulation.single_particles import closure
+from single_particles import closure
 
 
 def test_single_particles_come_out_as_the_table_says():

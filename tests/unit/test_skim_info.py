@@ -83,7 +83,7 @@ def test_every_stage_refuses_what_it_does_not_understand(tmp_path):
         lambda: sources([estimates], ()),
         lambda: vary(path, "t", {}, Sections(None, None, None), NO_MODELS),
         lambda: preprocess(
-            [path], Recipe(TASK, "t", SimpleNamespace(samples=["toy"]), None, None), {}, "s"
+            [path], Recipe(TASK, "t", SimpleNamespace(samples=["toy"]), None, None), None
         ),
     ):
         with pytest.raises(UserError, match="is_data is '1'"):

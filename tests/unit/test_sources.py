@@ -57,3 +57,17 @@ def test_relative_imports_are_refused(tree):
 def test_a_module_that_is_not_there_is_refused(tree):
     with pytest.raises(ValueError, match=r"ptmiss\.four: no module below"):
         sources(["ptmiss.one", "ptmiss.four"], tree)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "from ptmiss.deep import (  # noqa: F401 (kept)\n    two,\n)\n",
+        "from ptmiss.deep \\\n    import two\n",
+        '"""Words\nfrom here on are words."""\nimport ptmiss.deep.two\n',
+        "from nowhere to here\nimport ptmiss.deep.two\n",
+    ],
+)
+def test_imports_that_need_the_whole_module_are_followed(tree, lines):
+    (tree / "ptmiss/new.py").write_text(lines)
+    assert "ptmiss/three.py" in names(sources(["ptmiss.new"], tree), tree)

@@ -8,6 +8,11 @@ CONFIRMED = (
 NO_CLOSURES = {} if CONFIRMED else {"closures": None, "confirmed": None}
 
 
+localrules:
+    gate,
+    accept,
+
+
 rule gate:
     """Judge a training by its response and resolution where there is real missing momentum."""
     input:

@@ -5,8 +5,10 @@ Standard library only: the Snakefile imports this module in every job.
 
 from __future__ import annotations
 
+import os
 import unicodedata
 
+PathLike = str | os.PathLike[str]  # what may be given as the place of a file
 REMOTE = ("root://", "http://", "https://")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from pyarrow import csv as arrow_csv
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import csv, text
+from ptmiss.core.paths import PathLike
 
 Cell = str | float | int
 Row = tuple[Cell, ...]
@@ -156,7 +156,7 @@ class Layout:
         """Return a table as text."""
         return self.header() + self.lines(rows)
 
-    def read(self, path: str | os.PathLike[str]) -> Iterator[Entry]:
+    def read(self, path: PathLike) -> Iterator[Entry]:
         """Yield the rows of a table; further columns are allowed, as words.
 
         Raises
@@ -177,7 +177,7 @@ class Layout:
                 raise csv.wrong(path, self.stage, line, f": {low} is above {high}")
             yield Entry(line, words, numbers)
 
-    def table(self, path: str | os.PathLike[str]) -> pa.Table:
+    def table(self, path: PathLike) -> pa.Table:
         """Return a whole table: words as text, numbers as float64, null where there is none.
 
         Raises
@@ -189,14 +189,16 @@ class Layout:
         found = self._at_once(content)
         if found is None:  # row by row, which is slow and says where the fault is
             entries = list(self.read(path))
-            found = pa.table({
+            arrays = {
                 column.name: [entry.words[column.name] for entry in entries]
                 if column.type == _WORD
                 else pa.array(
                     [entry.numbers[column.name] for entry in entries], _NUMBER, from_pandas=True
                 )
                 for column in self.columns
-            }, pa.schema([(column.name, _read_as(column)) for column in self.columns]))  # fmt: skip
+            }
+            schema = pa.schema([(column.name, _read_as(column)) for column in self.columns])
+            found = pa.table(arrays, schema)
         if self.once:
             self._require_once(found, path)
         return found
@@ -230,7 +232,7 @@ class Layout:
             return None
         return found.cast(pa.schema([(column.name, _read_as(column)) for column in self.columns]))
 
-    def _require_once(self, found: pa.Table, path: str | os.PathLike[str]) -> None:
+    def _require_once(self, found: pa.Table, path: PathLike) -> None:
         if found.group_by(self.key).aggregate([]).num_rows == found.num_rows:
             return
         seen = set()
@@ -245,7 +247,7 @@ class Layout:
                 )
             seen.add(key)
 
-    def _number(self, value: str, column: Column, path: str | os.PathLike[str], line: int) -> float:
+    def _number(self, value: str, column: Column, path: PathLike, line: int) -> float:
         kind = "a whole number" if column.type == _COUNT else "a number"
         try:
             if "_" in value or not value.isascii():  # Python's numbers, not those of a table

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 
 import pyarrow as pa
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.paths import PathLike
 from ptmiss.core.ragged import Ragged
 
 IDENTITY = ("run", "lumi", "event")
@@ -132,7 +132,7 @@ def skim_schema(has_truth: bool, other_puppi: str | None = None) -> pa.Schema:
     return pa.schema(fields)
 
 
-def flavour_of(schema: pa.Schema, skim: str | os.PathLike[str]) -> str:
+def flavour_of(schema: pa.Schema, skim: PathLike) -> str:
     """Return the flavour of the column cand_puppi; raises `UserError` if a skim does not say it."""
     stored: bytes = (schema.metadata or {}).get(PUPPI_KEY.encode(), b"")
     flavour = stored.decode(errors="replace")
@@ -147,8 +147,8 @@ def flavour_of(schema: pa.Schema, skim: str | os.PathLike[str]) -> str:
 def puppi_column(
     schema: pa.Schema,
     flavour: str | None,
-    skim: str | os.PathLike[str],
-    model: str | os.PathLike[str],
+    skim: PathLike,
+    model: PathLike,
 ) -> str:
     """Return the column of a skim that a model gets as PUPPI weight.
 

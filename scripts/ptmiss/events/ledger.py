@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ptmiss.core.io.atomic import write_json
+from ptmiss.core.paths import PathLike
 
 OFF_RAW_MET = 3.0
 """GeV. Packing of all candidates leaves 0.2 GeV between their sum and the stored raw MET in CMS
@@ -159,7 +159,7 @@ class Ledger:
             **({"renumbered": dict(self.renumbered)} if self.renumbered else {}),
         }
 
-    def write(self, path: str | os.PathLike[str]) -> None:
+    def write(self, path: PathLike) -> None:
         """Check the ledger and write it as JSON."""
         self.check()
         write_json(path, self.as_dict())

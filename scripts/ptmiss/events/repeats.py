@@ -8,7 +8,6 @@ get a hash of their own, so that they do not share bootstrap copies.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ import pyarrow as pa
 
 from ptmiss.core.hashing import event_hash
 from ptmiss.core.io import parquet
+from ptmiss.core.paths import PathLike
 from ptmiss.events.columns import IDENTITY, STORED_METS, layout_of
 from ptmiss.events.seen import Seen, hashed
 
@@ -78,7 +78,7 @@ def _inside(rows: np.ndarray, first: int, n: int) -> tuple[slice, np.ndarray]:
     return slice(low, high), rows[low:high] - first
 
 
-def find(files: Sequence[str | os.PathLike[str]], recorded: bool) -> Repeats:
+def find(files: Sequence[PathLike], recorded: bool) -> Repeats:
     """Return the repeated events of the parts of one sample.
 
     Memory: 25 bytes an event, and where events are repeated some 50 bytes more for each of those.
@@ -107,7 +107,7 @@ def find(files: Sequence[str | os.PathLike[str]], recorded: bool) -> Repeats:
     return Repeats(rows[again], rows[further], content[further])
 
 
-def _content(files: Sequence[str | os.PathLike[str]], rows: np.ndarray) -> np.ndarray:
+def _content(files: Sequence[PathLike], rows: np.ndarray) -> np.ndarray:
     """Return a hash of the content of these rows, uint64, shape (rows,)."""
     hashes, first = [], 0
     for file in files:

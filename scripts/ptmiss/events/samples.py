@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import parquet
+from ptmiss.core.paths import PathLike
 from ptmiss.events.columns import layout_of
 from ptmiss.events.folds import in_folds
 from ptmiss.events.repeats import Repeats, find
@@ -31,7 +32,7 @@ class Part:
 
 
 def part_of(
-    path: str | os.PathLike[str],
+    path: PathLike,
     require: Callable[[pa.Schema, str], object],
     remedy: str,
     estimates: bool = False,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import tensorflow as tf
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
 from ptmiss.core.io.records import read_values
+from ptmiss.core.paths import PathLike
 from ptmiss.learn import records, writers
 from ptmiss.learn.data import dataset
 from ptmiss.learn.features import Features
@@ -153,7 +153,7 @@ def show_parity(
     network: Network,
     task: LearningTask,
     runner: OnnxNetwork,
-    events: str | os.PathLike[str],
+    events: PathLike,
     settings: ExportSettings,
 ) -> dict[str, object]:
     """Return the largest differences in the estimate's unit, which is GeV for momenta.
@@ -205,12 +205,12 @@ def _reference(network: Network) -> parity.Reference:
     return run
 
 
-def _events(path: str | os.PathLike[str], task: LearningTask) -> Iterator[Features]:
+def _events(path: PathLike, task: LearningTask) -> Iterator[Features]:
     for group in dataset.groups(path, task.dataset):
         yield Features(group.offsets, group.continuous, group.categories.astype(np.int32), {})
 
 
-def _record(path: str | os.PathLike[str], network: Network) -> dict[str, object]:
+def _record(path: PathLike, network: Network) -> dict[str, object]:
     """Return what training.json says, after making sure that it is about this network."""
     record: dict[str, object] = read_values(records.TrainedNetwork, path, "train")
     found, name = record["weights_sha256"], record["training"]

@@ -79,13 +79,10 @@ class Network(keras.Model):
         continuous, categories = inputs
         shape = tf.shape(continuous)
         layout, n = self.spec.layout, shape[0] * shape[1]
-        rows = self._rows(
-            tf.reshape(continuous, (n, layout.width)),
-            tf.reshape(categories, (n, len(layout.categories))),
-            tf.repeat(tf.range(shape[0]), shape[1]),
-            training,
-            shape[1],
-        )
+        x = tf.reshape(continuous, (n, layout.width))
+        codes = tf.reshape(categories, (n, len(layout.categories)))
+        event = tf.repeat(tf.range(shape[0]), shape[1])
+        rows = self._rows(Constituents(x, codes, event, masks.real(x, layout), shape[1]), training)
         columns = rows if training else tf.cast(rows, tf.float64)
         sums = tf.reduce_sum(tf.reshape(columns, (shape[0], shape[1], rows.shape[1])), axis=1)
         return self.head.result(tf.cast(sums, tf.float32))
@@ -102,32 +99,26 @@ class Network(keras.Model):
         """Return the estimates, float32 (n_events, k), of concatenated events.
 
         continuous (n, F), categories (n, C); event: int (n,), the event each constituent belongs
-        to; width: slots of each event in a bucketed batch, where it is None a backbone that wants
-        slots gets as many as the longest event has. An event without constituents gives what an
-        event of pads gives.
+        to, in training the last one for slots that are not used; width: slots of each event in a
+        bucketed batch, where it is None a backbone that wants slots gets as many as the longest
+        event has. An event without constituents gives what an event of pads gives.
         """
         if width is None and self.backbone.packing == "bucketed":
             return self.call(_in_slots((continuous, categories), event, n_events), training)
-        columns = self._rows(continuous, categories, event, training, width)
+        counted = masks.real(continuous, self.spec.layout)
+        if training and self.spec.layout.size is None:  # nothing else tells them from real ones
+            counted *= tf.cast(event < n_events - 1, counted.dtype)
+        columns = self._rows(Constituents(continuous, categories, event, counted, width), training)
         if not training:
             # one after the other, thousands of float32 numbers lose 1e-3 GeV in a hard event
             columns = tf.cast(columns, tf.float64)
         sums = tf.math.unsorted_segment_sum(columns, event, n_events)
         return self.head.result(tf.cast(sums, tf.float32))
 
-    def _rows(
-        self,
-        continuous: tf.Tensor,
-        categories: tf.Tensor,
-        event: tf.Tensor,
-        training: bool,
-        width: int | tf.Tensor | None,
-    ) -> tf.Tensor:
+    def _rows(self, constituents: Constituents, training: bool) -> tf.Tensor:
         """Return what each constituent adds to the sums of its event, (n, c)."""
-        counted = masks.real(continuous, self.spec.layout)
-        constituents = Constituents(continuous, categories, event, counted, width)
         outputs = self.backbone.numbers(constituents, training=training)
-        return self.head.terms(outputs, continuous, categories)
+        return self.head.terms(outputs, constituents.continuous, constituents.categories)
 
 
 def _in_slots(

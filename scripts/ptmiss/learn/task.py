@@ -62,14 +62,6 @@ class LearningTask(Protocol):
         """Columns of a skim that `rows` reads, besides identity, fold and weight."""
 
     @property
-    def training_settings(self) -> type[Training]:
-        """Class of an entry of `trainings`."""
-
-    @property
-    def preprocess_settings(self) -> type[PreprocessSettings]:
-        """Class of the section `preprocess`."""
-
-    @property
     def summary(self) -> type[DatasetSummary]:
         """Class of a dataset's summary, with what `details` adds to it."""
 

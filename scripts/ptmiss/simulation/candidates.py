@@ -17,7 +17,6 @@ import numpy as np
 from ptmiss.core.compiled import njit
 from ptmiss.simulation.angles import sinh
 from ptmiss.simulation.constants import Detector
-from ptmiss.simulation.tracks import CAPACITY
 from ptmiss.simulation.vertices import nearest
 
 CANDIDATE = np.dtype(
@@ -32,11 +31,6 @@ CANDIDATE = np.dtype(
 """A candidate (GeV, cm). from_other_pv: the larger fromPV with respect to the next two vertices."""
 
 PION_MASS, MUON_MASS, ELECTRON_MASS = 0.13957, 0.10566, 0.000511  # GeV
-
-
-def empty_candidates(n: int = CAPACITY) -> np.ndarray:
-    """Return room for n candidates."""
-    return np.zeros(n, dtype=CANDIDATE)
 
 
 class Point(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.paths import PathLike
 from ptmiss.core.settings.base import Section, from_mapping
 from ptmiss.core.settings.files import read
 from ptmiss.core.settings.types import Name
@@ -90,7 +91,7 @@ class Card(Section):
         return self
 
 
-def load_card(path: str | os.PathLike[str]) -> Card:
+def load_card(path: PathLike) -> Card:
     """Read a card (safe YAML) and the SLHA table it names, which lies beside it.
 
     Raises `UserError` naming the file and the key.

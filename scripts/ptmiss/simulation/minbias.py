@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import parquet
+from ptmiss.core.paths import PathLike
 from ptmiss.core.ragged import Ragged, from_arrow, to_arrow
 from ptmiss.events.n_folds import N_FOLDS
 from ptmiss.simulation.particles import is_invisible
@@ -81,9 +81,7 @@ def fold_of_collision(collision: np.ndarray) -> np.ndarray:
     return (collision % N_FOLDS).astype(np.uint8)
 
 
-def minbias(
-    part: int, parts: int, settings: SimulateSettings, library: str | os.PathLike[str]
-) -> None:
+def minbias(part: int, parts: int, settings: SimulateSettings, library: PathLike) -> None:
     """Generate a part of the library of `parts` parts and write it; the stage minbias."""
     events = settings.minbias.events
     parquet.write(library, generate_minbias(settings.seed, part, parts, events))
@@ -120,7 +118,7 @@ def generate_minbias(seed: int, part: int, n_parts: int, n_events: int) -> pa.Ta
     return pa.table(arrays, schema=SCHEMA)
 
 
-def load_library(paths: Sequence[str | os.PathLike[str]]) -> MinBias:
+def load_library(paths: Sequence[PathLike]) -> MinBias:
     """Read all parts of a library; their order does not matter.
 
     Raises `UserError` if a file is damaged or not a library, if a collision occurs twice or if a

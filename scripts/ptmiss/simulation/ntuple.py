@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ import awkward as ak
 import numpy as np
 
 from ptmiss.core.io.root import recreated
+from ptmiss.core.paths import PathLike
 from ptmiss.core.ragged import Ragged
 
 TREE = "Events"
@@ -97,7 +97,7 @@ def packed(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 @contextlib.contextmanager
-def writing(path: str | os.PathLike[str], identity: str, sqrt_s: float) -> Iterator[_Writer]:
+def writing(path: PathLike, identity: str, sqrt_s: float) -> Iterator[_Writer]:
     """Yield a writer; the file appears whole, and its bytes depend on the events alone.
 
     identity: what the file is called inside, such as "zmumu/0003"; its UUID follows from it.

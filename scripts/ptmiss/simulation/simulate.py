@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ptmiss.core.paths import PathLike
 from ptmiss.core.progress import progress
 from ptmiss.core.ragged import Ragged
 from ptmiss.events.parts import events_of_part, n_simulated_parts
@@ -33,7 +33,7 @@ CHUNK = 500
 """Events simulated at a time: about 150 MB, whatever the size of a part."""
 
 
-def load_pileup(paths: Sequence[str | os.PathLike[str]], profile: Profile) -> PileUp:
+def load_pileup(paths: Sequence[PathLike], profile: Profile) -> PileUp:
     """Read the minimum-bias library from its files."""
     library = load_library(paths)
     return PileUp(
@@ -101,9 +101,9 @@ def chunks(
 class Files:
     """Card of a process and library of pile-up to read, ntuple to write."""
 
-    process: str | os.PathLike[str]
-    library: Sequence[str | os.PathLike[str]]
-    ntuple: str | os.PathLike[str]
+    process: PathLike
+    library: Sequence[PathLike]
+    ntuple: PathLike
 
 
 def simulate(

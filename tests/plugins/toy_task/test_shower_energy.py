@@ -93,6 +93,7 @@ def run(repository, installed, tmp_path_factory):
     own.write_text(yaml.safe_dump(OWN))
     done = snakemake(repository, folder, "all", "--configfile", str(own))
     assert done.returncode == 0, done.stdout[-4000:]
+    assert "not present in the Snakefile" not in done.stdout  # local rules of other tasks
     return folder, own
 
 

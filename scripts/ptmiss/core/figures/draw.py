@@ -115,10 +115,8 @@ def _band(axes: Axes, series: Series) -> None:
 
 def _boxes(left: np.ndarray, right: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Return the corners (n, 4, 2) of rectangles."""
-    return np.stack(
-        [np.stack(corner, axis=1) for corner in
-         ((left, low), (left, high), (right, high), (right, low))], axis=1,
-    )  # fmt: skip
+    corners = ((left, low), (left, high), (right, high), (right, low))
+    return np.stack([np.stack(corner, axis=1) for corner in corners], axis=1)
 
 
 def _fill(axes: Axes, shapes: np.ndarray, colour: str, opacity: float) -> None:
@@ -162,9 +160,14 @@ def _stroke(
     dashed: bool = False,
 ) -> Line2D:
     return Line2D(
-        x, y, color=colour, linewidth=wide, linestyle="--" if dashed else "-",
-        dash_capstyle="butt", solid_capstyle="butt",
-    )  # fmt: skip
+        x,
+        y,
+        color=colour,
+        linewidth=wide,
+        linestyle="--" if dashed else "-",
+        dash_capstyle="butt",
+        solid_capstyle="butt",
+    )
 
 
 def _markers(axes: Axes, series: Series) -> None:
@@ -184,10 +187,15 @@ def _sign(
     size: float,
 ) -> Line2D:
     return Line2D(
-        x, y, linestyle="none", color=series.colour, marker=series.marker, markersize=size,
+        x,
+        y,
+        linestyle="none",
+        color=series.colour,
+        marker=series.marker,
+        markersize=size,
         markerfacecolor=series.colour if series.filled else "white",
         markeredgewidth=0.4 if series.filled else 1.0,
-    )  # fmt: skip
+    )
 
 
 def _size(series: Series) -> float:

@@ -87,24 +87,24 @@ def marks(
 
 
 def write(
-    panel: Axes, which: Literal["x", "y"], place: float, text: str, letters: float = TICK_SIZE,
+    panel: Axes,
+    which: Literal["x", "y"],
+    place: float,
+    text: str,
+    letters: float = TICK_SIZE,
     gap: float = _GAP,
-) -> None:  # fmt: skip
+) -> None:
     """Write a text at its place along an axis, below the frame or left of it.
 
     letters: size in points; gap: to the frame in points.
     """
     wide, high = size(panel)
     if which == "x":
-        panel.text(
-            place, -gap / high, text, transform=panel.get_xaxis_transform(), size=letters,
-            ha="center", va="top",
-        )  # fmt: skip
+        at = panel.get_xaxis_transform()
+        panel.text(place, -gap / high, text, transform=at, size=letters, ha="center", va="top")
     else:
-        panel.text(
-            -gap / wide, place, text, transform=panel.get_yaxis_transform(), size=letters,
-            ha="right", va="center" if "\n" in text else "center_baseline",
-        )  # fmt: skip
+        at, va = panel.get_yaxis_transform(), "center" if "\n" in text else "center_baseline"
+        panel.text(-gap / wide, place, text, transform=at, size=letters, ha="right", va=va)
 
 
 def _strokes(panel: Axes, which: str, long: np.ndarray, short: np.ndarray) -> None:
@@ -120,14 +120,13 @@ def _strokes(panel: Axes, which: str, long: np.ndarray, short: np.ndarray) -> No
             np.stack([np.ones_like(length), 1.0 - length, nothing], axis=1).ravel(),
         ]
     )
-    horizontal = which == "x"
-    panel.add_artist(
-        Line2D(
-            along if horizontal else across, across if horizontal else along, color="black",
-            linewidth=0.9, solid_capstyle="butt", snap=True, clip_on=False, zorder=2.5,
-            transform=panel.get_xaxis_transform() if horizontal else panel.get_yaxis_transform(),
-        )
-    )  # fmt: skip
+    if which == "x":
+        line = Line2D(along, across, transform=panel.get_xaxis_transform())
+    else:
+        line = Line2D(across, along, transform=panel.get_yaxis_transform())
+    line.set(color="black", linewidth=0.9, solid_capstyle="butt", snap=True)
+    line.set(clip_on=False, zorder=2.5)
+    panel.add_artist(line)
 
 
 def labels(values: np.ndarray, log: bool) -> tuple[list[str], str]:
@@ -186,18 +185,21 @@ def titles(
     of all figures are in line, at least `away` points from the frame."""
     wide, high = size(panel)
     if x:
-        panel.text(
-            1.0, -20.0 / high, settable(x), transform=panel.transAxes, size=LABEL_SIZE,
-            ha="right", va="top",
-        )  # fmt: skip
+        x, at = settable(x), panel.transAxes
+        panel.text(1.0, -20.0 / high, x, transform=at, size=LABEL_SIZE, ha="right", va="top")
     if y:
         away = max(away, widest + 9.0)
         away = min(away, panel.get_position().x0 * FIGURE_SIZE[0] * 72.0 - 12.0)
         panel.text(
-            -away / wide, 0.5 if centred else 1.0, settable(y), transform=panel.transAxes,
-            size=LABEL_SIZE, rotation=90.0, rotation_mode="anchor",
+            -away / wide,
+            0.5 if centred else 1.0,
+            settable(y),
+            transform=panel.transAxes,
+            size=LABEL_SIZE,
+            rotation=90.0,
+            rotation_mode="anchor",
             ha="center" if centred else "right",
-        )  # fmt: skip
+        )
 
 
 def header(panel: Axes, left: str, right: str, start: float = 0.0, end: float = 1.0) -> None:
@@ -207,10 +209,8 @@ def header(panel: Axes, left: str, right: str, start: float = 0.0, end: float = 
     left, right = settable(left), settable(right)
     panel.text(start, above, left, transform=panel.transAxes, size=TEXT_SIZE, weight="bold")
     room = (end - start) * wide - width(left, TEXT_SIZE, True) - 6.0
-    panel.text(
-        end, above, right, transform=panel.transAxes, ha="right",
-        size=fitting(right, TEXT_SIZE, room),
-    )  # fmt: skip
+    letters = fitting(right, TEXT_SIZE, room)
+    panel.text(end, above, right, transform=panel.transAxes, ha="right", size=letters)
 
 
 def legend(panel: Axes, keys: Sequence[Line2D], title: str = "") -> float:
@@ -232,10 +232,8 @@ def legend(panel: Axes, keys: Sequence[Line2D], title: str = "") -> float:
     y = high - _INSIDE
     if title:
         title = settable(title)
-        panel.text(
-            _INSIDE / wide, y / high, title, transform=panel.transAxes, va="top",
-            size=fitting(title, TICK_SIZE, room),
-        )  # fmt: skip
+        letters, at = fitting(title, TICK_SIZE, room), panel.transAxes
+        panel.text(_INSIDE / wide, y / high, title, transform=at, va="top", size=letters)
         y -= _LINE
     for i, (key, name) in enumerate(zip(keys, names, strict=True)):
         column, row = divmod(i, rows)
@@ -257,7 +255,6 @@ def entry(
     key.set_data([start, (start + end) / 2, end], [y / high] * 3)
     key.set(markevery=[1], transform=panel.transAxes, clip_on=False, zorder=4.0)
     panel.add_artist(key)
-    panel.text(
-        (x + _SIGN) / wide, y / high, name, transform=panel.transAxes, va="center_baseline",
-        size=fitting(name, letters, room),
-    )  # fmt: skip
+    letters, at = fitting(name, letters, room), panel.transAxes
+    x = (x + _SIGN) / wide
+    panel.text(x, y / high, name, transform=at, va="center_baseline", size=letters)

@@ -11,22 +11,43 @@ _NAMES = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho"
     " sigma tau upsilon phi chi psi omega"
 )
+_UNSEEN = "! mathrm mathit mathbf mathsf text rm it bf left right"
 _GREEK = {
     name: unicodedata.lookup(f"GREEK SMALL LETTER {'LAMDA' if name == 'lambda' else name.upper()}")
     for name in _NAMES.split()
 }
 _SIGNS = {
-    **_GREEK, **{name.capitalize(): sign.upper() for name, sign in _GREEK.items()},
-    "to": "\u2192", "rightarrow": "\u2192", "ell": "\u2113", "pm": "\u00b1", "times": "\u00d7",
-    "cdot": "\u00b7", "ge": "\u2265", "geq": "\u2265", "le": "\u2264", "leq": "\u2264", "sim": "~",
-    "approx": "\u2248", "infty": "\u221e", "hbar": "\u0127", "sqrt": "\u221a", "prime": "\u2032",
-    "varepsilon": "\u03b5", "varphi": "\u03c6", "quad": " ", ",": " ", ";": " ", ":": " ", " ": " ",
-    "!": "", "%": "%", "&": "&", "#": "#", "_": "_",
-    "mathrm": "", "mathit": "", "mathbf": "", "mathsf": "", "text": "", "rm": "", "it": "",
-    "bf": "", "left": "", "right": "",
-    "bar": "\u0304", "overline": "\u0304", "tilde": "\u0303", "widetilde": "\u0303",
-    "hat": "\u0302", "vec": "\u20d7", "dot": "\u0307",
-}  # fmt: skip
+    **_GREEK,
+    **{name.capitalize(): sign.upper() for name, sign in _GREEK.items()},
+    "to": "\u2192",
+    "rightarrow": "\u2192",
+    "ell": "\u2113",
+    "pm": "\u00b1",
+    "times": "\u00d7",
+    "cdot": "\u00b7",
+    "ge": "\u2265",
+    "geq": "\u2265",
+    "le": "\u2264",
+    "leq": "\u2264",
+    "sim": "~",
+    "approx": "\u2248",
+    "infty": "\u221e",
+    "hbar": "\u0127",
+    "sqrt": "\u221a",
+    "prime": "\u2032",
+    "varepsilon": "\u03b5",
+    "varphi": "\u03c6",
+    "bar": "\u0304",
+    "overline": "\u0304",
+    "tilde": "\u0303",
+    "widetilde": "\u0303",
+    "hat": "\u0302",
+    "vec": "\u20d7",
+    "dot": "\u0307",
+    **dict.fromkeys(["quad", ",", ";", ":", " "], " "),
+    **{sign: sign for sign in "%&#_"},
+    **dict.fromkeys(_UNSEEN.split(), ""),
+}
 
 _FORMULA = re.compile(r"(?<!\\)\$((?:[^$\\]|\\.)+)\$")
 _COMMAND = re.compile(r"\\([A-Za-z]+|.) ?")

@@ -25,6 +25,14 @@ DASHES = (3.7, 1.6)
 GREY = "0.45"
 """Colour of lines that guide the eye."""
 
+_TICKS = {
+    "labelsize": TICK_SIZE,
+    "major.size": 5.0,
+    "minor.size": 2.5,
+    "major.width": 0.9,
+    "minor.width": 0.9,
+    "major.pad": 4.5,
+}
 _SETTINGS = hep.ROOT | {
     # a glyph that the first font lacks comes from the one that matplotlib brings, not from
     # whatever a machine has installed
@@ -45,11 +53,8 @@ _SETTINGS = hep.ROOT | {
     "legend.borderpad": 0.0,
     "legend.labelspacing": 0.5,
     "lines.dashed_pattern": DASHES,
-    **{f"{axis}tick.{name}": value for axis in "xy" for name, value in {
-        "labelsize": TICK_SIZE, "major.size": 5.0, "minor.size": 2.5, "major.width": 0.9,
-        "minor.width": 0.9, "major.pad": 4.5,
-    }.items()},
-}  # fmt: skip
+    **{f"{axis}tick.{name}": value for axis in "xy" for name, value in _TICKS.items()},
+}
 _ROOT_LIKE = matplotlib.RcParams(_SETTINGS)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Iterable, Mapping
 from importlib import metadata
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io.regular import require_regular
+from ptmiss.core.paths import PathLike
 
 PACKAGES = (
     "snakemake",
@@ -67,7 +67,7 @@ def seeds(config: object, where: str = "") -> dict[str, int]:
     return found
 
 
-def sha256(path: str | os.PathLike[str]) -> str:
+def sha256(path: PathLike) -> str:
     """Return the SHA-256 of a file as hexadecimal digits."""
     require_regular(path)
     try:
@@ -83,7 +83,7 @@ def digest_of(hashes: Iterable[str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def files(paths: Iterable[str | os.PathLike[str]]) -> dict[str, str]:
+def files(paths: Iterable[PathLike]) -> dict[str, str]:
     """Return name -> SHA-256 of the files a page was drawn from.
 
     The name is the end of the path that tells a file from the others; never an absolute path.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from ptmiss.core.errors import UserError
 from ptmiss.core.html.text import DASH, count
 from ptmiss.core.io.regular import require_regular
+from ptmiss.core.paths import PathLike
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Stage:
         return values
 
 
-def read(paths: Iterable[str | os.PathLike[str]], order: Sequence[str] = ()) -> list[Stage]:
+def read(paths: Iterable[PathLike], order: Sequence[str] = ()) -> list[Stage]:
     """Read benchmark files; the stage is the folder below `benchmarks`.
 
     order: in which the page lists the stages; others follow in alphabetical order.

@@ -14,12 +14,13 @@ from pathlib import Path
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import manifest
 from ptmiss.core.io.regular import require_regular
+from ptmiss.core.paths import PathLike
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str], recorded: bool = True) -> Iterator[Path]:
+def replacing(path: PathLike, recorded: bool = True) -> Iterator[Path]:
     """Yield a temporary name beside `path`; rename it to `path` if the block succeeds.
 
     The temporary file is empty and new: whatever has its name, such as a file that a killed process
@@ -62,7 +63,7 @@ def replacing(path: str | os.PathLike[str], recorded: bool = True) -> Iterator[P
 
 
 @contextlib.contextmanager
-def fresh_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+def fresh_folder(path: PathLike) -> Iterator[Path]:
     """Yield a new, empty folder at `path`, and remove it with all that is in it afterwards.
 
     Whatever has the name, such as the folder of a killed process, is removed; a link is not
@@ -138,13 +139,13 @@ def _is_full(error: BaseException | None) -> bool:
     return False
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
+def write_text(path: PathLike, text: str) -> None:
     """Write `text` as UTF-8 to `path`, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: str | os.PathLike[str], value: object) -> None:
+def write_json(path: PathLike, value: object) -> None:
     """Write `value` as sorted, indented JSON; NaN and infinities are refused."""
     text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import text
+from ptmiss.core.paths import PathLike
 
 
 def lines(rows: Iterable[Iterable[object]]) -> str:
@@ -19,7 +19,7 @@ def lines(rows: Iterable[Iterable[object]]) -> str:
 
 
 def rows(
-    content: str, path: str | os.PathLike[str], stage: str, columns: Sequence[str]
+    content: str, path: PathLike, stage: str, columns: Sequence[str]
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield line and values of each row of CSV text that has at least these columns.
 
@@ -50,6 +50,6 @@ def rows(
         raise wrong(path, stage, reader.line_num, f": {error}") from None
 
 
-def wrong(path: str | os.PathLike[str], stage: str, line: int, what: str) -> UserError:
+def wrong(path: PathLike, stage: str, line: int, what: str) -> UserError:
     """Return the error that says what is wrong in a line of a table."""
     return UserError(f"{path}: line {line}{what}; {text.again(stage)}")

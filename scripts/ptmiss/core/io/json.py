@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import text
+from ptmiss.core.paths import PathLike
 
 
-def value(path: str | os.PathLike[str], stage: str) -> Any:
+def value(path: PathLike, stage: str) -> Any:
     """Return the value of a JSON file whose layout the caller compares."""
     return decode(text.read(path, stage), path, stage)
 
 
-def decode(content: str, path: str | os.PathLike[str], stage: str) -> Any:
+def decode(content: str, path: PathLike, stage: str) -> Any:
     """Return the value of JSON text: finite numbers, no key twice, text that can be written."""
     try:
         value = json.loads(content, parse_constant=_refuse, object_pairs_hook=_object)

@@ -15,13 +15,14 @@ from pathlib import Path, PurePosixPath
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io.regular import require_regular
+from ptmiss.core.paths import PathLike
 
 SUFFIX = ".sha256"
 
 _LONGEST = 10_000  # characters of a record that are looked at: a sum and a name need less
 
 
-def record_of(path: str | os.PathLike[str]) -> Path:
+def record_of(path: PathLike) -> Path:
     """Return where the sum of a file is kept."""
     return Path(f"{os.fspath(path)}{SUFFIX}")
 
@@ -31,7 +32,7 @@ def line(digest: str, name: str) -> str:
     return f"{digest}  {name}\n"
 
 
-def check(path: str | os.PathLike[str]) -> None:
+def check(path: PathLike) -> None:
     """Raise `UserError` if a file is not what the record beside it says, or is no regular file.
 
     A file without a record passes, and so does a missing one, which its reader explains better.
@@ -62,7 +63,7 @@ def check(path: str | os.PathLike[str]) -> None:
         )
 
 
-def read_bytes(path: str | os.PathLike[str], limit: int, missing: str, remedy: str) -> bytes:
+def read_bytes(path: PathLike, limit: int, missing: str, remedy: str) -> bytes:
     """Return the content of a file that is what its record says.
 
     Parameters
@@ -91,7 +92,7 @@ def read_bytes(path: str | os.PathLike[str], limit: int, missing: str, remedy: s
         raise UserError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
 
 
-def sha256_of(path: str | os.PathLike[str]) -> str:
+def sha256_of(path: PathLike) -> str:
     """Return the SHA-256 of a local file in hexadecimal.
 
     Raises `UserError` if the file is unreadable or is not what the record beside it says.
@@ -100,7 +101,7 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
     return _digest_of(path)
 
 
-def _digest_of(path: str | os.PathLike[str]) -> str:
+def _digest_of(path: PathLike) -> str:
     try:
         state = os.stat(path)
         return _digest(os.fspath(path), state.st_ino, state.st_size, state.st_mtime_ns)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 from collections.abc import Mapping
 
@@ -12,14 +11,13 @@ import numpy as np
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import manifest, text
 from ptmiss.core.io.regular import require_regular
+from ptmiss.core.paths import PathLike
 
 
 class Arrays:
     """The arrays of a file by name; each is compared with what is expected when it is taken."""
 
-    def __init__(
-        self, path: str | os.PathLike[str], stage: str, arrays: Mapping[str, np.ndarray]
-    ) -> None:
+    def __init__(self, path: PathLike, stage: str, arrays: Mapping[str, np.ndarray]) -> None:
         self._path, self._stage, self._arrays = path, stage, arrays
 
     def names(self, name: str) -> list[str]:
@@ -71,7 +69,7 @@ class Arrays:
         return self._arrays[name]
 
 
-def read(path: str | os.PathLike[str], stage: str) -> Arrays:
+def read(path: PathLike, stage: str) -> Arrays:
     """Read all arrays of a file; raises `UserError` for one that is missing or damaged."""
     require_regular(path, text.again(stage))
     manifest.check(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,6 +14,7 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.io import manifest
 from ptmiss.core.io.atomic import replacing
 from ptmiss.core.io.regular import require_regular
+from ptmiss.core.paths import PathLike
 
 _REMEDY = "delete it and run the workflow again"
 
@@ -23,7 +23,7 @@ CORRUPT = (OSError, pa.ArrowException, UnicodeError, MemoryError, OverflowError)
 
 
 @contextlib.contextmanager
-def writing(path: str | os.PathLike[str], schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+def writing(path: PathLike, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     """Yield a writer of zstd-compressed Parquet with page checksums; the file appears whole.
 
     Each `write_table` call of the writer makes at least one row group; callers hand over tables
@@ -44,14 +44,14 @@ def writing(path: str | os.PathLike[str], schema: pa.Schema) -> Iterator[pq.Parq
         yield writer
 
 
-def write(path: str | os.PathLike[str], table: pa.Table, rows_per_group: int = 1 << 16) -> None:
+def write(path: PathLike, table: pa.Table, rows_per_group: int = 1 << 16) -> None:
     """Write one table that fits in memory."""
     with writing(path, table.schema) as writer:
         writer.write_table(table, row_group_size=rows_per_group)
 
 
 @contextlib.contextmanager
-def reading(path: str | os.PathLike[str]) -> Iterator[pq.ParquetFile]:
+def reading(path: PathLike) -> Iterator[pq.ParquetFile]:
     """Yield an open file whose sum and pages are verified; damage is a `UserError` naming it.
 
     Names of columns and the texts that describe the file are UTF-8.
@@ -92,7 +92,7 @@ def _message(error: Exception) -> str:
 
 
 def row_groups(
-    path: str | os.PathLike[str],
+    path: PathLike,
     columns: list[str] | None = None,
     layout: pa.Schema | None = None,
 ) -> Iterator[pa.Table]:
@@ -107,7 +107,7 @@ def row_groups(
 
 def read_group(
     file: pq.ParquetFile,
-    path: str | os.PathLike[str],
+    path: PathLike,
     number: int,
     columns: list[str] | None = None,
     layout: pa.Schema | None = None,
@@ -124,7 +124,7 @@ def read_group(
 
 def checked(
     table: pa.Table,
-    path: str | os.PathLike[str],
+    path: PathLike,
     columns: list[str] | None = None,
     layout: pa.Schema | None = None,
 ) -> pa.Table:
@@ -160,7 +160,7 @@ def checked(
     return table
 
 
-def _check_column(column: pa.ChunkedArray, field: pa.Field, path: str | os.PathLike[str]) -> None:
+def _check_column(column: pa.ChunkedArray, field: pa.Field, path: PathLike) -> None:
     if not _alike(column.type, field.type):
         raise UserError(
             f"{path}: column {field.name} has type {column.type}, expected {field.type}; {_REMEDY}"
@@ -182,7 +182,7 @@ def _alike(stored: pa.DataType, expected: pa.DataType) -> bool:
     return bool(stored == expected)
 
 
-def _check_lengths(table: pa.Table, path: str | os.PathLike[str]) -> None:
+def _check_lengths(table: pa.Table, path: PathLike) -> None:
     first = None
     for name, column in zip(table.schema.names, table.columns, strict=True):
         if not pa.types.is_list(column.type):
@@ -212,7 +212,7 @@ def float64(table: pa.Table, name: str) -> np.ndarray:
     return values
 
 
-def column_names(path: str | os.PathLike[str]) -> list[str]:
+def column_names(path: PathLike) -> list[str]:
     """Return the names of a file's columns."""
     with reading(path) as file:
         return list(file.schema_arrow.names)

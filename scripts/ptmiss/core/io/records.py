@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import json as json_file
 from ptmiss.core.io import text
+from ptmiss.core.paths import PathLike
 
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 Number = Annotated[float, Field(ge=-1e100, le=1e100)]
@@ -37,7 +37,7 @@ class Excerpt(BaseModel):
 R = TypeVar("R", bound=BaseModel)
 
 
-def read(kind: type[R], path: str | os.PathLike[str], stage: str) -> R:
+def read(kind: type[R], path: PathLike, stage: str) -> R:
     """Return the record in a JSON file that a stage wrote.
 
     stage: which one, the user is told to run it again. Raises `UserError` for a file that is
@@ -47,7 +47,7 @@ def read(kind: type[R], path: str | os.PathLike[str], stage: str) -> R:
     return check(kind, json_file.value(path, stage), path, stage)
 
 
-def read_values(kind: type[R], path: str | os.PathLike[str], stage: str) -> Any:
+def read_values(kind: type[R], path: PathLike, stage: str) -> Any:
     """Return the value of a JSON file that agrees with the layout, with all that it holds besides.
 
     See `read`.
@@ -57,7 +57,7 @@ def read_values(kind: type[R], path: str | os.PathLike[str], stage: str) -> Any:
     return value
 
 
-def check(kind: type[R], value: object, path: str | os.PathLike[str], stage: str) -> R:
+def check(kind: type[R], value: object, path: PathLike, stage: str) -> R:
     """Return the record of a JSON value that was read from `path`; see `read`."""
     try:
         return kind.model_validate_json(json.dumps(value))

@@ -9,6 +9,7 @@ import os
 import stat
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.paths import PathLike
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -19,9 +20,7 @@ _KINDS = (
 )
 
 
-def require_regular(
-    path: str | os.PathLike[str], remedy: str = "give the path of a regular file"
-) -> None:
+def require_regular(path: PathLike, remedy: str = "give the path of a regular file") -> None:
     """Raise `UserError` if there is something else than a file behind a path, before it is opened.
 
     Links are followed. A path where nothing is passes: its reader explains better what is missing.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -12,13 +11,14 @@ from unittest import mock
 import uproot
 
 from ptmiss.core.io.atomic import replacing
+from ptmiss.core.paths import PathLike
 
 _EPOCH = 0
 """What stands for every date in the file: the beginning of ROOT's time, 1 January 1995."""
 
 
 @contextlib.contextmanager
-def recreated(path: str | os.PathLike[str], identity: str) -> Iterator[Any]:
+def recreated(path: PathLike, identity: str) -> Iterator[Any]:
     """Yield an open ROOT file; its bytes depend on what is written alone.
 
     identity: what the file is called inside; its UUID follows from it. Baskets are compressed with

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import os
-
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import manifest
+from ptmiss.core.paths import PathLike
 
 LARGEST = 1 << 28
 """Bytes: no text of ours comes near; a larger file would only fill the memory."""
 
 
-def read(path: str | os.PathLike[str], stage: str) -> str:
+def read(path: PathLike, stage: str) -> str:
     """Return the text of a file that the stage writes; raises `UserError` where there is none."""
     return decode(read_bytes(path, stage), path, stage)
 
 
-def read_bytes(path: str | os.PathLike[str], stage: str) -> bytes:
+def read_bytes(path: PathLike, stage: str) -> bytes:
     """Return the content of a small file that the stage writes, its sum compared."""
     return manifest.read_bytes(path, LARGEST, f"run the stage {stage}", again(stage))
 
 
-def decode(content: bytes, path: str | os.PathLike[str], stage: str) -> str:
+def decode(content: bytes, path: PathLike, stage: str) -> str:
     """Return bytes as text; raises `UserError` with the place of the first that is none."""
     try:
         return content.decode("utf-8")

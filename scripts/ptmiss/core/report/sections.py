@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +14,9 @@ from ptmiss.core.figures.latex import readable
 from ptmiss.core.html import page, provenance, stages
 from ptmiss.core.html.page import data_address
 from ptmiss.core.html.text import script_json
+from ptmiss.core.paths import PathLike
 
-Paths = Sequence[str | os.PathLike[str]]
+Paths = Sequence[PathLike]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 import yaml
 
 from ptmiss.core.errors import UserError, quoted
+from ptmiss.core.paths import PathLike
 
 # The safe loader in C where PyYAML has it: the one in Python takes ten times as long.
 SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -32,7 +33,7 @@ _SEXAGESIMAL = re.compile(
 )
 
 
-def read(path: str | os.PathLike[str]) -> dict[str, object]:
+def read(path: PathLike) -> dict[str, object]:
     """Return what a YAML or JSON file says: a mapping of plain values.
 
     Raises `UserError` for a file that cannot be read or that says something twice or ambiguously.
@@ -52,7 +53,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, object]:
     return value
 
 
-def check(path: str | os.PathLike[str]) -> None:
+def check(path: PathLike) -> None:
     """Refuse a file that `read` would refuse; what is no regular file, such as a pipe that has been
     read already, is left alone."""
     if os.path.isfile(path):
@@ -75,7 +76,7 @@ def _text(path: Path) -> str:
         raise UserError(f"{path}: cannot be read ({error})") from None
 
 
-def _from_json(text: str, path: str | os.PathLike[str]) -> object:
+def _from_json(text: str, path: PathLike) -> object:
     """Return the value of a text that is JSON, which Snakemake tries first; None if it is not."""
     if not text.lstrip().startswith("{"):
         return None
@@ -110,7 +111,7 @@ class _Level:
 class _Reading:
     """What has been read of a file so far."""
 
-    path: str | os.PathLike[str]
+    path: PathLike
     levels: list[_Level] = field(default_factory=list)
     sizes: dict[str, int] = field(default_factory=dict)
     total: int = 0
@@ -187,7 +188,7 @@ def _base_60(text: str) -> float:
     return sign * value
 
 
-def _check_events(text: str, path: str | os.PathLike[str]) -> None:
+def _check_events(text: str, path: PathLike) -> None:
     reading = _Reading(path)
     try:
         for event in _events(text):
@@ -207,5 +208,5 @@ def _reason(error: Exception) -> str:
     return f"not YAML of plain values ({error})"
 
 
-def _too_deep(path: str | os.PathLike[str]) -> str:
+def _too_deep(path: PathLike) -> str:
     return f"{path}: nested deeper than {_DEEPEST} levels; no setting is"

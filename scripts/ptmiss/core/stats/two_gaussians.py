@@ -52,9 +52,10 @@ class Mixture:
         z = (x - self.centre) / self.scale
         score = _slopes(lambda p: np.log(_density(z, *p) + 1e-300), self.parameters)
         free = [
-            k for k, (value, ends) in enumerate(zip(self.parameters, _LIMITS, strict=True))
+            k
+            for k, (value, ends) in enumerate(zip(self.parameters, _LIMITS, strict=True))
             if min(value - ends[0], ends[1] - value) > 10.0 * _STEP
-        ]  # fmt: skip
+        ]
         score = score[:, free]
         sums = weights.sum(axis=1, keepdims=True)
         mean = weights.mean(axis=0)

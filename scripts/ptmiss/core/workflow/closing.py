@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from ptmiss.core.paths import PathLike
 
-def words(results: str | os.PathLike[str]) -> list[str]:
+
+def words(results: PathLike) -> list[str]:
     """Return the lines; none where the run has not come to the page.
 
     results: the folder of the results.

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from ptmiss.core.paths import PathLike
 from ptmiss.core.settings.base import to_json
 from ptmiss.core.workflow.sources import fingerprints
 from ptmiss.core.workflow.stage import Flag, Stage
@@ -54,7 +55,7 @@ class Rules:
         self._repository = repository
         self._task = f" --task {task}" if task else ""
 
-    def files(self, *folders: str | os.PathLike[str]) -> list[str]:
+    def files(self, *folders: PathLike) -> list[str]:
         """Return the files of rules that the stages have: each the first `STAGE.smk` of folders."""
         found: dict[str, Path] = {}
         for folder in folders:

@@ -122,11 +122,20 @@ def _imports(text: str) -> Iterator[ast.stmt]:
     """Yield the import statements of a module.
 
     Only lines that begin like one are parsed: whole modules would take half of the time in which
-    ten thousand files are planned. A sentence of a docstring that begins so is no statement.
+    ten thousand files are planned. Where such a line alone is no statement (a sentence of a
+    docstring, or an import over lines with a backslash or a comment in brackets) all is.
     """
+    strange = False
     for match in _STATEMENT.finditer(text):
-        with contextlib.suppress(SyntaxError):
+        try:
             yield from ast.parse(match[0].strip()).body
+        except SyntaxError:
+            strange = True
+    if strange:
+        with contextlib.suppress(SyntaxError):  # of a module that is being edited, lines must do
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    yield node
 
 
 def _file_of(roots: Roots, module: str) -> Path | None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from uproot.source.fsspec import FSSpecSource
 
-LOG = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -101,7 +101,7 @@ def persevere(request: Callable[[], T], address: str, remote: Remote) -> T:
             if number == remote.attempts:
                 raise OSError(f"{reason}; {number} attempts") from error
         pause = remote.wait * 2 ** (number - 1)
-        LOG.warning(
+        _LOG.warning(
             "%s: attempt %d of %d failed (%s); the next one in %g s",
             address,
             number,

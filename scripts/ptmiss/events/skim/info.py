@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.paths import PathLike
 from ptmiss.events.columns import PUPPI_KEY
 
 SELECTIONS = ("none", "zmumu", "wmunu")
@@ -42,9 +42,7 @@ class Info:
         return self.selection == "wmunu"
 
 
-def read(
-    schema: pa.Schema, path: str | os.PathLike[str], remedy: str, estimates: bool = False
-) -> Info:
+def read(schema: pa.Schema, path: PathLike, remedy: str, estimates: bool = False) -> Info:
     """Return what a file says of itself.
 
     Parameters
@@ -99,9 +97,7 @@ def _positive(text: str) -> bool:
         return False
 
 
-def _damaged(
-    path: str | os.PathLike[str], name: str, value: str, expected: str, remedy: str
-) -> UserError:
+def _damaged(path: PathLike, name: str, value: str, expected: str, remedy: str) -> UserError:
     return UserError(
         f"{path}: {name} is {value[:40]!r} in the file's metadata, expected {expected}; {remedy}"
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ import pyarrow as pa
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import parquet
 from ptmiss.core.io.manifest import base_name, sha256_of
-from ptmiss.core.paths import is_remote
+from ptmiss.core.paths import PathLike, is_remote
 from ptmiss.core.progress import progress
 from ptmiss.core.ragged import Ragged
 from ptmiss.events.columns import OTHER_FLAVOUR, PUPPI_KEY, skim_schema
@@ -32,7 +31,7 @@ from ptmiss.events.skim.identity import Identities
 from ptmiss.events.skim.select import clean_leptons, select
 from ptmiss.events.skim.table import Derived, to_table
 
-LOG = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 MOST_OF_SUM = 10.0
 """Share of a sample's sum of weights in one part: above 1 only by negative weights elsewhere."""
@@ -41,8 +40,8 @@ MOST_OF_SUM = 10.0
 def skim(
     job: Skim,
     ntuples: Sequence[str],
-    events: str | os.PathLike[str],
-    ledger: str | os.PathLike[str],
+    events: PathLike,
+    ledger: PathLike,
 ) -> Ledger:
     """Skim the files of one part of a sample; the stage skim."""
     return job.run(ntuples, events, ledger)
@@ -85,8 +84,8 @@ class Skim:
     def run(
         self,
         ntuples: Sequence[str],
-        events_path: str | os.PathLike[str],
-        ledger_path: str | os.PathLike[str],
+        events_path: PathLike,
+        ledger_path: PathLike,
     ) -> Ledger:
         """Skim the files into `events_path` and `ledger_path`; returns the ledger."""
         tables = self._tables(ntuples)
@@ -128,7 +127,7 @@ class Skim:
             given = Input(self.is_data, self.settings.puppi_flavour, sha256 or address, self.remote)
             with self.reader.open(address, given) as reader:
                 self.ledger.add_input(base_name(address), sha256, reader.n_events)
-                LOG.info("%s: %d events", base_name(address), reader.n_events)
+                _LOG.info("%s: %d events", base_name(address), reader.n_events)
                 self._check_energy(reader)
                 if reader.n_events == 0:
                     continue

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import tensorflow as tf
 
 from ptmiss.learn.features import FeatureLayout
-
-Transform = Literal["faithful", "log"]
-"""faithful: features as they are; log: the logarithms that a layout declares."""
 
 
 def constants(layout: FeatureLayout, transform: str) -> dict[str, np.ndarray]:

@@ -6,7 +6,6 @@ shape never changes, so the training step is compiled once; only the last few sl
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import parquet
+from ptmiss.core.paths import PathLike
 from ptmiss.learn.data.dataset import Events, read_group
 from ptmiss.learn.task import DatasetLayout
 
@@ -69,9 +69,7 @@ class BatchShape:
 class Store:
     """The row groups of a dataset, from memory as far as `cache_bytes` allow, else from disk."""
 
-    def __init__(
-        self, path: str | os.PathLike[str], layout: DatasetLayout, cache_bytes: int
-    ) -> None:
+    def __init__(self, path: PathLike, layout: DatasetLayout, cache_bytes: int) -> None:
         self.path, self.layout, self.cache_bytes = path, layout, cache_bytes
         self.kept: dict[int, Events] = {}
         self.kept_bytes = 0

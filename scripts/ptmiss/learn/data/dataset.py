@@ -7,7 +7,6 @@ events/s in zstd, one core), which would slow training down.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import parquet
+from ptmiss.core.paths import PathLike
 from ptmiss.core.ragged import offsets_of
 from ptmiss.learn.task import DatasetLayout
 
@@ -119,16 +119,14 @@ def from_table(table: pa.Table, layout: DatasetLayout) -> Events:
     )
 
 
-def groups(path: str | os.PathLike[str], layout: DatasetLayout) -> Iterator[Events]:
+def groups(path: PathLike, layout: DatasetLayout) -> Iterator[Events]:
     """Yield the row groups of a dataset in their stored order."""
     with parquet.reading(path) as file:
         for number in range(file.num_row_groups):
             yield read_group(file, path, number, layout)
 
 
-def read_group(
-    file: pq.ParquetFile, path: str | os.PathLike[str], number: int, layout: DatasetLayout
-) -> Events:
+def read_group(file: pq.ParquetFile, path: PathLike, number: int, layout: DatasetLayout) -> Events:
     """Return the events of a row group of an open dataset; `UserError` for what is none."""
     expected, features = schema(layout), layout.features
     table = parquet.read_group(file, path, number, expected.names, expected)

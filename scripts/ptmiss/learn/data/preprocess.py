@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ import pyarrow as pa
 from ptmiss.core.errors import UserError
 from ptmiss.core.hashing import event_hash
 from ptmiss.core.io import atomic, parquet
+from ptmiss.core.paths import PathLike
 from ptmiss.events.folds import in_folds
 from ptmiss.events.samples import Part, RowGroup, Sample, grouped, part_of
 from ptmiss.events.settings.folds import FoldSettings
@@ -42,18 +42,18 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a dataset is made by: the task, its training of this name, folds, settings."""
+    """What a dataset is made by: the task, the training of this name, its entry of `trainings`."""
 
     task: LearningTask
-    name: str
-    training: Training
+    training: str
+    spec: Training
     folds: FoldSettings
     settings: PreprocessSettings
 
     @property
     def samples(self) -> list[str]:
         """Samples in the order of their indices."""
-        return sorted(self.training.samples)
+        return sorted(self.spec.samples)
 
     @property
     def columns(self) -> list[str]:
@@ -76,54 +76,29 @@ class _Tally:
 class Outputs:
     """Both datasets and their summary."""
 
-    train: str | os.PathLike[str]
-    validation: str | os.PathLike[str]
-    summary: str | os.PathLike[str]
-
-
-@dataclass(frozen=True)
-class Sections:
-    """What the stage reads of the configuration: the entry of `trainings`, folds, its own."""
-
-    spec: Training
-    folds: FoldSettings
-    settings: PreprocessSettings
-
-
-def preprocess_skims(
-    skims: Sequence[str | os.PathLike[str]],
-    training: str,
-    sections: Sections,
-    outputs: Outputs,
-    task: LearningTask,
-) -> None:
-    """Write the datasets of a training; the stage preprocess. See `preprocess`."""
-    datasets = {"train": outputs.train, "validation": outputs.validation}
-    recipe = Recipe(task, training, sections.spec, sections.folds, sections.settings)
-    preprocess(skims, recipe, datasets, outputs.summary)
+    train: PathLike
+    validation: PathLike
+    summary: PathLike
 
 
 def preprocess(
-    skims: Sequence[str | os.PathLike[str]],
+    skims: Sequence[PathLike],
     recipe: Recipe,
-    outputs: Mapping[str, str | os.PathLike[str]],
-    summary: str | os.PathLike[str],
+    outputs: Outputs,
 ) -> dict[str, object]:
-    """Write the datasets `outputs["train"]`, `outputs["validation"]` and their summary.
+    """Write both datasets of a training and their summary; the stage preprocess.
 
     skims: all parts of all samples of the training, in any order. Returns the summary. An event
     that several parts hold counts once. Raises `UserError` for a sample without truth, a sample
     missing or not asked for, a part given twice, weights that cannot be normalised, skims that do
     not go together for the task, and an empty dataset.
     """
-    name, settings, samples = recipe.name, recipe.settings, recipe.samples
+    name, settings, samples = recipe.training, recipe.settings, recipe.samples
     parts = _parts(skims, recipe)
-    details = recipe.task.details(
-        [Path(part.path) for part in parts], name, recipe.training, settings
-    )
+    details = recipe.task.details([Path(part.path) for part in parts], name, recipe.spec, settings)
     n_buckets = max(1, -(-sum(part.rows for part in parts) // settings.bucket_events))
     tally = _Tally({s: [SampleSums(settings.flat_edges) for _ in samples] for s in SPLITS})
-    folder, layout = Path(outputs["train"]).parent, recipe.task.dataset
+    folder, layout = Path(outputs.train).parent, recipe.task.dataset
     with (
         Spill(folder / ".train.spill", n_buckets, layout) as train,
         Spill(folder / ".validation.spill", n_buckets, layout) as validation,
@@ -132,14 +107,14 @@ def preprocess(
         _read(parts, recipe, details, spills, tally)
         _check_not_empty(recipe, tally)
         written = {
-            split: _write(outputs[split], spills[split], recipe, tally.sums[split])
+            split: _write(getattr(outputs, split), spills[split], recipe, tally.sums[split])
             for split in SPLITS
         }
     if tally.repeated:
         _LOG.warning("%s: %d events are in several skims and count once", name, tally.repeated)
     result: dict[str, object] = {
         "training": name,
-        "spec": recipe.training.of_dataset(),
+        "spec": recipe.spec.of_dataset(),
         "settings": settings.model_dump(mode="json"),
         "folds": {split: list(getattr(recipe.folds, split)) for split in SPLITS},
         **details,
@@ -151,13 +126,13 @@ def preprocess(
         **({"events_repeated": tally.repeated} if tally.repeated else {}),
         **written,
     }
-    atomic.write_json(summary, result)
+    atomic.write_json(outputs.summary, result)
     return result
 
 
-def _parts(skims: Sequence[str | os.PathLike[str]], recipe: Recipe) -> list[Part]:
+def _parts(skims: Sequence[PathLike], recipe: Recipe) -> list[Part]:
     """Return the skims, after checking what they are."""
-    name, samples = recipe.name, recipe.samples
+    name, samples = recipe.training, recipe.samples
 
     def require(schema: pa.Schema, path: str) -> None:
         for column in recipe.columns:
@@ -199,7 +174,7 @@ def _read(
         for group in sample.row_groups(recipe.columns):
             _distribute(sample, group, index, _Target(recipe, details, spills, tally))
         done += sum(part.rows for part in members)
-        _LOG.info("%s: %d of %d events read", recipe.name, done, n_rows)
+        _LOG.info("%s: %d of %d events read", recipe.training, done, n_rows)
 
 
 @dataclass(frozen=True)
@@ -248,7 +223,7 @@ def _events(table: pa.Table, path: Path, index: int, target: _Target) -> tuple[E
         rows.targets,
         weight.astype(np.float32),
         np.full(len(weight), index, dtype=np.uint8),
-        _keys(table, index, target.recipe.training.seed),
+        _keys(table, index, target.recipe.spec.seed),
     )
     return events, weight
 
@@ -264,17 +239,17 @@ def _check_not_empty(recipe: Recipe, tally: _Tally) -> None:
         for sample, sums in zip(recipe.samples, tally.sums[split], strict=True):
             if sums.events == 0:
                 raise UserError(
-                    f"training {recipe.name}: sample {sample} has no event in the {split} folds,"
-                    " so the dataset would be empty; give it more events or other folds"
+                    f"training {recipe.training}: sample {sample} has no event in the {split}"
+                    " folds, so the dataset would be empty; give it more events or other folds"
                 )
 
 
 def _write(
-    path: str | os.PathLike[str], spill: Spill, recipe: Recipe, sums: list[SampleSums]
+    path: PathLike, spill: Spill, recipe: Recipe, sums: list[SampleSums]
 ) -> dict[str, object]:
     """Write one dataset in the order of the keys; return its part of the summary."""
     samples, layout = recipe.samples, recipe.task.dataset
-    shares = np.array([recipe.training.samples[s] for s in samples], dtype=np.float64)
+    shares = np.array([recipe.spec.samples[s] for s in samples], dtype=np.float64)
     mix = Mix(sums, shares / shares.sum(), samples)
     written = np.zeros(len(samples))
     step = recipe.settings.rows_per_group

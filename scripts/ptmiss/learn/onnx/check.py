@@ -7,12 +7,12 @@ empty (they crash the runtime), and whatever onnx's own checker and shape infere
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import onnx
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.paths import PathLike
 
 MAX_ELEMENTS = 1 << 27
 """Most elements of a tensor whose size is known beforehand (0.5 GB of float32)."""
@@ -35,7 +35,7 @@ def legible(text: str, most: int = 1000) -> str:
     return shown if len(text) <= most else f"{shown}... ({len(text)} characters)"
 
 
-def check(proto: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
+def check(proto: onnx.ModelProto, path: PathLike) -> None:
     """Raise `UserError` unless the model is self-contained, standard and of reasonable size."""
     if not proto.HasField("graph") or not proto.graph.node:
         raise UserError(f"{path}: not an ONNX file, or one without a graph")
@@ -69,7 +69,7 @@ def without_unused_domains(proto: onnx.ModelProto) -> onnx.ModelProto:
     return out
 
 
-def _check_graph(graph: onnx.GraphProto, path: str | os.PathLike[str]) -> None:
+def _check_graph(graph: onnx.GraphProto, path: PathLike) -> None:
     if not all(value.name for value in (*graph.input, *graph.output)):
         raise UserError(f"{path}: an input or output has an empty name; export the model again")
     for node in graph.node:
@@ -119,7 +119,7 @@ def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
         yield tensor.indices
 
 
-def _check_size(dims: list[int], name: str, path: str | os.PathLike[str]) -> None:
+def _check_size(dims: list[int], name: str, path: PathLike) -> None:
     elements = 1
     for dim in dims:
         elements *= dim

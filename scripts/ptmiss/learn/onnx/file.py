@@ -7,13 +7,13 @@ numbers under any name, categories as float32, int32 or int64. Every other inter
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import onnx
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import manifest
+from ptmiss.core.paths import PathLike
 from ptmiss.learn.onnx import check as onnx_check
 from ptmiss.learn.onnx import interface
 
@@ -87,18 +87,18 @@ class OnnxModel(Interface):
         return int(max(entry.version for entry in self.proto.opset_import))
 
 
-def read(path: str | os.PathLike[str], wanted: Wanted = CMSSW) -> OnnxModel:
+def read(path: PathLike, wanted: Wanted = CMSSW) -> OnnxModel:
     """Read and check a file; raises `UserError` in one line for anything unsafe or unsuitable."""
     return parse(read_bytes(path), path, wanted)
 
 
-def read_bytes(path: str | os.PathLike[str]) -> bytes:
+def read_bytes(path: PathLike) -> bytes:
     """Return the content of a file of reasonable size that is what the sum beside it says."""
     missing = "give an ONNX file or run the stage export"
     return manifest.read_bytes(path, MAX_BYTES, missing, "give the path of an ONNX file")
 
 
-def parse(content: bytes, path: str | os.PathLike[str], wanted: Wanted = CMSSW) -> OnnxModel:
+def parse(content: bytes, path: PathLike, wanted: Wanted = CMSSW) -> OnnxModel:
     """Return the model of a file's content; path: for messages. Raises `UserError` as `read`."""
     try:
         proto = onnx.load_model_from_string(content)
@@ -107,9 +107,7 @@ def parse(content: bytes, path: str | os.PathLike[str], wanted: Wanted = CMSSW) 
     return accept(proto, path, wanted)
 
 
-def accept(
-    proto: onnx.ModelProto, path: str | os.PathLike[str], wanted: Wanted = CMSSW
-) -> OnnxModel:
+def accept(proto: onnx.ModelProto, path: PathLike, wanted: Wanted = CMSSW) -> OnnxModel:
     """Return a model that passes `onnx_check` and has this interface, or raise `UserError`."""
     try:
         onnx_check.check(proto, path)
@@ -121,7 +119,7 @@ def accept(
         raise UserError(f"{path}: not a valid ONNX model: {reason}") from None
 
 
-def _model(proto: onnx.ModelProto, path: str | os.PathLike[str], wanted: Wanted) -> OnnxModel:
+def _model(proto: onnx.ModelProto, path: PathLike, wanted: Wanted) -> OnnxModel:
     graph = proto.graph
     inputs, sizes = _inputs(graph, path, wanted)
     output, notices = _output(graph, path, wanted)
@@ -151,7 +149,7 @@ def _model(proto: onnx.ModelProto, path: str | os.PathLike[str], wanted: Wanted)
 
 
 def _inputs(
-    graph: onnx.GraphProto, path: str | os.PathLike[str], wanted: Wanted
+    graph: onnx.GraphProto, path: PathLike, wanted: Wanted
 ) -> tuple[dict[str, tuple[str, str]], list[list[int | None]]]:
     constants = {tensor.name for tensor in graph.initializer}
     values = [value for value in graph.input if value.name not in constants]
@@ -169,9 +167,7 @@ def _inputs(
     return inputs, sizes
 
 
-def _output(
-    graph: onnx.GraphProto, path: str | os.PathLike[str], wanted: Wanted
-) -> tuple[str, tuple[str, ...]]:
+def _output(graph: onnx.GraphProto, path: PathLike, wanted: Wanted) -> tuple[str, tuple[str, ...]]:
     """Return the name of the output and notices."""
     outputs = {value.name: value for value in graph.output}
     name = next((name for name in outputs if _bare(name) == wanted.output), None)
@@ -206,7 +202,7 @@ def _shape(
     types: dict[str, str],
     rank: int,
     last: int,
-    path: str | os.PathLike[str],
+    path: PathLike,
 ) -> tuple[str, list[int | None]]:
     """Return type and dimensions of an input or output (None: any); raises where they misfit."""
     tensor = value.type.tensor_type

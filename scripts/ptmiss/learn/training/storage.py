@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import zipfile
 from pathlib import Path
@@ -12,13 +11,14 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.io import manifest, text
 from ptmiss.core.io.atomic import replacing
 from ptmiss.core.io.regular import require_regular
+from ptmiss.core.paths import PathLike
 from ptmiss.learn.network import Network, NetworkSpec
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _CLASS = "ptmiss>Network"
 
 
-def save_model(model: Network, path: str | os.PathLike[str]) -> None:
+def save_model(model: Network, path: PathLike) -> None:
     """Write a network as a .keras file without the clock that Keras puts into it."""
     with replacing(path) as temporary:
         model.save(temporary)
@@ -32,7 +32,7 @@ def save_model(model: Network, path: str | os.PathLike[str]) -> None:
                 file.writestr(zipfile.ZipInfo(name, _EPOCH), data)
 
 
-def load_model(path: str | os.PathLike[str]) -> Network:
+def load_model(path: PathLike) -> Network:
     """Read a network that `save_model` wrote.
 
     Only the numbers are taken from the file: the network is built by this package from the few
@@ -72,7 +72,7 @@ def _member(file: zipfile.ZipFile, name: str) -> bytes:
     return file.read(name)
 
 
-def _damaged(path: str | os.PathLike[str], what: str, error: Exception) -> UserError:
+def _damaged(path: PathLike, what: str, error: Exception) -> UserError:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     return UserError(f"{path}: {what} ({reason}); train again")
 

@@ -70,29 +70,18 @@ class Recipe:
     """What a network is trained by: the task, the entry of `trainings`, the section `train`."""
 
     task: LearningTask
-    training: Training
+    spec: Training
     settings: TrainSettings
 
 
-def train_network(
-    inputs: TrainInputs,
-    spec: Training,
-    settings: TrainSettings,
-    outputs: TrainOutputs,
-    task: LearningTask,
-) -> None:
-    """Train the network of an entry of `trainings`; the stage train. See `train`."""
-    train(inputs, Recipe(task, spec, settings), outputs)
-
-
 def train(inputs: TrainInputs, recipe: Recipe, outputs: TrainOutputs) -> dict[str, object]:
-    """Train one network and write it, its history and its record; return the record.
+    """Train one network and write it, its history and its record, which is returned.
 
     A run that was stopped goes on after its last whole epoch and ends with the same network as
     one that was not. Raises `UserError` for an empty dataset, a dataset of another training and a
     loss that is not finite; nothing is written then.
     """
-    task, training, settings = recipe.task, recipe.training, recipe.settings
+    task, training, settings = recipe.task, recipe.spec, recipe.settings
     summary = _read_summary(inputs.summary, recipe)
     name = str(summary["training"])
     spec = network_spec(recipe, summary)
@@ -134,8 +123,8 @@ def _targets(dataset: Path, task: LearningTask) -> Iterator[np.ndarray]:
 def network_spec(recipe: Recipe, summary: dict[str, object]) -> NetworkSpec:
     """Return the network that belongs to a training and to its dataset's summary."""
     return NetworkSpec(
-        network=recipe.training.network,
-        head=recipe.training.head,
+        network=recipe.spec.network,
+        head=recipe.spec.head,
         transform=recipe.settings.features,
         layout=recipe.task.layout(summary),
         targets=recipe.task.dataset.targets,
@@ -237,7 +226,7 @@ class _Run:
     def _train_epoch(self, progress: Progress) -> tuple[float, float]:
         """Return the mean error of the epoch's events and the last learning rate."""
         # all randomness follows from seed and epoch: a resumed run draws the same numbers
-        seed = self.recipe.training.seed
+        seed = self.recipe.spec.seed
         order = np.random.default_rng([seed, self.epoch, 0])
         augment = np.random.default_rng([seed, self.epoch, 1])
         shape = self.stepper.shape
@@ -273,7 +262,7 @@ class _Run:
 
 def _read_summary(path: Path, recipe: Recipe) -> dict[str, Any]:
     summary: dict[str, Any] = read_values(recipe.task.summary, path, "preprocess")
-    for key, wanted in recipe.training.of_dataset().items():
+    for key, wanted in recipe.spec.of_dataset().items():
         found = summary["spec"].get(key)
         if found != wanted:
             raise UserError(
@@ -294,8 +283,8 @@ def _write(
     best = dict(zip(run.columns, run.rows[run.best_epoch - 1], strict=True))
     record = {
         "training": run.name,
-        "seed": run.recipe.training.seed,
-        "spec": run.recipe.training.model_dump(mode="json"),
+        "seed": run.recipe.spec.seed,
+        "spec": run.recipe.spec.model_dump(mode="json"),
         "settings": run.settings.model_dump(mode="json"),
         "network": spec.model_dump(mode="json"),
         "parameters": int(sum(np.size(values) for values in run.best_weights)),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic, records
+from ptmiss.core.paths import PathLike
 from ptmiss.tasks.met import gate
 from ptmiss.tasks.met.calibration import verdict
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
@@ -21,8 +21,8 @@ _LOG = logging.getLogger(__name__)
 class Outputs:
     """All verdicts, written if nothing is refused: of the gates, and of the closures if wanted."""
 
-    accepted: str | os.PathLike[str]
-    confirmed: str | os.PathLike[str] | None
+    accepted: PathLike
+    confirmed: PathLike | None
 
 
 def accept(

@@ -8,13 +8,13 @@ not be worse than that of the plain sum of all candidates.
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ptmiss.core.io import atomic, records
 from ptmiss.core.io.records import Excerpt, Record
+from ptmiss.core.paths import PathLike
 from ptmiss.tasks.met.settings.gate import GateSettings
 
 NETWORK = "deepmet"
@@ -89,9 +89,7 @@ def within(value: float, low: float | None, high: float | None) -> bool:
     return (low is None or value >= low) and (high is None or value <= high)
 
 
-def gate(
-    headline: str | os.PathLike[str], settings: GateSettings, verdict: str | os.PathLike[str]
-) -> None:
+def gate(headline: PathLike, settings: GateSettings, verdict: PathLike) -> None:
     """Judge a training by its headline numbers and write the verdict; the stage gate."""
     judged = judge(records.read(Headline, headline, "performance"), settings)
     atomic.write_json(verdict, records.to_values(judged))

@@ -53,8 +53,6 @@ class MetLearning:
     name: str = "met"
     dataset: DatasetLayout = _DATASET
     columns: tuple[str, ...] = ("gen_met_px", "gen_met_py", *ft.COLUMNS, "cand_pinned")
-    training_settings: type[Training] = Training
-    preprocess_settings: type[PreprocessSettings] = PreprocessSettings
     summary: type[MetSummary] = MetSummary
     description: str = (
         "Missing transverse momentum (px, py) / 50 GeV from particle-flow candidates."

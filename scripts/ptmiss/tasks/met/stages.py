@@ -196,8 +196,17 @@ IMPORT_GRAPH = Stage(
 STAGES = {
     stage.name: stage
     for stage in (
-        IMPORT_GRAPH, EVALUATE, VARY, PERFORMANCE, UNCERTAINTY, INTERPRET, CALIBRATE, CLOSURE, GATE,
-        REPORT, ACCEPT,
+        IMPORT_GRAPH,
+        EVALUATE,
+        VARY,
+        PERFORMANCE,
+        UNCERTAINTY,
+        INTERPRET,
+        CALIBRATE,
+        CLOSURE,
+        GATE,
+        REPORT,
+        ACCEPT,
     )
-}  # fmt: skip
+}
 """Name -> stage, in the order of the page."""

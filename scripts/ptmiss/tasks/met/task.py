@@ -12,7 +12,7 @@ TASK = Task(
     configuration=Reference("ptmiss.tasks.met.settings.config:Config"),
     learning=Reference("ptmiss.tasks.met.learning:TASK"),
     baselines=Reference("ptmiss.tasks.met.settings.evaluate:CLASSICAL"),
-    quantities=Reference("ptmiss.tasks.met.report.plots.resolution:QUANTITIES"),
+    quantities=Reference("ptmiss.tasks.met.report.plots.quantities:QUANTITIES"),
     shared_stages=("minbias", "simulate", "skim", "preprocess", "train", "export"),
     sections={
         "trainings": "ptmiss.tasks.met.settings.learning:Training",
@@ -20,5 +20,5 @@ TASK = Task(
     },
     stages=Reference("ptmiss.tasks.met.stages:STAGES"),
     plan=Reference("ptmiss.tasks.met.workflow.results:Run"),
-    axes=Reference("ptmiss.tasks.met.report.plots.resolution:AXES"),
+    axes=Reference("ptmiss.tasks.met.report.plots.quantities:AXES"),
 )

@@ -39,8 +39,6 @@ class ShowerLearning:
     name: str = "shower_energy"
     dataset: DatasetLayout = DATASET
     columns: tuple[str, ...] = (TRUTH, *LAYERS)
-    training_settings: type[Training] = Training
-    preprocess_settings: type[PreprocessSettings] = PreprocessSettings
     summary: type[DatasetSummary] = DatasetSummary
     description: str = "Energy of a shower / 100 GeV from its deposits in four layers."
 

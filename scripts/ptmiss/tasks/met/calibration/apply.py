@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import json, text
+from ptmiss.core.paths import PathLike
 from ptmiss.tasks.met.calibration.names import COMPONENTS
 
 if TYPE_CHECKING:  # who applies corrections to own events needs none of what reads ours
@@ -29,7 +29,7 @@ _LARGEST = 1e12
 class Correction:
     """One correction of a document. path: of the document."""
 
-    path: str | os.PathLike[str]
+    path: PathLike
     name: str
     made: correctionlib.Correction
 
@@ -53,7 +53,7 @@ class Correction:
 class Document:
     """Corrections by name, read from a file."""
 
-    path: str | os.PathLike[str]
+    path: PathLike
     corrections: correctionlib.CorrectionSet
 
     def __getitem__(self, name: str) -> Correction:
@@ -65,7 +65,7 @@ class Document:
         return iter(self.corrections)
 
 
-def read(path: str | os.PathLike[str]) -> Document:
+def read(path: PathLike) -> Document:
     """Open a document for evaluation; raises `UserError` for a damaged file."""
     packed = text.read_bytes(path, _STAGE)
     try:
@@ -80,7 +80,7 @@ def read(path: str | os.PathLike[str]) -> Document:
         raise _damaged(path, str(error)) from None
 
 
-def _damaged(path: str | os.PathLike[str], what: str) -> UserError:
+def _damaged(path: PathLike, what: str) -> UserError:
     return UserError(f"{path}: not a correctionlib document of ours ({what}); {text.again(_STAGE)}")
 
 
@@ -115,13 +115,12 @@ class Applied:
         met = events.met[self.estimator]
         if dataset is None:
             return met
-        offset: np.ndarray = np.stack([
-            self.corrections[f"{self.before}{self.estimator}_xy_{axis}"].evaluate(
-                dataset, systematic, events.n_pv
-            )
+        name = f"{self.before}{self.estimator}_xy_"
+        offset = [
+            self.corrections[name + axis].evaluate(dataset, systematic, events.n_pv)
             for axis in "xy"
-        ])  # fmt: skip
-        return np.asarray(met - offset)
+        ]
+        return np.asarray(met - np.stack(offset))
 
     def recoil(self, events: BosonEvents, dataset: str | None) -> Recoil:
         """Return the recoil after the xy correction."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import gzip
 import itertools
-import os
 from collections.abc import Iterable, Mapping, Sequence
 
 import correctionlib.schemav2 as schema
 import numpy as np
 
 from ptmiss.core.io.atomic import replacing
+from ptmiss.core.paths import PathLike
 from ptmiss.core.stats.lines import Line
 from ptmiss.core.stats.quantile_map import FAR, QuantileMap
 from ptmiss.tasks.met.calibration.derive import Corrections
@@ -84,7 +84,7 @@ def about(inputs: Inputs) -> str:
     )
 
 
-def write(path: str | os.PathLike[str], content: schema.CorrectionSet) -> None:
+def write(path: PathLike, content: schema.CorrectionSet) -> None:
     """Write a document as gzip without name and time, so that equal content gives equal bytes."""
     text = content.model_dump_json(exclude_unset=True)
     with (

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.paths import PathLike
 from ptmiss.core.settings.names import unknown
 from ptmiss.events.samples import require_one_energy
 from ptmiss.events.settings.folds import FoldSettings
@@ -98,7 +98,7 @@ class Inputs:
 
 
 def load_inputs(
-    estimates: Sequence[str | os.PathLike[str]], folds: FoldSettings, settings: CalibrationSettings
+    estimates: Sequence[PathLike], folds: FoldSettings, settings: CalibrationSettings
 ) -> Inputs:
     """Read all samples of the calibration.
 

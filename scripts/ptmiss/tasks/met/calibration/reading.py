@@ -28,17 +28,21 @@ _LOG = logging.getLogger(__name__)
 _SALT = np.uint64(0x68616C66)
 _BATCH = 1 << 16  # all events at once would need a multiple of the memory of those that are kept
 _NUMBERS = (
-    "weight", "n_pv", "n_jets", "boson_px", "boson_py", "gen_met_px", "gen_met_py",
-)  # fmt: skip
-
-
-def splits(run: np.ndarray, lumi: np.ndarray, event: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two independent halves (0 or 1) of each event, independent of its fold, int8."""
-    return splits_of(event_hash(run, lumi, event))
+    "weight",
+    "n_pv",
+    "n_jets",
+    "boson_px",
+    "boson_py",
+    "gen_met_px",
+    "gen_met_py",
+)
 
 
 def splits_of(identity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the halves of events with these hashes."""
+    """Return two independent halves (0 or 1) of events with these hashes, int8.
+
+    They are independent of the fold.
+    """
     mixed = event_hash(identity, np.full_like(identity, _SALT), np.zeros_like(identity))
     return (mixed >> np.uint64(63)).astype(np.int8), (mixed & np.uint64(1)).astype(np.int8)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,18 +9,22 @@ import numpy as np
 from uproot.writing.identify import to_TAxis, to_TH1x, to_TH2x
 
 from ptmiss.core.io.root import recreated
+from ptmiss.core.paths import PathLike
 from ptmiss.tasks.met.calibration.bins import Bins
 from ptmiss.tasks.met.calibration.layouts import Number
 from ptmiss.tasks.met.calibration.submission import NOTICE
 
 _TITLES = {
-    "n_pv": "reconstructed vertices", "phi": "#phi of p_{T}^{miss}", "qt": "q_{T} [GeV]",
-    "u_par": "u_{#parallel} - q_{T} [GeV]", "u_perp": "u_{#perp} [GeV]",
-}  # fmt: skip
+    "n_pv": "reconstructed vertices",
+    "phi": "#phi of p_{T}^{miss}",
+    "qt": "q_{T} [GeV]",
+    "u_par": "u_{#parallel} - q_{T} [GeV]",
+    "u_perp": "u_{#perp} [GeV]",
+}
 
 
 def write(
-    path: str | os.PathLike[str], rows: Sequence[Number], bins: Bins, training: str, simulated: bool
+    path: PathLike, rows: Sequence[Number], bins: Bins, training: str, simulated: bool
 ) -> None:
     """Write a histogram for every figure's series: ESTIMATOR/TABLE/AXIS/QUANTITY/DATASET.
 
@@ -73,10 +76,17 @@ def _one(name: str, title: str, axis: str, rows: Sequence[Number]) -> Any:
     value, variance, n = _contents(rows)
     x = 0.5 * (low + high)
     return to_TH1x(
-        name, title, np.pad(value, 1), n.sum(),
-        value.sum(), variance.sum(), value @ x, value @ x**2,
-        np.pad(variance, 1), _axis("xaxis", edges, _TITLES.get(axis, axis)),
-    )  # fmt: skip
+        name,
+        title,
+        np.pad(value, 1),
+        n.sum(),
+        value.sum(),
+        variance.sum(),
+        value @ x,
+        value @ x**2,
+        np.pad(variance, 1),
+        _axis("xaxis", edges, _TITLES.get(axis, axis)),
+    )
 
 
 def _two(name: str, title: str, axis: str, rows: Sequence[Number], q_t: np.ndarray) -> Any:
@@ -87,9 +97,18 @@ def _two(name: str, title: str, axis: str, rows: Sequence[Number], q_t: np.ndarr
     value, variance, n = (np.reshape(a, (n_y, -1)) for a in _contents(rows))
     x, y = 0.5 * (low + high), 0.5 * (q_t[1:] + q_t[:-1])
     return to_TH2x(
-        name, title, np.pad(value, 1).ravel(), n[:, 0].sum(),
-        value.sum(), variance.sum(), (value @ x).sum(), (value @ x**2).sum(),
-        (y @ value).sum(), (y**2 @ value).sum(), y @ value @ x,
+        name,
+        title,
+        np.pad(value, 1).ravel(),
+        n[:, 0].sum(),
+        value.sum(),
+        variance.sum(),
+        (value @ x).sum(),
+        (value @ x**2).sum(),
+        (y @ value).sum(),
+        (y**2 @ value).sum(),
+        y @ value @ x,
         np.pad(variance, 1).ravel(),
-        _axis("xaxis", edges, _TITLES.get(axis, axis)), _axis("yaxis", q_t, _TITLES["qt"]),
-    )  # fmt: skip
+        _axis("xaxis", edges, _TITLES.get(axis, axis)),
+        _axis("yaxis", q_t, _TITLES["qt"]),
+    )

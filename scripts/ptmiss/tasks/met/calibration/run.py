@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ptmiss.core.io import atomic
+from ptmiss.core.paths import PathLike
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.tasks.met.calibration import distributions, document, inputs, store, submission, tables
 from ptmiss.tasks.met.calibration.apply import Applied, read
@@ -18,7 +18,6 @@ from ptmiss.tasks.met.calibration.layouts import CALIBRATION, Number
 from ptmiss.tasks.met.calibration.replicas import sample
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
-Path = str | os.PathLike[str]
 _LOG = logging.getLogger(__name__)
 
 
@@ -28,15 +27,15 @@ class Outputs:
     figures, the same table as a HEPData submission and, where wanted, as ROOT histograms.
     """
 
-    corrections: Path
-    fits: Path
-    table: Path
-    hepdata: Path
-    histograms: Path | None
+    corrections: PathLike
+    fits: PathLike
+    table: PathLike
+    hepdata: PathLike
+    histograms: PathLike | None
 
 
 def calibrate(
-    estimates: Sequence[Path],
+    estimates: Sequence[PathLike],
     folds: FoldSettings,
     settings: CalibrationSettings,
     outputs: Outputs,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from ptmiss.core.io import npz
 from ptmiss.core.io.atomic import replacing
+from ptmiss.core.paths import PathLike
 from ptmiss.core.stats.lines import Line
 from ptmiss.core.stats.quantile_map import QuantileMap
 from ptmiss.tasks.met.calibration.bins import Bins
@@ -27,7 +27,7 @@ class Stored:
     replicas: dict[str, tuple[np.ndarray, ...]]
 
 
-def write(path: str | os.PathLike[str], found: Mapping[str, Stored], bins: Bins) -> None:
+def write(path: PathLike, found: Mapping[str, Stored], bins: Bins) -> None:
     """Write fits, nominal maps and replicas (float32) by estimator as npz; equal content, equal
     bytes."""
     arrays = {"estimators": np.array(list(found)), **_of_bins(bins)}
@@ -49,7 +49,7 @@ def write(path: str | os.PathLike[str], found: Mapping[str, Stored], bins: Bins)
         np.savez(file, allow_pickle=False, **arrays)
 
 
-def read(path: str | os.PathLike[str]) -> tuple[dict[str, Stored], Bins]:
+def read(path: PathLike) -> tuple[dict[str, Stored], Bins]:
     """Read what `write` wrote, by estimator; raises `UserError` for a damaged file."""
     arrays = npz.read(path, "calibrate")
     bins = _to_bins(arrays)

@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import io
 import math
-import os
 import tarfile
 import tempfile
 import warnings
@@ -16,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from ptmiss.core.io.atomic import replacing
+from ptmiss.core.paths import PathLike
 from ptmiss.tasks.met.calibration.layouts import Number
 
 with warnings.catch_warnings():  # it imports what its own dependency will remove
@@ -42,9 +42,7 @@ _MISSING = "-"
 NOTICE = "Parametric simulation and pseudo-data: no number here is a result of an experiment."
 
 
-def write(
-    path: str | os.PathLike[str], rows: Sequence[Number], training: str, simulated: bool
-) -> None:
+def write(path: PathLike, rows: Sequence[Number], training: str, simulated: bool) -> None:
     """Write a tar.gz for HEPData: a table for each table, estimator, axis and quantity of `rows`.
 
     simulated: data are simulated themselves, which every description then says. Equal rows give
@@ -126,7 +124,7 @@ def _short(name: str) -> str:
     )
 
 
-def _pack(path: str | os.PathLike[str], folder: Path) -> None:
+def _pack(path: PathLike, folder: Path) -> None:
     """Write the files of a folder as tar.gz without times, owners and the archive's own name."""
     with (
         replacing(path) as temporary,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic, records
+from ptmiss.core.paths import PathLike
 from ptmiss.core.settings.names import unknown
 from ptmiss.core.stats.merging import effective
 from ptmiss.events.settings.folds import FoldSettings
@@ -24,19 +24,18 @@ from ptmiss.tasks.met.closure.distances import ALL, Distances
 from ptmiss.tasks.met.closure.outcomes import Measured, Probability, Subject, judge
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
-Path = str | os.PathLike[str]
 _LEAST = 10
 """Effective events below which a mean has no error to speak of; `min_events` is never less."""
 _LOG = logging.getLogger(__name__)
 
 
 def closure(
-    estimates: Sequence[Path],
+    estimates: Sequence[PathLike],
     folds: FoldSettings,
     settings: CalibrationSettings,
-    corrections: Path,
-    fits: Path,
-    verdict: Path,
+    corrections: PathLike,
+    fits: PathLike,
+    verdict: PathLike,
 ) -> None:
     """Judge the corrections on the other half of the events and write the verdict."""
     found = load_inputs(estimates, folds, settings)

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import manifest, parquet
+from ptmiss.core.paths import PathLike
 from ptmiss.core.ragged import Ragged, from_arrow
 from ptmiss.core.settings.base import from_mapping
 from ptmiss.events.columns import CANDIDATE_COLUMNS, layout_of
@@ -43,8 +44,8 @@ FEW_EVENTS = 10
 class Models:
     """ONNX models to evaluate. own: of the training, or None; external: name -> file."""
 
-    own: str | os.PathLike[str] | None
-    external: Mapping[str, str | os.PathLike[str]]
+    own: PathLike | None
+    external: Mapping[str, PathLike]
     threads: int
 
     @contextlib.contextmanager
@@ -85,7 +86,7 @@ NO_MODELS = Models(own=None, external={}, threads=1)
 def outside(
     child: Child,
     name: str,
-    path: str | os.PathLike[str],
+    path: PathLike,
     settings: EvaluateSettings,
     with_weights: bool = False,
 ) -> NetworkEstimator:
@@ -141,12 +142,12 @@ def external_models(texts: Sequence[str], settings: EvaluateSettings) -> dict[st
 
 
 def evaluate(
-    skim: str | os.PathLike[str],
+    skim: PathLike,
     training: str,
     settings: EvaluateSettings,
-    estimates: str | os.PathLike[str],
+    estimates: PathLike,
     models: Models = NO_MODELS,
-    weights: str | os.PathLike[str] | None = None,
+    weights: PathLike | None = None,
 ) -> dict[str, int]:
     """Compute pTmiss with every estimator for every event of a skim.
 
@@ -195,7 +196,7 @@ def evaluate(
     return counts
 
 
-def usable(estimators: Sequence[str], schema: pa.Schema, skim: str | os.PathLike[str]) -> list[str]:
+def usable(estimators: Sequence[str], schema: pa.Schema, skim: PathLike) -> list[str]:
     """Return the estimators whose candidate columns exist; only the truth may be absent.
 
     estimators: wanted; schema: of the skim. Raises `UserError` if none is left.
@@ -254,7 +255,7 @@ def not_finite(results: Mapping[str, np.ndarray], name: str) -> int:
 
 
 def check_finite(
-    skim: str | os.PathLike[str],
+    skim: PathLike,
     counts: Mapping[str, int],
     networks: Mapping[str, NetworkEstimator],
     limits: ModelLimits,
@@ -278,7 +279,7 @@ def check_finite(
 
 
 def _report(
-    skim: str | os.PathLike[str],
+    skim: PathLike,
     counts: Mapping[str, int],
     networks: Mapping[str, NetworkEstimator],
 ) -> None:

@@ -24,6 +24,7 @@ from onnx import helper, numpy_helper
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic, manifest
+from ptmiss.core.paths import PathLike
 from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.learn.onnx import runtime
 from ptmiss.learn.onnx.check import reason_of
@@ -44,19 +45,17 @@ EVENTS, SEED = 24, 20
 
 MAX_BYTES = 256 << 20
 
-OPERATORS = frozenset((
-    "Abs", "Add", "AddN", "AddV2", "ArgMax", "BatchMatMul", "BatchMatMulV2", "BiasAdd",
-    "Cast", "ClipByValue", "Concat", "ConcatV2", "Const", "Conv2D", "Einsum", "Elu", "Equal",
-    "Exp", "ExpandDims", "Fill", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3",
-    "Gather", "GatherNd", "GatherV2", "Greater", "GreaterEqual", "Identity", "IdentityN",
-    "LeakyRelu", "Less", "LessEqual", "Log", "Log1p", "LogicalAnd", "LogicalNot", "LogicalOr",
-    "MatMul", "Max", "Maximum", "Mean", "Merge", "Min", "Minimum", "Mul", "Neg", "NoOp", "NotEqual",
-    "OneHot", "OnesLike", "Pack", "Pad", "Placeholder", "PlaceholderWithDefault", "Pow",
-    "Prod", "Range", "RealDiv", "Reciprocal", "Relu", "Relu6", "Reshape", "Rsqrt", "Select",
-    "SelectV2", "Selu", "Shape", "Sigmoid", "Sign", "Slice", "Softmax", "Softplus", "Split",
-    "SplitV", "Sqrt", "Square", "SquaredDifference", "Squeeze", "StopGradient",
-    "StridedSlice", "Sub", "Sum", "Switch", "Tanh", "Tile", "Transpose", "Unpack", "ZerosLike",
-))  # fmt: skip
+_ARITHMETIC = """
+Abs Add AddN AddV2 ArgMax BatchMatMul BatchMatMulV2 BiasAdd Cast ClipByValue Concat ConcatV2 Const
+Conv2D Einsum Elu Equal Exp ExpandDims Fill FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 Gather
+GatherNd GatherV2 Greater GreaterEqual Identity IdentityN LeakyRelu Less LessEqual Log Log1p
+LogicalAnd LogicalNot LogicalOr MatMul Max Maximum Mean Merge Min Minimum Mul Neg NoOp NotEqual
+OneHot OnesLike Pack Pad Placeholder PlaceholderWithDefault Pow Prod Range RealDiv Reciprocal Relu
+Relu6 Reshape Rsqrt Select SelectV2 Selu Shape Sigmoid Sign Slice Softmax Softplus Split SplitV Sqrt
+Square SquaredDifference Squeeze StopGradient StridedSlice Sub Sum Switch Tanh Tile Transpose Unpack
+ZerosLike
+"""
+OPERATORS = frozenset(_ARITHMETIC.split())
 """What a graph may consist of: arithmetic. A graph is a program, and TensorFlow has operators that
 read and write files."""
 
@@ -77,7 +76,7 @@ class Imported:
     pad: tuple[float, float]
 
 
-def import_graph(graph: str | os.PathLike[str], onnx: Path, slots: int, output: str | None) -> None:
+def import_graph(graph: PathLike, onnx: Path, slots: int, output: str | None) -> None:
     """Convert a frozen graph and say how near it comes; the stage import_graph."""
     if not 1 <= slots <= 100_000:
         raise UserError(f"--slots: found {slots}, allowed 1 to 100000")
@@ -89,9 +88,7 @@ def import_graph(graph: str | os.PathLike[str], onnx: Path, slots: int, output: 
         _LOG.warning("%s: needs all its %d slots, so it runs slowly", onnx, found.slots)
 
 
-def import_file(
-    graph: str | os.PathLike[str], slots: int, output: str | None, onnx_path: Path
-) -> Imported:
+def import_file(graph: PathLike, slots: int, output: str | None, onnx_path: Path) -> Imported:
     """Convert a frozen graph and write it as an ONNX file, with its sum.
 
     slots: that the graph was made for; output: name of the output node, None finds it. Raises
@@ -106,7 +103,7 @@ def import_file(
     return found
 
 
-def read(path: str | os.PathLike[str]) -> tf.compat.v1.GraphDef:
+def read(path: PathLike) -> tf.compat.v1.GraphDef:
     """Return a graph from a file; raises `UserError` for anything else and for unsafe operators."""
     give = "give a frozen TensorFlow graph (.pb)"
     content = manifest.read_bytes(path, MAX_BYTES, give, give)
@@ -252,19 +249,21 @@ def with_missing_pads(plain: onnx.ModelProto, slots: int, pad: np.ndarray) -> on
     for node in graph.node:
         node.output[:] = [seen if name == OUTPUT else name for name in node.output]
         node.input[:] = [seen if name == OUTPUT else name for name in node.input]
-    graph.initializer.extend([
+    constants = [
         numpy_helper.from_array(np.array(1, dtype=np.int64), "pads/axis"),
         numpy_helper.from_array(np.array(slots, dtype=np.int64), "pads/slots"),
         numpy_helper.from_array(pad.astype(np.float32)[np.newaxis], "pads/each"),
-    ])  # fmt: skip
-    graph.node.extend([
+    ]
+    graph.initializer.extend(constants)
+    nodes = [
         helper.make_node("Shape", ["input"], ["pads/shape"]),
         helper.make_node("Gather", ["pads/shape", "pads/axis"], ["pads/given"], axis=0),
         helper.make_node("Sub", ["pads/slots", "pads/given"], ["pads/missing"]),
         helper.make_node("Cast", ["pads/missing"], ["pads/count"], to=onnx.TensorProto.FLOAT),
         helper.make_node("Mul", ["pads/count", "pads/each"], ["pads/all"]),
         helper.make_node("Add", [seen, "pads/all"], [OUTPUT]),
-    ])  # fmt: skip
+    ]
+    graph.node.extend(nodes)
     return model
 
 
@@ -384,10 +383,15 @@ def _event(size: int, slots: int) -> Feed:
     x = np.zeros((1, slots, len(ft.CONTINUOUS)), dtype=np.float32)
     pt, phi = rng.exponential(0.02, size), rng.uniform(-np.pi, np.pi, size)
     columns: Mapping[int, np.ndarray] = {
-        ft.D0: rng.normal(0, 0.1, size), ft.DZ: rng.normal(0, 5.0, size),
-        ft.ETA: rng.uniform(-5, 5, size), ft.MASS: rng.choice([0.0, 0.14], size), ft.PT: pt,
-        ft.PUPPI: rng.uniform(0, 1, size), ft.PX: pt * np.cos(phi), ft.PY: pt * np.sin(phi),
-    }  # fmt: skip
+        ft.D0: rng.normal(0, 0.1, size),
+        ft.DZ: rng.normal(0, 5.0, size),
+        ft.ETA: rng.uniform(-5, 5, size),
+        ft.MASS: rng.choice([0.0, 0.14], size),
+        ft.PT: pt,
+        ft.PUPPI: rng.uniform(0, 1, size),
+        ft.PX: pt * np.cos(phi),
+        ft.PY: pt * np.sin(phi),
+    }
     for place, values in columns.items():
         x[0, :size, place] = values
     feed = {"input": x}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.paths import PathLike
 from ptmiss.core.ragged import Ragged
 from ptmiss.events.columns import OTHER_FLAVOUR, PUPPI, puppi_column
 from ptmiss.learn.features import Features
@@ -67,7 +67,7 @@ class NetworkEstimator(OnnxNetwork):
             )
         super().__init__(model, threads, scale, with_weights and gives_weights(model), session)
 
-    def read_from(self, schema: pa.Schema, skim: str | os.PathLike[str]) -> None:
+    def read_from(self, schema: pa.Schema, skim: PathLike) -> None:
         """Take the PUPPI weight that the model wants from this skim; raises `UserError` if none."""
         self.puppi = puppi_column(schema, self.rules.wanted_puppi, skim, self.model.path)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.paths import PathLike
 from ptmiss.tasks.met.estimators.evaluate import Models, evaluate, external_models
 from ptmiss.tasks.met.estimators.table import NOMINAL
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
@@ -29,8 +29,8 @@ class ModelFiles:
 class Outputs:
     """Estimates to write, and weights of candidates where wanted."""
 
-    estimates: str | os.PathLike[str]
-    weights: str | os.PathLike[str] | None
+    estimates: PathLike
+    weights: PathLike | None
 
 
 def evaluate_skim(

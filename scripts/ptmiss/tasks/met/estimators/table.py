@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.paths import PathLike
 from ptmiss.core.ragged import to_arrow
 from ptmiss.events.columns import CANDIDATE_COLUMNS, IDENTITY, OTHER_FLAVOUR, PUPPI, skim_schema
 from ptmiss.learn.features import EstimateColumn
@@ -21,7 +21,7 @@ NOMINAL = "nominal"
 """The variation that changes nothing."""
 
 
-def event_columns(schema: pa.Schema, skim: str | os.PathLike[str]) -> list[str]:
+def event_columns(schema: pa.Schema, skim: PathLike) -> list[str]:
     """Return the names of a skim's event columns; every column of the data model must be there.
 
     Raises `UserError` naming the first column that is missing or of another type.
@@ -85,7 +85,7 @@ def declaration(estimators: Mapping[str, Sequence[EstimateColumn]]) -> str:
 
 
 def declared(
-    schema: pa.Schema, path: str | os.PathLike[str], remedy: str
+    schema: pa.Schema, path: PathLike, remedy: str
 ) -> dict[str, tuple[EstimateColumn, ...]]:
     """Return the columns `{estimator}_{name}` that a file of estimates declares, by estimator.
 

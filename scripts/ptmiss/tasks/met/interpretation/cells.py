@@ -18,9 +18,12 @@ ALL = "all"
 _ALL_EDGES = (-math.inf, math.inf)
 _FROM_PV_EDGES = (-0.5, 0.5, 1.5, 2.5, 3.5)
 _COLUMNS = {
-    "pt": "cand_pt", "abs_eta": "cand_eta", "abs_dz": "cand_dz", "puppi": "cand_puppi",
+    "pt": "cand_pt",
+    "abs_eta": "cand_eta",
+    "abs_dz": "cand_dz",
+    "puppi": "cand_puppi",
     "from_pv": "cand_from_pv",
-}  # fmt: skip
+}
 _OF_TRACKS = ("abs_dz", "from_pv")
 
 

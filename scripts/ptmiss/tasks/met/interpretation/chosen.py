@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ import pyarrow as pa
 from ptmiss.core.errors import UserError
 from ptmiss.core.hashing import event_hash
 from ptmiss.core.io import parquet
+from ptmiss.core.paths import PathLike
 from ptmiss.core.ragged import Ragged, from_arrow
 from ptmiss.events.columns import CANDIDATE_COLUMNS, IDENTITY, PUPPI, layout_of, skim_schema
 from ptmiss.events.samples import Part, Sample, grouped, part_of
@@ -67,7 +67,7 @@ def has_truth(sample: Sample) -> bool:
     return "cand_truth" in sample.parts[0].schema.names
 
 
-def samples(files: Iterable[str | os.PathLike[str]]) -> list[Sample]:
+def samples(files: Iterable[PathLike]) -> list[Sample]:
     """Return the samples that skims make up, by name.
 
     Raises `UserError` for a file that is not a skim, a part given twice, and skims of one sample

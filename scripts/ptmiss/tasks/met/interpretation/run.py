@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
+from ptmiss.core.paths import PathLike
 from ptmiss.core.tables import Row
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.learn.onnx import file as onnx_file
@@ -41,9 +41,9 @@ class Sections:
 class Outputs:
     """Files to write: two tables in CSV and the events in JSON."""
 
-    weights: str | os.PathLike[str]
-    importance: str | os.PathLike[str]
-    displays: str | os.PathLike[str]
+    weights: PathLike
+    importance: PathLike
+    displays: PathLike
 
 
 def interpret_skims(
@@ -58,7 +58,7 @@ def interpret_skims(
 
 
 def interpret(
-    skims: Iterable[str | os.PathLike[str]],
+    skims: Iterable[PathLike],
     model: onnx_file.OnnxModel,
     sections: Sections,
     threads: int,
@@ -143,13 +143,15 @@ def _report(look: Look) -> None:
     if look.bad_candidates:
         _LOG.warning(
             "%s: %d candidates with a weight that is not finite are left out",
-            name, look.bad_candidates,
-        )  # fmt: skip
+            name,
+            look.bad_candidates,
+        )
     if look.bad_events:
         _LOG.warning(
             "%s: %d events without a finite pTmiss or boson are left out of the importance",
-            name, look.bad_events,
-        )  # fmt: skip
+            name,
+            look.bad_events,
+        )
     if look.permuted is None:
         _LOG.info("%s: neither boson nor truth, so no importance of features", name)
     if not np.isfinite(errors).any():

@@ -109,9 +109,11 @@ def make_grid(
         bins.append(Bin("plateau_qt", *plateau, "qt", hidden=True))
         cut = [pair for wide in settings.qt_ranges for pair in cut_range(settings, *wide)]
         known = {(item.low, item.high) for item in bins if item.axis == "qt"}
-        bins += [Bin("piece_qt", *piece, "qt", hidden=True)
-                 for piece in _unique([*itertools.chain.from_iterable(cut)])
-                 if piece not in known]  # fmt: skip
+        bins += [
+            Bin("piece_qt", *piece, "qt", hidden=True)
+            for piece in _unique([*itertools.chain.from_iterable(cut)])
+            if piece not in known
+        ]
     bins += _axis("n_pv", "n_pv", settings.n_pv_edges)
     if has_boson:
         bins += _axis("n_pv_low_qt", "n_pv", settings.n_pv_edges, low_qt)

@@ -81,9 +81,21 @@ def measure(
         edges = passes.edges(factors, pool)
         filled = passes.fill(factors, edges, pool)
     return Distributions(
-        grid, present, wanted, scale, factors, edges, filled.hist, filled.levers, filled.moments,
-        seen.bad[keep], seen.n_events, seen.has_boson, seen.has_truth, seen.neutrino,
-    )  # fmt: skip
+        grid,
+        present,
+        wanted,
+        scale,
+        factors,
+        edges,
+        filled.hist,
+        filled.levers,
+        filled.moments,
+        seen.bad[keep],
+        seen.n_events,
+        seen.has_boson,
+        seen.has_truth,
+        seen.neutrino,
+    )
 
 
 @dataclass

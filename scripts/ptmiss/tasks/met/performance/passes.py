@@ -225,12 +225,19 @@ class Passes:
         first, last = self.grid.offsets[group : group + 2]
         name, index = self.observables[o], view.indices[group]
         histograms.fill(
-            index, first, last - first,
+            index,
+            first,
+            last - first,
             self._values(name, view, (e, o), factors[e][index]),
             view.values[e][o] if name == "scaled" else np.empty(0),
-            view.chunk.weight, self.scale, copies, edges[e, o], limit(name, self.settings),
-            filled.hist[e, o], filled.moments[e, o],
-        )  # fmt: skip
+            view.chunk.weight,
+            self.scale,
+            copies,
+            edges[e, o],
+            limit(name, self.settings),
+            filled.hist[e, o],
+            filled.moments[e, o],
+        )
 
     def add_lever(
         self, view: View, copies: np.ndarray, filled: Filled, task: tuple[int, str]
@@ -244,9 +251,14 @@ class Passes:
             out = np.flatnonzero(np.isfinite(lever) & ~np.isfinite(view.values[e][o]))
             if out.size:
                 histograms.fill_levers(
-                    index[out], lever[out], weight[out], self.scale,
-                    copies[out], -1.0, filled.levers[e, slot],
-                )  # fmt: skip
+                    index[out],
+                    lever[out],
+                    weight[out],
+                    self.scale,
+                    copies[out],
+                    -1.0,
+                    filled.levers[e, slot],
+                )
 
     def _lever(self, view: View, name: str) -> np.ndarray:
         """Return what a response is relative to, (n,) in GeV; NaN where there is none."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +11,7 @@ import numpy as np
 from ptmiss.core.conditions import Condition, parse
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
+from ptmiss.core.paths import PathLike
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.tasks.met.performance import roc, tables
 from ptmiss.tasks.met.performance.layouts import GAINS, PERFORMANCE, ROC, SLICES, SPECTRA
@@ -26,19 +26,17 @@ _LOG = logging.getLogger(__name__)
 SLICE_AXES = ("all", "qt", "n_pv", "gen_ht", "gen_met")
 """Axes of the table of slices."""
 
-Path = str | os.PathLike[str]
-
 
 @dataclass(frozen=True)
 class Outputs:
     """The files that the stage writes: CSV, and the headline JSON."""
 
-    table: Path
-    gains: Path
-    spectra: Path
-    roc: Path
-    slices: Path
-    headline: Path
+    table: PathLike
+    gains: PathLike
+    spectra: PathLike
+    roc: PathLike
+    slices: PathLike
+    headline: PathLike
 
 
 @dataclass
@@ -52,7 +50,10 @@ class _Texts:
 
 
 def performance(
-    estimates: Sequence[Path], folds: FoldSettings, settings: PerformanceSettings, outputs: Outputs
+    estimates: Sequence[PathLike],
+    folds: FoldSettings,
+    settings: PerformanceSettings,
+    outputs: Outputs,
 ) -> None:
     """Measure every estimator in every sample of the files and write the results.
 
@@ -134,8 +135,11 @@ def _slice(
     if parts.n_events == 0:
         _LOG.warning(
             "%s, %s: no event in the slice %s (%s)",
-            source.name, source.info.variation, name, where.text,
-        )  # fmt: skip
+            source.name,
+            source.info.variation,
+            name,
+            where.text,
+        )
     measured = [Measured(parts, e, settings) for e in range(len(parts.estimators))]
     rows = tables.rows(tables.items(source, parts, measured))
     texts.slices.append(SLICES.lines((name, *row) for row in rows))
@@ -163,13 +167,17 @@ def _tail(
 
 def _areas(sample: str, variation: str, tails: Sequence[roc.Tail]) -> list[dict[str, object]]:
     return [
-        {"background": background.sample, "estimator": name, "quantity": "roc_auc",
-         **tables.quoted(roc.area(one, background.spectra[name]))}
+        {
+            "background": background.sample,
+            "estimator": name,
+            "quantity": "roc_auc",
+            **tables.quoted(roc.area(one, background.spectra[name])),
+        }
         for signal, background in roc.pairs(tails)
         if (signal.sample, signal.variation) == (sample, variation)
         for name, one in signal.spectra.items()
         if name in background.spectra
-    ]  # fmt: skip
+    ]
 
 
 def _say(
@@ -194,8 +202,9 @@ def _say(
     if not parts.has_truth:
         _LOG.warning(
             "%s: no true pTmiss, so what needs it is left out (sigma_xy, sigma_met, biases, tails,"
-            " axes gen_ht and gen_met)", name,
-        )  # fmt: skip
+            " axes gen_ht and gen_met)",
+            name,
+        )
     if not parts.has_truth and not parts.has_boson:
         _LOG.warning("%s: neither boson nor true pTmiss: only spectra are made", name)
     for one in source.estimators:
@@ -206,8 +215,11 @@ def _say(
         if bad:
             _LOG.warning(
                 "%s: %d of %d events of %s are not finite and left out",
-                name, bad, parts.n_events, estimator,
-            )  # fmt: skip
+                name,
+                bad,
+                parts.n_events,
+                estimator,
+            )
     without = [
         estimator
         for estimator, one in zip(parts.estimators, measured, strict=True)
@@ -217,5 +229,7 @@ def _say(
         _LOG.warning(
             "%s: fewer than %d effective events on the response plateau of %s: response-corrected"
             " resolutions are left empty",
-            name, settings.min_events, ", ".join(without),
-        )  # fmt: skip
+            name,
+            settings.min_events,
+            ", ".join(without),
+        )

@@ -135,10 +135,19 @@ class Counts:
     def add(self, chunk: Chunk, copies: np.ndarray) -> None:
         """Add events, with their copies in each replica, (n, 1 + replicas)."""
         histograms.fill(
-            np.zeros(chunk.weight.size, dtype=np.int32), 0, 1,
-            _values(chunk, self.name, self.place), np.empty(0), chunk.weight, self.scale,
-            copies, self.edges[None], self.reach, self.hist, self.moments,
-        )  # fmt: skip
+            np.zeros(chunk.weight.size, dtype=np.int32),
+            0,
+            1,
+            _values(chunk, self.name, self.place),
+            np.empty(0),
+            chunk.weight,
+            self.scale,
+            copies,
+            self.edges[None],
+            self.reach,
+            self.hist,
+            self.moments,
+        )
 
     def spectrum(self) -> Spectrum:
         """Return what was filled."""

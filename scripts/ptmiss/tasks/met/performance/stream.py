@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ import pyarrow as pa
 from ptmiss.core.conditions import COLUMNS, Condition
 from ptmiss.core.errors import UserError
 from ptmiss.core.io.parquet import float64
+from ptmiss.core.paths import PathLike
 from ptmiss.core.stats.bootstrap import states_of
 from ptmiss.events.samples import Part, Sample, grouped, part_of
 from ptmiss.tasks.met.estimators.table import declared
@@ -158,7 +158,7 @@ def _check(table: pa.Table, file: str) -> None:
         )
 
 
-def sources(files: Iterable[str | os.PathLike[str]], stored: Sequence[str]) -> list[Source]:
+def sources(files: Iterable[PathLike], stored: Sequence[str]) -> list[Source]:
     """Return the sources that the files make up, sorted by sample and variation.
 
     stored: METs of the input that are measured besides the estimators. Raises `UserError` for a

@@ -9,7 +9,7 @@ import numpy as np
 
 from ptmiss.core.stats.bootstrap import intervals
 from ptmiss.core.tables import Row
-from ptmiss.tasks.met.performance.bins import AXES
+from ptmiss.tasks.met.performance.bins import AXES, Bin
 from ptmiss.tasks.met.performance.gains import LIMIT, QUANTITIES, gains
 from ptmiss.tasks.met.performance.measure import Distributions
 from ptmiss.tasks.met.performance.resolution import Measured, Value
@@ -161,9 +161,7 @@ def _gains(
     found = []
     for sigma, number in chosen:
         item = parts.grid.bins[number]
-        where = {
-            "axis": item.axis, "bin_low": _finite(item.low), "bin_high": _finite(item.high),
-        }  # fmt: skip
+        where = {"axis": item.axis, **_edges(item)}
         for name, base, quantity, value in gains(parts.estimators, measured, number, [sigma], over):
             found.append(
                 {"estimator": name, "over": base, "quantity": quantity, **where, **quoted(value)}
@@ -185,10 +183,14 @@ def empty_bins(
         few = {name: n for name, n in effective.items() if n < settings.min_events}
         if few:
             item = parts.grid.bins[number]
-            found.append({
-                "axis": axis, "bin_low": _finite(item.low), "bin_high": _finite(item.high),
-                "estimators": list(few), "effective_events": round(min(few.values()), 3),
-            })  # fmt: skip
+            found.append(
+                {
+                    "axis": axis,
+                    **_edges(item),
+                    "estimators": list(few),
+                    "effective_events": round(min(few.values()), 3),
+                }
+            )
     return found
 
 
@@ -209,3 +211,7 @@ def quoted(value: Value) -> dict[str, object]:
 
 def _finite(number: float) -> float | None:
     return float(number) if math.isfinite(number) else None
+
+
+def _edges(item: Bin) -> dict[str, float | None]:
+    return {"bin_low": _finite(item.low), "bin_high": _finite(item.high)}

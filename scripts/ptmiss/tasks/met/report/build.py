@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from ptmiss.core.html import page, provenance, stages
 from ptmiss.core.html.text import script_json
 from ptmiss.core.io.atomic import replacing, write_json
 from ptmiss.core.io.records import Values
+from ptmiss.core.paths import PathLike
 from ptmiss.core.resources import RESOURCES
 from ptmiss.tasks.met.report import (
     comparison,
@@ -65,9 +65,9 @@ class _Found:
 class Outputs:
     """The page (HTML), the summary (JSON) and, where wanted, the first figure alone (PNG)."""
 
-    report: str | os.PathLike[str]
-    summary: str | os.PathLike[str]
-    overview: str | os.PathLike[str] | None = None
+    report: PathLike
+    summary: PathLike
+    overview: PathLike | None = None
 
 
 def build(
@@ -96,9 +96,11 @@ def build(
     """
     heads = headlines.read(inputs.headlines)
     found = _Found(
-        tables.read(inputs.tables), heads, ledgers.read(inputs.ledgers),
+        tables.read(inputs.tables),
+        heads,
+        ledgers.read(inputs.ledgers),
         stages.read(inputs.benchmarks, order),
-    )  # fmt: skip
+    )
     numbers = headlines.index(found.frame, _RESOLUTIONS)
     headlines.compare(numbers, heads)
     settings = config.model_dump(mode="json")

@@ -8,7 +8,7 @@ from typing import Any
 from ptmiss.core.figures.chart import Figure, Picture
 from ptmiss.core.report.sections import entry, identifier
 from ptmiss.tasks.met.report.plots.gains import ALL
-from ptmiss.tasks.met.report.plots.resolution import FORMS
+from ptmiss.tasks.met.report.plots.quantities import FORMS
 from ptmiss.tasks.met.report.samples import Kind
 from ptmiss.tasks.met.report.tables import TOGETHER
 

@@ -76,9 +76,15 @@ class Display:
         widest = frame.marks(axes, "y", most=6)
         frame.titles(axes, y=r"$\phi$ [rad]", widest=widest, centred=True)
         axes.annotate(
-            text, (0.0, 1.0), (6.0, -6.0), "axes fraction", "offset points", size=_SMALL,
-            va="top", bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0.0, "pad": 2.0},
-        )  # fmt: skip
+            text,
+            (0.0, 1.0),
+            (6.0, -6.0),
+            "axes fraction",
+            "offset points",
+            size=_SMALL,
+            va="top",
+            bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0.0, "pad": 2.0},
+        )
 
     def _plane(self, axes: Axes) -> None:
         longest = max([math.hypot(px, py) for _, px, py in self.arrows.values()] or [1.0])
@@ -87,9 +93,15 @@ class Display:
         for colour, px, py in self.arrows.values():
             if math.hypot(px, py) > 0.01 * reach:
                 arrow = FancyArrowPatch(
-                    (0.0, 0.0), (px, py), arrowstyle="-|>", mutation_scale=9.0, color=colour,
-                    linewidth=1.6, shrinkA=0.0, shrinkB=0.0,
-                )  # fmt: skip
+                    (0.0, 0.0),
+                    (px, py),
+                    arrowstyle="-|>",
+                    mutation_scale=9.0,
+                    color=colour,
+                    linewidth=1.6,
+                    shrinkA=0.0,
+                    shrinkB=0.0,
+                )
                 axes.add_artist(arrow)
         frame.marks(axes, "x", most=4)
         widest = frame.marks(axes, "y", most=4)

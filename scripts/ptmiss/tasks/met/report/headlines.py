@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pandas as pd
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io.records import read_values
+from ptmiss.core.paths import PathLike
 from ptmiss.tasks.met import records
 
 LIMIT = "oracle"
@@ -29,7 +29,7 @@ Headline = dict[str, Any]
 """What performance/{training}.headline.json says of one sample and variation."""
 
 
-def read(paths: Iterable[str | os.PathLike[str]]) -> dict[str, list[Headline]]:
+def read(paths: Iterable[PathLike]) -> dict[str, list[Headline]]:
     """Return training -> what is said of each of its samples, both sorted.
 
     Raises `UserError` for a file that is not such a file, or two of one training.

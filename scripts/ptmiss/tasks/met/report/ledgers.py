@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from ptmiss.core.errors import UserError
 from ptmiss.core.html.provenance import digest_of
 from ptmiss.core.io.records import Values, read_values
+from ptmiss.core.paths import PathLike
 from ptmiss.events import records
 
 
@@ -54,7 +54,7 @@ class Ledger:
         return digest_of(self.inputs.values())
 
 
-def read(paths: Iterable[str | os.PathLike[str]]) -> list[Ledger]:
+def read(paths: Iterable[PathLike]) -> list[Ledger]:
     """Return one ledger a sample, sorted by name, added up over the given parts.
 
     Raises `UserError` for a file that is no ledger, or a part given twice.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ptmiss.core.io.records import read_values
+from ptmiss.core.paths import PathLike
 from ptmiss.learn import records
 
 
-def read(paths: Iterable[str | os.PathLike[str]]) -> dict[str, dict[str, Any]]:
+def read(paths: Iterable[PathLike]) -> dict[str, dict[str, Any]]:
     """Return training -> events compared, limit and largest differences in GeV by kind.
 
     The training is the folder of the model, models/{training}/onnx/parity.json. Raises `UserError`

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import pandas as pd
 
 from ptmiss.core.figures.chart import Figure
 from ptmiss.core.io.records import Values
+from ptmiss.core.paths import PathLike
 from ptmiss.tasks.met.performance.layouts import GAINS, ROC, SLICES, SPECTRA
 from ptmiss.tasks.met.report import samples, tables, verdicts
 from ptmiss.tasks.met.report.plots import (
@@ -25,7 +25,7 @@ from ptmiss.tasks.met.report.plots import (
     uncertainties,
 )
 
-Paths = Sequence[str | os.PathLike[str]]
+Paths = Sequence[PathLike]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Inputs:
     calibration: Paths = ()
     closures: Paths = ()
 
-    def hashed(self) -> list[str | os.PathLike[str]]:
+    def hashed(self) -> list[PathLike]:
         """Return the files whose hashes stand on the page: all that hold results."""
         named = {"tables": self.tables, **self.__dict__}
         return [

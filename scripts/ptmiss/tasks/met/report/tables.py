@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.paths import PathLike
 from ptmiss.core.tables import Layout
 from ptmiss.tasks.met.calibration.layouts import CALIBRATION
 from ptmiss.tasks.met.interpretation.layouts import IMPORTANCE, WEIGHTS
@@ -32,7 +32,7 @@ KINDS = {
 """The tables that figures are drawn from, by the flag that names their files."""
 
 
-def read(paths: Iterable[str | os.PathLike[str]], layout: Layout = PERFORMANCE) -> pd.DataFrame:
+def read(paths: Iterable[PathLike], layout: Layout = PERFORMANCE) -> pd.DataFrame:
     """Read tables of a kind into one frame with the further first column `training`.
 
     The training is what stands before the suffix in the file's name. An empty number becomes NaN

@@ -96,10 +96,15 @@ def tests(summary: Values) -> list[dict[str, Any]]:
             if not one["tests"] and not one["passed"]:
                 rows.append(
                     {
-                        "stage": stage, "training": training, "name": "nothing to judge by",
-                        "what": "", "value": DASH, "limit": DASH, "passed": False,
+                        "stage": stage,
+                        "training": training,
+                        "name": "nothing to judge by",
+                        "what": "",
+                        "value": DASH,
+                        "limit": DASH,
+                        "passed": False,
                     }
-                )  # fmt: skip
+                )
     return sorted(rows, key=lambda row: row["passed"])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ptmiss.core.io.records import read, read_values, to_values
+from ptmiss.core.paths import PathLike
 from ptmiss.learn.records import TrainingRecord
 from ptmiss.learn.training.history import HISTORY
 from ptmiss.tasks.met import gate
@@ -17,7 +17,7 @@ from ptmiss.tasks.met.calibration import verdict
 from ptmiss.tasks.met.records import Displays
 from ptmiss.tasks.met.report.tables import LARGEST
 
-Paths = Iterable[str | os.PathLike[str]]
+Paths = Iterable[PathLike]
 
 
 def gates(paths: Paths) -> dict[str, dict[str, Any]]:

@@ -77,9 +77,13 @@ class PerformanceSettings(Section):
     mt_edges: Annotated[EdgesFromZero, Field(description="spectra of the transverse mass")]
     roc_share: Annotated[
         float,
-        Field(ge=0, le=1, description="share of events with true pTmiss above response_gen_met"
-              " that makes a sample a signal"),
-    ]  # fmt: skip
+        Field(
+            ge=0,
+            le=1,
+            description="share of events with true pTmiss above response_gen_met"
+            " that makes a sample a signal",
+        ),
+    ]
     slices: Annotated[
         dict[FieldName, Annotated[str, AfterValidator(_condition)]],
         Field(

@@ -11,9 +11,16 @@ from ptmiss.core.settings.types import each_once
 
 Axis = Literal["all", "qt", "n_pv", "n_pv_low_qt", "n_pv_high_qt", "gen_ht", "gen_met"]
 Quantity = Literal[
-    "response", "response_met", "sigma_par", "sigma_perp", "sigma_xy", "sigma_met", "bias_x",
-    "bias_y", "mean_met",
-]  # fmt: skip
+    "response",
+    "response_met",
+    "sigma_par",
+    "sigma_perp",
+    "sigma_xy",
+    "sigma_met",
+    "bias_x",
+    "bias_y",
+    "mean_met",
+]
 
 
 class UncertaintySettings(Section):

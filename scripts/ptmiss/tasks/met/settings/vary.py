@@ -125,9 +125,12 @@ class VarySettings(Section):
     """Which samples and networks are varied, and by how much. Momenta in GeV."""
 
     samples: Annotated[
-        Names, Field(description="samples to vary; [] for none, and all that are not data if the"
-                                 " configuration has none of these")
-    ]  # fmt: skip
+        Names,
+        Field(
+            description="samples to vary; [] for none, and all that are not data if the"
+            " configuration has none of these"
+        ),
+    ]
     trainings: Annotated[
         Names, Field(description="trainings to vary; all if the configuration has none of these")
     ]

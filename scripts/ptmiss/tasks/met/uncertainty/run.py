@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
+from ptmiss.core.paths import PathLike
 from ptmiss.core.tables import Row
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.tasks.met.estimators.table import NOMINAL
@@ -34,12 +34,12 @@ _Bounds = Mapping[tuple[str, Key], tuple[float, float]]
 
 
 def uncertainty(
-    estimates: Sequence[str | os.PathLike[str]],
-    measured: str | os.PathLike[str],
+    estimates: Sequence[PathLike],
+    measured: PathLike,
     folds: FoldSettings,
     performance: PerformanceSettings,
     settings: UncertaintySettings,
-    table: str | os.PathLike[str],
+    table: PathLike,
 ) -> None:
     """Write the shift of every number under every source, and their sums in quadrature.
 
@@ -169,7 +169,7 @@ class _Reweighted:
             yield replace(chunk, weight=chunk.weight * self._factor[chunk.n_pv.astype(np.int64)])
 
 
-def _intervals(path: str | os.PathLike[str]) -> _Bounds:
+def _intervals(path: PathLike) -> _Bounds:
     """Return (sample, key) -> bounds of the nominal numbers of a performance table."""
     found = {}
     for _, words, values in PERFORMANCE.read(path):

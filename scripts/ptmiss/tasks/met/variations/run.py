@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ import pyarrow as pa
 from ptmiss.core.errors import UserError
 from ptmiss.core.hashing import event_hash
 from ptmiss.core.io import parquet
+from ptmiss.core.paths import PathLike
 from ptmiss.core.ragged import Ragged, event_index, from_arrow, segment_sum
 from ptmiss.events.columns import CANDIDATE_COLUMNS, IDENTITY, layout_of
 from ptmiss.events.folds import in_folds
@@ -51,9 +51,9 @@ class Sections:
 
 
 def vary(
-    skim: str | os.PathLike[str],
+    skim: PathLike,
     training: str,
-    estimates: Mapping[str, str | os.PathLike[str]],
+    estimates: Mapping[str, PathLike],
     sections: Sections,
     models: Models,
 ) -> int:

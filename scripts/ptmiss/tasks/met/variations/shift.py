@@ -13,9 +13,15 @@ from ptmiss.tasks.met.variations.clusters import cluster
 from ptmiss.tasks.met.variations.names import UNCLUSTERED, parse
 
 COLUMNS = (
-    "cand_pt", "cand_eta", "cand_phi", "cand_mass", "cand_puppi", "cand_charge", "cand_pdg_id",
+    "cand_pt",
+    "cand_eta",
+    "cand_phi",
+    "cand_mass",
+    "cand_puppi",
+    "cand_charge",
+    "cand_pdg_id",
     "cand_pinned",
-)  # fmt: skip
+)
 """Columns of a skim that variations need."""
 
 GROUPS = ("clustered", *(f"unclustered_{kind}" for kind in UNCLUSTERED), "lepton_scale")

@@ -50,18 +50,45 @@ class _About:
 
 
 _TABLES = {
-    "xy": _About("Shift of pTmiss", "Mean components of pTmiss in bins of the number of vertices "
-                 "with the fitted lines, which are subtracted.", "centred", "points", False),
-    "phi": _About("Direction of pTmiss", "Before and after the lines are subtracted. Flat is "
-                  "right.", "zero", "steps", False),
-    "response": _About("Response in Z events", "Mean recoil along the boson over q_T, after the "
-                       "correction of shifts, with the fitted curves.",
-                       "response", "points", False),
-    "map": _About("Quantile map", "By how much the correction moves a recoil component of "
-                  "simulation, for several q_T in GeV.", "data", "line", False),
-    BOTH: _About("Recoil before and after the calibration", "Events that the corrections were not "
-                 "derived from.", "zero", "steps", True),
-}  # fmt: skip
+    "xy": _About(
+        "Shift of pTmiss",
+        "Mean components of pTmiss in bins of the number of vertices "
+        "with the fitted lines, which are subtracted.",
+        "centred",
+        "points",
+        False,
+    ),
+    "phi": _About(
+        "Direction of pTmiss",
+        "Before and after the lines are subtracted. Flat is right.",
+        "zero",
+        "steps",
+        False,
+    ),
+    "response": _About(
+        "Response in Z events",
+        "Mean recoil along the boson over q_T, after the "
+        "correction of shifts, with the fitted curves.",
+        "response",
+        "points",
+        False,
+    ),
+    "map": _About(
+        "Quantile map",
+        "By how much the correction moves a recoil component of "
+        "simulation, for several q_T in GeV.",
+        "data",
+        "line",
+        False,
+    ),
+    BOTH: _About(
+        "Recoil before and after the calibration",
+        "Events that the corrections were not derived from.",
+        "zero",
+        "steps",
+        True,
+    ),
+}
 _OTHER = _About("Calibration", "", "data", "points", False)
 _AXES = {
     "n_pv": ("reconstructed vertices", "number of vertices"),
@@ -136,11 +163,17 @@ def _figure(key: tuple[str, str, str, str, str], rows: pd.DataFrame) -> Figure:
         series = tuple(replace(one, left=np.maximum(one.left, _FIRST_QT)) for one in series)
     heading = f"{about.heading}, {label}{_quantity(quantity)}, against {words}"
     chart = Chart(
-        series, symbol, _vertical(quantity, axis), f"{label}{_quantity(quantity)}",
+        series,
+        symbol,
+        _vertical(quantity, axis),
+        f"{label}{_quantity(quantity)}",
         y_range=about.scale,
-        guide={"centred": 0.0, "response": 1.0}.get(about.scale), ratio=ratio,
-        ratio_label="/ pseudo-data", x_range=x_range, x_log=x_range is not None,
-    )  # fmt: skip
+        guide={"centred": 0.0, "response": 1.0}.get(about.scale),
+        ratio=ratio,
+        ratio_label="/ pseudo-data",
+        x_range=x_range,
+        x_log=x_range is not None,
+    )
     bands = "Bands: 68 % intervals"
     bands += ", after the correction with all its sources." if table == BOTH else "."
     n = len(empty_bins(series))

@@ -11,7 +11,7 @@ import pandas as pd
 from ptmiss.core.figures.chart import Chart, Figure, Series
 from ptmiss.core.html.text import capital
 from ptmiss.core.io.records import Values
-from ptmiss.tasks.met.report.plots.resolution import AXES, QUANTITIES
+from ptmiss.tasks.met.report.plots.quantities import AXES, QUANTITIES
 from ptmiss.tasks.met.report.plots.shared import (
     Context,
     Words,
@@ -106,9 +106,16 @@ def _forest(
     labels = tuple(f"{context.kinds[s].short(24)} {_SHORT[q]}".strip() for s, q in keys)
     origin = common_origin(context.kinds[sample] for sample, _ in keys)
     chart = Chart(
-        series, title, "", "95 % intervals", origin, "trained on", rows=labels, guide=0.0,
+        series,
+        title,
+        "",
+        "95 % intervals",
+        origin,
+        "trained on",
+        rows=labels,
+        guide=0.0,
         y_range=(-60.0, 120.0),
-    )  # fmt: skip
+    )
     columns = ("training", "sample", "quantity", "number", "over", "value", "low", "high")
     yield Figure(
         section="final-states",
@@ -167,9 +174,11 @@ def binned(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
         part = wanted[(wanted["over"] == over) & (wanted["sample"] == first)]
         for (training, sample, variation), mine in groups(part, "training", "sample", "variation"):
             for quantity, axis in (
-                ("sigma_par", "qt"), ("sigma_perp", "qt"),
-                ("sigma_par", "n_pv"), ("sigma_perp", "n_pv"),
-            ):  # fmt: skip
+                ("sigma_par", "qt"),
+                ("sigma_perp", "qt"),
+                ("sigma_par", "n_pv"),
+                ("sigma_perp", "n_pv"),
+            ):
                 if over == LIMIT and axis != "qt":
                     continue
                 rows = mine[(mine["quantity"] == quantity) & (mine["axis"] == axis)]
@@ -194,9 +203,14 @@ def _binned(
     series = series_of(percent, look_of=looks)
     n_events = most_events(rows)
     chart = Chart(
-        series, along.symbol, f"{words}, {about.symbol} [%]", kind.what(n_events), kind.origin,
-        y_range="data", guide=0.0,
-    )  # fmt: skip
+        series,
+        along.symbol,
+        f"{words}, {about.symbol} [%]",
+        kind.what(n_events),
+        kind.origin,
+        y_range="data",
+        guide=0.0,
+    )
     return Figure(
         section="performance",
         group=sample,

@@ -12,7 +12,7 @@ from ptmiss.core.figures.chart import Chart, Figure, Series, empty_bins
 from ptmiss.core.html.text import count, plain_mathtext
 from ptmiss.core.io.records import Values
 from ptmiss.tasks.met.report.event_display import Display
-from ptmiss.tasks.met.report.plots.resolution import QUANTITIES
+from ptmiss.tasks.met.report.plots.quantities import QUANTITIES
 from ptmiss.tasks.met.report.plots.shared import (
     Context,
     arrays,
@@ -45,15 +45,16 @@ _AXES = {
 }
 _LOG = ("pt", "abs_dz")
 _FEATURES = {
-    "d0": "d0", "dz": "dz", "eta": "eta", "mass": "mass", "puppi": "PUPPI weight",
-    "charge": "charge", "pdg_id": "particle type", "from_pv": "vertex class",
-    "momentum": "momentum", "direction": "azimuth",
-}  # fmt: skip
+    "puppi": "PUPPI weight",
+    "pdg_id": "particle type",
+    "from_pv": "vertex class",
+    "direction": "azimuth",
+}
 _SHORT_GROUPS = {
-    "charged_pv": "charged\nhard", "charged_pileup": "charged\npile-up", "photon": "photon",
-    "neutral_hadron": "neutral\nhadron", "forward": "forward", "muon": "muon",
-    "electron": "electron", "all": "all",
-}  # fmt: skip
+    "charged_pv": "charged\nhard",
+    "charged_pileup": "charged\npile-up",
+    "neutral_hadron": "neutral\nhadron",
+}
 
 
 def weights(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
@@ -88,15 +89,24 @@ def _by_group(part: pd.DataFrame, training: str, sample: str, kind: Kind) -> Fig
     total = rows[rows["group"] == "all"]["n_candidates"].max()
     n = 0.0 if np.isnan(total) else float(total)
     chart = Chart(
-        series, "", "mean weight", _what(kind, n), kind.origin, x_range=(-0.5, len(names) - 0.5),
+        series,
+        "",
+        "mean weight",
+        _what(kind, n),
+        kind.origin,
+        x_range=(-0.5, len(names) - 0.5),
         ticks=tuple((float(i), _SHORT_GROUPS.get(name, name)) for i, name in enumerate(names)),
         guide=1.0,
-    )  # fmt: skip
+    )
     return _figure(
-        (training, sample, "group"), kind, chart, rows, "candidate type",
+        (training, sample, "group"),
+        kind,
+        chart,
+        rows,
+        "candidate type",
         "Mean weight of every estimator's candidates by type; charged candidates by where they "
         "truly come from.",
-    )  # fmt: skip
+    )
 
 
 def _weights(rows: pd.DataFrame, training: str, sample: str, axis: str, kind: Kind) -> Figure:
@@ -117,14 +127,24 @@ def _weights(rows: pd.DataFrame, training: str, sample: str, axis: str, kind: Ki
         x_range = (first, float(rows["bin_high"].max()))
     n = float(rows["n_candidates"].sum())
     chart = Chart(
-        series, symbol, "mean DeepMET weight", _what(kind, n), kind.origin, guide=1.0,
-        x_range=x_range, x_log=x_range is not None,
+        series,
+        symbol,
+        "mean DeepMET weight",
+        _what(kind, n),
+        kind.origin,
+        guide=1.0,
+        x_range=x_range,
+        x_log=x_range is not None,
         ticks=_classes(rows) if axis == "from_pv" else (),
-    )  # fmt: skip
+    )
     return _figure(
-        (training, sample, axis), kind, chart, rows, words,
+        (training, sample, axis),
+        kind,
+        chart,
+        rows,
+        words,
         "Mean weight that the network gives to candidates.",
-    )  # fmt: skip
+    )
 
 
 def _classes(rows: pd.DataFrame) -> tuple[tuple[float, str], ...]:
@@ -190,9 +210,14 @@ def importance(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
         what = f"training {training}"
         what += f", {count(n_events)} events" if n_events else ""
         chart = Chart(
-            tuple(made), f"loss of {words} [%]", "", what, kind.origin,
-            rows=tuple(_FEATURES.get(n, plain_mathtext(n)) for n in names), guide=0.0,
-        )  # fmt: skip
+            tuple(made),
+            f"loss of {words} [%]",
+            "",
+            what,
+            kind.origin,
+            rows=tuple(_FEATURES.get(n, plain_mathtext(n)) for n in names),
+            guide=0.0,
+        )
         yield Figure(
             section="interpretation",
             group=str(training),

@@ -67,9 +67,12 @@ def _series(rows: pd.DataFrame) -> Iterator[Series]:
         part = part[part["background_efficiency"] > 0.0].sort_values("threshold")
         if len(part):
             x, y, low, high = arrays(
-                part, "signal_efficiency", "background_efficiency", "background_low",
+                part,
+                "signal_efficiency",
+                "background_efficiency",
+                "background_low",
                 "background_high",
-            )  # fmt: skip
+            )
             yield Series(look.label, look.colour, x, x, y, low, high, "", style="line")
 
 

@@ -13,7 +13,6 @@ from ptmiss.core.io.records import Values
 from ptmiss.tasks.met.report.plots.shared import Words, names_of
 from ptmiss.tasks.met.report.style import Look, cycle, training_looks
 
-ERRORS = "errors"
 _RESPONSE = "val_response_"
 
 
@@ -40,13 +39,12 @@ def _together(histories: Mapping[str, pd.DataFrame]) -> Figure:
         if "val_error" in history
     )
     rows = pd.concat([h.assign(training=name) for name, h in histories.items()])
-    return _figure(
-        "all", "val_error", series, rows, Words(
-            "Error on validation events of every training",
-            "Huber error per event on events that are not trained on; each training has its own "
-            "mix of samples, so heights of different trainings do not compare.",
-        ),
-    )  # fmt: skip
+    caption = Words(
+        "Error on validation events of every training",
+        "Huber error per event on events that are not trained on; each training has its own "
+        "mix of samples, so heights of different trainings do not compare.",
+    )
+    return _figure("all", "val_error", series, rows, caption)
 
 
 def _losses(training: str, history: pd.DataFrame, about: str) -> Iterator[Figure]:
@@ -61,10 +59,8 @@ def _losses(training: str, history: pd.DataFrame, about: str) -> Iterator[Figure
         for name, look in cycle([n for n in words if n in history], words).items()
     )
     if series:
-        yield _figure(
-            training, "loss", series, history,
-            Words(f"Training curves of {training}", "Loss = error + response term." + about),
-        )  # fmt: skip
+        caption = Words(f"Training curves of {training}", "Loss = error + response term." + about)
+        yield _figure(training, "loss", series, history, caption)
 
 
 def _responses(training: str, history: pd.DataFrame, about: str) -> Iterator[Figure]:
@@ -72,13 +68,12 @@ def _responses(training: str, history: pd.DataFrame, about: str) -> Iterator[Fig
     words = {name: _bin(name.removeprefix(_RESPONSE)) for name in names}
     series = tuple(_series(history, n, look) for n, look in cycle(names, words).items())
     if series:
-        yield _figure(
-            training, "response", series, history, Words(
-                f"Response in validation events of {training}",
-                "Mean response in bins of true recoil and true pTmiss, named by their lower edges "
-                "in GeV. One is right." + about,
-            ),
-        )  # fmt: skip
+        caption = Words(
+            f"Response in validation events of {training}",
+            "Mean response in bins of true recoil and true pTmiss, named by their lower edges "
+            "in GeV. One is right." + about,
+        )
+        yield _figure(training, "response", series, history, caption)
 
 
 _TERM = "val_response_term"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ptmiss.core.figures.chart import Chart, Figure, Series
 from ptmiss.core.html.text import capital
-from ptmiss.tasks.met.report.plots.resolution import AXES, QUANTITIES
+from ptmiss.tasks.met.report.plots.quantities import AXES, QUANTITIES
 from ptmiss.tasks.met.report.plots.shared import Context, Words, arrays, groups, names_of, narrowest
 from ptmiss.tasks.met.report.style import TRAINED, Look, cycle, looks
 from ptmiss.tasks.met.report.tables import as_csv
@@ -27,11 +27,17 @@ _BY_SOURCE = {("sigma_par", "qt"), ("sigma_xy", "gen_met")}
 """Of these the sources are drawn too."""
 
 _WORDS = {
-    "jes": "jet scale", "jer": "jet resolution", "unclustered": "unclustered, all",
-    "unclustered_charged": "soft charged", "unclustered_photon": "soft photons",
-    "unclustered_neutral": "soft neutral", "unclustered_forward": "soft forward",
-    "pileup": "pile-up", "lepton_scale": "lepton scale", SYSTEMATIC: "all sources",
-}  # fmt: skip
+    "jes": "jet scale",
+    "jer": "jet resolution",
+    "unclustered": "unclustered, all",
+    "unclustered_charged": "soft charged",
+    "unclustered_photon": "soft photons",
+    "unclustered_neutral": "soft neutral",
+    "unclustered_forward": "soft forward",
+    "pileup": "pile-up",
+    "lepton_scale": "lepton scale",
+    SYSTEMATIC: "all sources",
+}
 
 
 def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
@@ -55,17 +61,21 @@ def _totals(rows: pd.DataFrame, key: tuple[str, str, str, str], context: Context
     names = list(looks(total["estimator"]))
     with_ratio = "puppi" in names and key[2].startswith("sigma") and len(names) > 1
     chart = Chart(
-        series, AXES[key[3]].symbol, about.symbol + unit, _what(key[1], context),
-        context.kinds[key[1]].origin, y_range=about.scale, guide=about.guide,
-        ratio=names.index("puppi") if with_ratio else None, ratio_label="/ PUPPI",
-    )  # fmt: skip
-    return _figure(
-        key, "total", chart, total, context,
-        Words(
-            f"{capital(about.words)} with total uncertainty",
-            "Bands: statistical interval and all sources added in quadrature.",
-        ),
-    )  # fmt: skip
+        series,
+        AXES[key[3]].symbol,
+        about.symbol + unit,
+        _what(key[1], context),
+        context.kinds[key[1]].origin,
+        y_range=about.scale,
+        guide=about.guide,
+        ratio=names.index("puppi") if with_ratio else None,
+        ratio_label="/ PUPPI",
+    )
+    caption = Words(
+        f"{capital(about.words)} with total uncertainty",
+        "Bands: statistical interval and all sources added in quadrature.",
+    )
+    return _figure(key, "total", chart, total, context, caption)
 
 
 def _what(sample: str, context: Context) -> str:
@@ -76,9 +86,16 @@ def _series(rows: pd.DataFrame, estimator: str, look: Look) -> Series:
     own = rows[rows["estimator"] == estimator].sort_values("bin_low")
     left, right, value, down, up = arrays(own, "bin_low", "bin_high", "nominal", "down", "up")
     return Series(
-        look.label, look.colour, left, right, value, value + down, value + up, look.marker,
+        look.label,
+        look.colour,
+        left,
+        right,
+        value,
+        value + down,
+        value + up,
+        look.marker,
         look.filled,
-    )  # fmt: skip
+    )
 
 
 def _sources(
@@ -101,16 +118,17 @@ def _sources(
         return
     label = looks([name])[name].label
     chart = Chart(
-        tuple(made), AXES[key[3]].symbol, f"uncertainty of {about.symbol} [%]",
-        _what(key[1], context), context.kinds[key[1]].origin,
-    )  # fmt: skip
-    yield _figure(
-        key, "sources", chart, part, context,
-        Words(
-            f"Sources of uncertainty, {about.words}, {label}",
-            f"Larger of the two shifts of {label} relative to the nominal value, by source.",
-        ),
-    )  # fmt: skip
+        tuple(made),
+        AXES[key[3]].symbol,
+        f"uncertainty of {about.symbol} [%]",
+        _what(key[1], context),
+        context.kinds[key[1]].origin,
+    )
+    caption = Words(
+        f"Sources of uncertainty, {about.words}, {label}",
+        f"Larger of the two shifts of {label} relative to the nominal value, by source.",
+    )
+    yield _figure(key, "sources", chart, part, context, caption)
 
 
 def _sources_of(rows: pd.DataFrame) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Mapping
 
 import numpy as np
 import uproot
+
+from ptmiss.core.paths import PathLike
 
 KINDS = {
     211: "charged hadrons",
@@ -23,7 +24,7 @@ KINDS = {
 _BRANCHES = ("pt", "eta", "pdgId", "charge", "dzErr", "fromPV", "pvAssocQuality")
 
 
-def summary(path: str | os.PathLike[str]) -> dict[str, float]:
+def summary(path: PathLike) -> dict[str, float]:
     """Return numbers that describe the candidates of a PFNano file: name -> value.
 
     Counts are means per event, pT in GeV, shares between 0 and 1.
