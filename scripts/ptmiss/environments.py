@@ -46,12 +46,12 @@ def packages(stages: Mapping[str, Stage], scripts: Path) -> dict[str, set[str]]:
 
     scripts: the folder that holds the package.
     """
-    found: dict[str, set[str]] = {}
+    needed: dict[str, set[str]] = {}
     for name, stage in stages.items():
         modules = third_party([COMMAND, *stage.modules()], scripts) - sys.stdlib_module_names
         names = {_canonical(PACKAGE_OF.get(module, module)) for module in modules}
-        found.setdefault(stage.environment or name, set()).update(names, stage.loads)
-    return found
+        needed.setdefault(stage.environment or name, set()).update(names, stage.loads)
+    return needed
 
 
 def environments(stages: Mapping[str, Stage], root: Path) -> dict[str, str]:

@@ -18,7 +18,7 @@ from ptmiss.core.settings.base import from_mapping
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.tasks.met.interpretation import chosen as events
-from ptmiss.tasks.met.interpretation.displays import Shown, entry, pick
+from ptmiss.tasks.met.interpretation.displays import Event, entry, pick
 from ptmiss.tasks.met.interpretation.run import Outputs, interpret
 from ptmiss.tasks.met.settings.config import Config
 from ptmiss.tasks.met.settings.interpret import InterpretSettings, chosen_samples
@@ -101,7 +101,7 @@ def test_typical_and_worst() -> None:
 
 def test_the_hardest_candidates_are_kept_and_the_others_counted() -> None:
     estimates = {"pf": np.array([3.0, 4.0]), "chs": np.array([np.nan, 1.0])}
-    shown = Shown(
+    shown = Event(
         "s", (1, 2, 3), np.array([1.0, 2.0]), estimates,
         pt=np.array([1.0, 4.0, 2.0, 0.5], np.float32), eta=np.arange(4.0), phi=np.zeros(4),
         weight=np.array([0.5, 1.0, 0.0, 0.25], np.float32), group=np.array([2, 0, -1, 3]),

@@ -15,7 +15,7 @@ from ptmiss.core.workflow import closing
 from ptmiss.tasks.met.report import build, headlines, tables, verdicts
 from ptmiss.tasks.met.report import summary as summaries
 from ptmiss.tasks.met.report.event_display import Display
-from ptmiss.tasks.met.report.plots import calibration, uncertainties
+from ptmiss.tasks.met.report.plots import calibration, interpretation, shared, uncertainties
 from ptmiss.tasks.met.report.samples import Named, kinds
 
 LABELS = {
@@ -40,7 +40,9 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def figures(run):
     inputs, frame, summary = run
-    return list(build.Shown(inputs, frame, summary, Named(LABELS, ["hh", "zmumu"])).figures(50.0))
+    return list(
+        build.PageFigures(inputs, frame, summary, Named(LABELS, ["hh", "zmumu"])).figures(50.0)
+    )
 
 
 def some(figures, **wanted):
@@ -115,6 +117,22 @@ def test_event_displays_say_what_is_left_out(figures):
     assert "3 softest candidates are not drawn" in figure.caption
     assert figure.chart.groups["strange"][0] == "strange"
     assert list(figure.chart.arrows) == ["true", "PF", "PUPPI", "DeepMET"]
+
+
+def test_each_event_of_the_first_two_samples_is_displayed():
+    events = [
+        {**report_toys._event({sample: False}), "sample": sample, "event": event}
+        for event in ("1:2:3", "1:2:4")
+        for sample in ("hh", "zmumu", "ttbar")
+    ]
+    context = shared.Context(kinds(LABELS, ["hh", "zmumu", "ttbar"]), 50.0)
+    displayed = [
+        (figure.sample, figure.parts[-1])
+        for figure in interpretation.displays({"mixed": events}, context)
+    ]
+    assert displayed == [
+        (sample, event) for event in ("1_2_3", "1_2_4") for sample in ("hh", "zmumu")
+    ]
 
 
 def test_weights_start_a_logarithmic_axis_above_zero(figures):

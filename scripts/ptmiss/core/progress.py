@@ -93,11 +93,11 @@ def progress(
     clock
         Seconds that pass.
     """
-    told = Progress(name, total, stream=stream or sys.stderr, clock=clock)
+    counter = Progress(name, total, stream=stream or sys.stderr, clock=clock)
     for item in items:
         yield item
-        told.step(size(item))
-    told.close()
+        counter.step(size(item))
+    counter.close()
 
 
 def _minutes(seconds: float) -> str:

@@ -186,8 +186,8 @@ class Layout:
             As `read`, and where two rows are of the same number though the layout says `once`.
         """
         content = text.read(path, self.stage)
-        found = self._at_once(content)
-        if found is None:  # row by row, which is slow and says where the fault is
+        table = self._at_once(content)
+        if table is None:  # row by row, which is slow and says where the fault is
             entries = list(self.read(path))
             arrays = {
                 column.name: [entry.words[column.name] for entry in entries]
@@ -198,10 +198,10 @@ class Layout:
                 for column in self.columns
             }
             schema = pa.schema([(column.name, _read_as(column)) for column in self.columns])
-            found = pa.table(arrays, schema)
+            table = pa.table(arrays, schema)
         if self.once:
-            self._require_once(found, path)
-        return found
+            self._require_once(table, path)
+        return table
 
     def _at_once(self, content: str) -> pa.Table | None:
         """Return a table parsed in one go; None where the file may have a fault."""
@@ -211,7 +211,7 @@ class Layout:
         if not alike or '"' in content or "\r" in content or len(set(names)) < len(names):
             return None
         try:
-            found = arrow_csv.read_csv(
+            table = arrow_csv.read_csv(
                 io.BytesIO(content.encode()),
                 read_options=arrow_csv.ReadOptions(use_threads=False),
                 convert_options=arrow_csv.ConvertOptions(
@@ -222,21 +222,21 @@ class Layout:
             )
         except (pa.ArrowException, KeyError):
             return None
-        if found.num_rows != n_lines - 1:
+        if table.num_rows != n_lines - 1:
             return None
         for name in self.required:
-            if found[name].null_count or pc.any(pc.is_nan(found[name])).as_py():
+            if table[name].null_count or pc.any(pc.is_nan(table[name])).as_py():
                 return None
-        ends = [found[column.name] for column in BIN if column.name in self.names]
+        ends = [table[column.name] for column in BIN if column.name in self.names]
         if ends and not pc.all(pc.less_equal(*ends), min_count=0).as_py():
             return None
-        return found.cast(pa.schema([(column.name, _read_as(column)) for column in self.columns]))
+        return table.cast(pa.schema([(column.name, _read_as(column)) for column in self.columns]))
 
-    def _require_once(self, found: pa.Table, path: PathLike) -> None:
-        if found.group_by(self.key).aggregate([]).num_rows == found.num_rows:
+    def _require_once(self, table: pa.Table, path: PathLike) -> None:
+        if table.group_by(self.key).aggregate([]).num_rows == table.num_rows:
             return
         seen = set()
-        keys = zip(*(found[name].to_pylist() for name in self.key), strict=True)
+        keys = zip(*(table[name].to_pylist() for name in self.key), strict=True)
         for line, key in enumerate(keys, 2):
             if key in seen:
                 bins = {column.name for column in BIN}
@@ -252,16 +252,16 @@ class Layout:
         try:
             if "_" in value or not value.isascii():  # Python's numbers, not those of a table
                 raise ValueError
-            found = math.nan if value.strip().lower() in _EMPTY else float(value)
-            if column.type == _COUNT and not (value.isdigit() or math.isnan(found)):
+            number = math.nan if value.strip().lower() in _EMPTY else float(value)
+            if column.type == _COUNT and not (value.isdigit() or math.isnan(number)):
                 raise ValueError
         except ValueError:
             what = f", column {column.name}: found {value[:40]!r}, expected {kind}"
             raise csv.wrong(path, self.stage, line, what) from None
-        if math.isnan(found) and not column.nullable:
+        if math.isnan(number) and not column.nullable:
             what = f", column {column.name}: no number, expected one"
             raise csv.wrong(path, self.stage, line, what)
-        return found
+        return number
 
 
 def _read_as(column: Column) -> pa.DataType:

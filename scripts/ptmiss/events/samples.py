@@ -155,11 +155,11 @@ def require_one_energy(samples: Iterable[Sample], what: str) -> None:
 
     what: is made of them. Raises `UserError` naming two of them.
     """
-    said = {sample.name: sample.info.sqrt_s for sample in samples if sample.info.sqrt_s}
-    if len(set(said.values())) > 1:
-        first, *others = sorted(said)
-        other = next(name for name in others if said[name] != said[first])
+    energies = {sample.name: sample.info.sqrt_s for sample in samples if sample.info.sqrt_s}
+    if len(set(energies.values())) > 1:
+        first, *others = sorted(energies)
+        other = next(name for name in others if energies[name] != energies[first])
         raise UserError(
-            f"{what}: sample {other} is of sqrt(s) = {said[other]} TeV, {first} of"
-            f" {said[first]} TeV; give it samples of one energy"
+            f"{what}: sample {other} is of sqrt(s) = {energies[other]} TeV, {first} of"
+            f" {energies[first]} TeV; give it samples of one energy"
         )

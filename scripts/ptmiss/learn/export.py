@@ -176,9 +176,9 @@ def show_parity(
     if total == 0:
         raise UserError(f"{events}: the dataset is empty, parity cannot be shown")
     if not all(value <= settings.parity_limit for value in worst.values()):
-        found = ", ".join(f"{name} {value:.1e} GeV" for name, value in worst.items())
+        differences = ", ".join(f"{name} {value:.1e} GeV" for name, value in worst.items())
         raise UserError(
-            f"{runner.model.path}: not written, because the exported network differs: {found}"
+            f"{runner.model.path}: not written, because the exported network differs: {differences}"
             f" on one of {total} events of {events}; at most {settings.parity_limit:g} GeV is"
             " allowed (nan: a result is not finite)"
         )
@@ -213,11 +213,11 @@ def _events(path: PathLike, task: LearningTask) -> Iterator[Features]:
 def _record(path: PathLike, network: Network) -> dict[str, object]:
     """Return what training.json says, after making sure that it is about this network."""
     record: dict[str, object] = read_values(records.TrainedNetwork, path, "train")
-    found, name = record["weights_sha256"], record["training"]
+    recorded, name = record["weights_sha256"], record["training"]
     digest = hashlib.sha256()
     for variable in network.variables:
         digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
-    if found != digest.hexdigest():
+    if recorded != digest.hexdigest():
         raise UserError(
             f"{path}: the record of {name} is of another network (its weights differ);"
             " give model.keras and training.json of one training"

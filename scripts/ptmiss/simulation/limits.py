@@ -94,8 +94,8 @@ def problem(changes: Mapping[str, float]) -> str | None:
     for names in _RISING:
         values = [changes.get(name, _NOMINAL[name].value) for name in names]
         if sorted(set(values)) != values:
-            shown = ", ".join(
+            listed = ", ".join(
                 f"{name} {value:g}" for name, value in zip(names, values, strict=True)
             )
-            return f"each must be above the one before it: {shown}"
+            return f"each must be above the one before it: {listed}"
     return None

@@ -53,6 +53,15 @@ def seen_from(d: Detector, eta: float, phi: float, z_pv: float) -> View:
     return View(asinh(dz / r), wrapped(phi), r / math.sqrt(r * r + dz * dz))
 
 
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def _of_region(d: Detector, eta: float, barrel: float, endcap: float, forward: float) -> float:
+    """Return the threshold at a pseudorapidity: of the barrel, the endcap or beyond its tracker."""
+    a = abs(eta)
+    if a > 2.5:
+        return forward
+    return endcap if a > d.barrel_eta else barrel
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def read_out(
     d: Detector, state: np.ndarray, calorimeters: Calorimeters, z_pv: float, out: np.ndarray
@@ -76,12 +85,7 @@ def read_ecal(
         cell = cells[k]
         energy = cell.energy
         eta = cell.eta / energy
-        a = abs(eta)
-        least = d.ecal_min_barrel
-        if a > 2.5:
-            least = d.ecal_min_forward
-        elif a > d.barrel_eta:
-            least = d.ecal_min_endcap
+        least = _of_region(d, eta, d.ecal_min_barrel, d.ecal_min_endcap, d.ecal_min_forward)
         width = math.sqrt(
             d.ecal_stochastic**2 * energy + d.ecal_noise**2 + (d.ecal_constant * energy) ** 2
         )
@@ -105,12 +109,7 @@ def read_hcal(d: Detector, calorimeters: Calorimeters, z_pv: float, out: np.ndar
             continue
         excess = energy - cell.track
         eta = -d.endcap_eta + (cell.ring + 0.5) * d.hcal_cell
-        a = abs(eta)
-        least = d.hcal_min_barrel
-        if a > 2.5:
-            least = d.hcal_min_forward
-        elif a > d.barrel_eta:
-            least = d.hcal_min_endcap
+        least = _of_region(d, eta, d.hcal_min_barrel, d.hcal_min_endcap, d.hcal_min_forward)
         least = max(least, d.excess_sigma * math.sqrt(cell.variance))
         if excess < least:
             continue

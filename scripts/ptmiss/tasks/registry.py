@@ -26,14 +26,14 @@ def places() -> dict[str, str]:
 
     Raises `UserError` where two packages register the same name, or one a built-in name.
     """
-    found = dict(BUILT_IN)
+    known = dict(BUILT_IN)
     for entry in sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name):
-        if found.setdefault(entry.name, entry.value) != entry.value:
+        if known.setdefault(entry.name, entry.value) != entry.value:
             raise UserError(
-                f"task {entry.name!r} is {found[entry.name]} and, of another package,"
+                f"task {entry.name!r} is {known[entry.name]} and, of another package,"
                 f" {entry.value}; uninstall one of the two"
             )
-    return found
+    return known
 
 
 def task(name: str) -> Task:
@@ -43,7 +43,7 @@ def task(name: str) -> Task:
     if name not in known:
         raise UserError(f"setting {unknown('task', name, known)}")
     try:
-        found = Reference[object](known[name])()
+        declared = Reference[object](known[name])()
     except UserError:
         raise
     except Exception as error:  # code of others: whatever is wrong with it, the user learns
@@ -54,9 +54,9 @@ def task(name: str) -> Task:
             f"task {name!r} ({known[name]}): cannot be imported ({reason}); correct or uninstall"
             " the package that registers it"
         ) from error
-    if not isinstance(found, Task) or found.name != name:
+    if not isinstance(declared, Task) or declared.name != name:
         raise UserError(
-            f"{known[name]}: found {found!r:.80}, expected a ptmiss.tasks.base.Task of the name"
+            f"{known[name]}: found {declared!r:.80}, expected a ptmiss.tasks.base.Task of the name"
             f" {name!r}; correct the package that registers it"
         )
-    return found
+    return declared

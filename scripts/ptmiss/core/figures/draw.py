@@ -81,12 +81,12 @@ def _names(axes: Axes, ticks: Sequence[tuple[float, str]]) -> None:
     low, high = axes.get_xlim()
     wide = frame.size(axes)[0]
     room = wide * float(np.diff(np.sort(places)).min(initial=high - low)) / (high - low)
-    turns = 2 if max(width(name, TICK_SIZE) for name in names) >= 0.95 * room else 1
+    rows = 2 if max(width(name, TICK_SIZE) for name in names) >= 0.95 * room else 1
     if any("\n" in name for name in names):
-        turns = 1
+        rows = 1
     for i, (place, name) in enumerate(zip(places.tolist(), names, strict=True)):
-        size = fitting(name, TICK_SIZE, 0.95 * turns * room)
-        frame.write(axes, "x", place, "\n" * (i % turns) + name, size)
+        size = fitting(name, TICK_SIZE, 0.95 * rows * room)
+        frame.write(axes, "x", place, "\n" * (i % rows) + name, size)
 
 
 def draw_series(axes: Axes, several: Sequence[Series]) -> None:

@@ -57,9 +57,9 @@ def width(text: str, size: float, bold: bool = False) -> float:
     widths = [0.0]
     for line in text.split("\n"):
         math_text = is_math_text(line)
-        shown = line if math_text else line.replace(r"\$", "$")
-        if shown:
-            widths.append(text_to_path.get_text_width_height_descent(shown, font, math_text)[0])
+        drawn = line if math_text else line.replace(r"\$", "$")
+        if drawn:
+            widths.append(text_to_path.get_text_width_height_descent(drawn, font, math_text)[0])
     return float(max(widths))
 
 

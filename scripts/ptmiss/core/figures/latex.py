@@ -67,8 +67,8 @@ def _letters(match: re.Match[str]) -> str:
     formula = match[1]
     if any(name not in _SIGNS for name in _COMMAND.findall(formula)):
         return match[0]
-    shown = _COMMAND.sub(lambda command: _SIGNS[command[1]], formula.replace("~", " "))
-    return re.sub(r"[{}]", "", _ACCENT.sub(r"\2\1", shown))
+    text = _COMMAND.sub(lambda command: _SIGNS[command[1]], formula.replace("~", " "))
+    return re.sub(r"[{}]", "", _ACCENT.sub(r"\2\1", text))
 
 
 def in_figure(text: str, length: int) -> str:

@@ -43,28 +43,28 @@ def versions() -> dict[str, str]:
 
     With an environment per stage not all are: those are left out, their pins stand in envs/.
     """
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def seeds(config: object, where: str = "") -> dict[str, int]:
     """Return every setting called `seed` (or ending in `_seed`) with its place, such as
     "simulate.seed"."""
-    found: dict[str, int] = {}
+    values: dict[str, int] = {}
     if isinstance(config, Mapping):
         for key in sorted(config):
             place = f"{where}.{key}" if where else str(key)
             value = config[key]
             if isinstance(value, int) and (key == "seed" or str(key).endswith("_seed")):
-                found[place] = value
+                values[place] = value
             else:
-                found.update(seeds(value, place))
-    return found
+                values.update(seeds(value, place))
+    return values
 
 
 def sha256(path: PathLike) -> str:
@@ -89,13 +89,13 @@ def files(paths: Iterable[PathLike]) -> dict[str, str]:
     The name is the end of the path that tells a file from the others; never an absolute path.
     """
     every = sorted({Path(path).absolute() for path in paths})
-    found = {}
+    sums = {}
     for path in every:
         depth = 1
         while any(other != path and other.parts[-depth:] == path.parts[-depth:] for other in every):
             depth += 1
-        found["/".join(path.parts[-depth:])] = sha256(path)
-    return found
+        sums["/".join(path.parts[-depth:])] = sha256(path)
+    return sums
 
 
 def config_text(config: Mapping[str, object]) -> str:

@@ -37,12 +37,12 @@ def replacing(path: PathLike, recorded: bool = True) -> Iterator[Path]:
     _refuse_other_kinds(final, record)
     temporary = final.with_name(f".{final.stem}.incomplete{final.suffix}")
     note = manifest.record_of(temporary)
-    with _said(final):
+    with _one_line(final):
         final.parent.mkdir(parents=True, exist_ok=True)
         _create(temporary)
     try:
         yield temporary
-        with _said(final):
+        with _one_line(final):
             with os.fdopen(os.open(temporary, os.O_RDWR | os.O_NOFOLLOW), "rb+") as handle:
                 os.fsync(handle.fileno())
                 if recorded:
@@ -70,7 +70,7 @@ def fresh_folder(path: PathLike) -> Iterator[Path]:
     followed. Raises `UserError` where no folder can be made.
     """
     folder = Path(path)
-    with _said(folder):
+    with _one_line(folder):
         _remove(folder)
         folder.mkdir(parents=True)
     try:
@@ -82,7 +82,7 @@ def fresh_folder(path: PathLike) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _said(path: Path) -> Iterator[None]:
+def _one_line(path: Path) -> Iterator[None]:
     """Turn what the system says while something is made at `path` into one line."""
     try:
         yield

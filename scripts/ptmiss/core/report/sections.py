@@ -113,7 +113,7 @@ def identifier(*parts: str) -> str:
     code, so that two different texts never give the same name.
     """
     return "-".join(
-        re.sub(r"[^A-Za-z0-9_]", lambda found: f".{ord(found[0]):x}.", part) for part in parts
+        re.sub(r"[^A-Za-z0-9_]", lambda match: f".{ord(match[0]):x}.", part) for part in parts
     )
 
 

@@ -90,7 +90,7 @@ def compare(
     elsewhere in replicas of the correction applied to it: the correction's own statistical error is
     part of what chance can do.
     """
-    found = energy(two.values, two.shares)
+    distance = energy(two.values, two.shares)
     plain, displaced = [], []
     beyond = 0
     for number, (shares, first) in enumerate(_permuted(two, permutations, seed)):
@@ -101,12 +101,12 @@ def compare(
             shift = np.where(first, 0.0, displacement[number % len(displacement)])
             chance = energy(two.values + shift, shares)
         displaced.append(chance)
-        beyond += chance >= found
+        beyond += chance >= distance
         if beyond >= _ENOUGH and number + 1 >= _LEAST:
             break
     mean = float(np.mean(plain))
     p_value = (1 + beyond) / (1 + len(displaced))
-    return Outcome(found - mean, mean, p_value, float(np.quantile(displaced, 0.95)) - mean)
+    return Outcome(distance - mean, mean, p_value, float(np.quantile(displaced, 0.95)) - mean)
 
 
 def _permuted(two: Pair, n: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -167,10 +167,10 @@ def _add(  # noqa: PLR0913 (compiled)
     times quicker.
     """
     width = target.size
-    one = np.rint(weights[order[first]] * factor)
+    unit = np.rint(weights[order[first]] * factor)
     same = last - first > 3
     for j in range(first + 1, last):
-        same = same and np.rint(weights[order[j]] * factor) == one
+        same = same and np.rint(weights[order[j]] * factor) == unit
     if not same:
         for j in range(first, last):
             w = np.rint(weights[order[j]] * factor)
@@ -187,7 +187,7 @@ def _add(  # noqa: PLR0913 (compiled)
             for r in range(width):
                 counts[r] += row[r]
         for r in range(width):
-            target[r] += one * counts[r]
+            target[r] += unit * counts[r]
         start = stop
 
 

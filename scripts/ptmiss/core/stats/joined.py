@@ -60,10 +60,10 @@ def mixed_quantiles(
                     middle = out[q, 0] + (0.5 - step) * 0.2 * abs(out[q, 0])
                 if not left < middle < right or right - left < _PRECISION:
                     continue
-                found = 0.0
+                share = 0.0
                 for k in range(n_bins):
-                    found += _below(edges[k], cumulative[k], middle * responses[k, r])
-                if found < aim:
+                    share += _below(edges[k], cumulative[k], middle * responses[k, r])
+                if share < aim:
                     left = middle
                 else:
                     right = middle

@@ -95,36 +95,36 @@ def _mean(n_pv: np.ndarray, values: np.ndarray, weight: np.ndarray) -> tuple[flo
     return float((weight * n_pv).sum() / total), mean, float(np.sqrt(variance / max(n - 1.0, 1.0)))
 
 
-def fit(found: Profile, order: int) -> Line:
+def fit(points: Profile, order: int) -> Line:
     """Return the weighted least-squares polynomial through a profile."""
-    order = min(order, found.mean.size - 1)
-    powers = found.centre[:, None] ** np.arange(order + 1)
-    inverse = 1.0 / np.maximum(found.error, _LEAST) ** 2
+    order = min(order, points.mean.size - 1)
+    powers = points.centre[:, None] ** np.arange(order + 1)
+    inverse = 1.0 / np.maximum(points.error, _LEAST) ** 2
     covariance = np.linalg.inv(powers.T @ (powers * inverse[:, None]))
-    coefficients = covariance @ (powers.T @ (inverse * found.mean))
+    coefficients = covariance @ (powers.T @ (inverse * points.mean))
     if order == 0:  # a single bin has no slope
         coefficients, covariance = np.append(coefficients, 0.0), np.diag([covariance[0, 0], 0.0])
-    residual = found.mean - powers @ coefficients[: order + 1]
+    residual = points.mean - powers @ coefficients[: order + 1]
     return Line(
         coefficients,
         covariance,
-        float(found.edges[0] + 0.5),
-        float(found.edges[-1] - 0.5),
+        float(points.edges[0] + 0.5),
+        float(points.edges[-1] - 0.5),
         float((inverse * residual**2).sum()),
-        found.mean.size - order - 1,
+        points.mean.size - order - 1,
     )
 
 
-def choose(found: Profile, order: int | str, p_value: float) -> Line:
+def choose(points: Profile, order: int | str, p_value: float) -> Line:
     """Return the straight line, or the parabola where `order` is 2 or the data ask for it.
 
     order: 1, 2 or "auto", which takes the parabola if the likelihood-ratio test (the drop of chi2
     by one more coefficient) rejects the line at `p_value`.
     """
-    line = fit(found, 1)
-    if order == 1 or found.mean.size < 4:
+    line = fit(points, 1)
+    if order == 1 or points.mean.size < 4:
         return line
-    parabola = fit(found, 2)
+    parabola = fit(points, 2)
     if order == 2 or stats.chi2.sf(line.chi2 - parabola.chi2, 1) < p_value:
         return parabola
     return line

@@ -39,9 +39,9 @@ def merge(
     one range of all of them is returned.
     """
     sums = np.zeros((len(samples), 2, n_bins))
-    for one, (number, weight) in zip(sums, samples, strict=True):
+    for pair, (number, weight) in zip(sums, samples, strict=True):
         inside = (number >= 0) & (number < n_bins)
-        for row, values in zip(one, (weight, weight * weight), strict=True):
+        for row, values in zip(pair, (weight, weight * weight), strict=True):
             row += np.bincount(number[inside], values[inside], n_bins)
     ranges, last = [], n_bins
     for first in range(n_bins - 1, -1, -1):

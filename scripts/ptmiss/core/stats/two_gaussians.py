@@ -34,8 +34,8 @@ class Mixture:
 
     def below(self, x: np.ndarray, parameters: np.ndarray | None = None) -> np.ndarray:
         """Return the probability below x, shape (n,)."""
-        found = self.parameters if parameters is None else parameters
-        fraction, mean, width, step, ratio = found
+        chosen = self.parameters if parameters is None else parameters
+        fraction, mean, width, step, ratio = chosen
         z = (x - self.centre) / self.scale
         tail = ndtr((z - mean - step) / (width * ratio))
         return np.asarray(fraction * ndtr((z - mean) / width) + (1.0 - fraction) * tail)

@@ -18,7 +18,7 @@ def words(results: PathLike) -> list[str]:
     if not page.is_file() or not summary.is_file():
         return []
     try:
-        found = json.loads(summary.read_text(encoding="utf-8"))
+        numbers = json.loads(summary.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return []
     lines = [
@@ -26,20 +26,22 @@ def words(results: PathLike) -> list[str]:
         f"{summary}  its numbers, machine readable",
     ]
     try:
-        return lines + _of_trainings(found, Path(results))
+        return lines + _of_trainings(numbers, Path(results))
     except (AttributeError, KeyError, TypeError, ValueError):
         return lines  # edited by hand: no reason to end a run that has succeeded with an error
 
 
-def _of_trainings(found: dict[str, Any], results: Path) -> list[str]:
+def _of_trainings(numbers: dict[str, Any], results: Path) -> list[str]:
     lines = []
-    for training, one in found.get("generalisation", {}).items():
-        gain = one.get("mean_gain_over_puppi")
+    for training, gains in numbers.get("generalisation", {}).items():
+        gain = gains.get("mean_gain_over_puppi")
         if gain is not None:
             model = Path(results, "models", training, "onnx", "model.onnx")
             lines.append(f"{model}  mean gain over PUPPI {100 * gain:.1f} %")
     for stage in ("gate", "closure"):
-        refused = [name for name, one in found.get(stage, {}).items() if not one["passed"]]
+        refused = [
+            name for name, verdict in numbers.get(stage, {}).items() if not verdict["passed"]
+        ]
         if refused:
             lines.append(f"{stage} refused {', '.join(refused)}: see the verdicts on the page")
     return lines

@@ -34,15 +34,15 @@ def expand(entries: Sequence[str]) -> tuple[str, ...]:
     pipe, a device), a pattern without a match or in an address, an unreadable or empty list, a file
     that is named twice, and a name that Snakemake cannot carry.
     """
-    found: dict[str, str] = {}
+    files: dict[str, str] = {}
     folders: dict[str, str] = {}
     addresses: list[str] = []
     for entry in entries:
         for address in _expand_entry(entry):
             key = address if is_remote(address) else _identity(address, folders)
-            if key in found:
+            if key in files:
                 raise UserError(
-                    f"files: {address} is named twice (by {found[key]} and by {entry}); each file "
+                    f"files: {address} is named twice (by {files[key]} and by {entry}); each file "
                     "may be read once, remove one of the two"
                 )
             problem = path_problem(address)
@@ -50,7 +50,7 @@ def expand(entries: Sequence[str]) -> tuple[str, ...]:
                 raise UserError(
                     f"files: the name {address!r} {problem}; rename the file, or name a link to it"
                 )
-            found[key] = entry
+            files[key] = entry
             addresses.append(address)
     if not addresses:
         raise UserError("files: nothing is listed; name at least one file")

@@ -57,12 +57,12 @@ class Rules:
 
     def files(self, *folders: PathLike) -> list[str]:
         """Return the files of rules that the stages have: each the first `STAGE.smk` of folders."""
-        found: dict[str, Path] = {}
+        paths: dict[str, Path] = {}
         for folder in folders:
             for name in self._stages:
                 if (path := Path(folder, f"{name}.smk")).is_file():
-                    found.setdefault(name, path)
-        return [str(found[name]) for name in self._stages if name in found]
+                    paths.setdefault(name, path)
+        return [str(paths[name]) for name in self._stages if name in paths]
 
     def here(self, path: str) -> str:
         """Return a file of the repository, relative to the working directory."""

@@ -31,14 +31,14 @@ def sources(modules: Iterable[str], root: Path) -> list[Path]:
     """
     wanted = list(modules)
     roots = _roots(wanted, root)
-    found: set[Path] = set()
+    files: set[Path] = set()
     waiting = [_required(module, roots) for module in wanted]
     while waiting:
         path = waiting.pop()
-        if path not in found:
-            found.add(path)
+        if path not in files:
+            files.add(path)
             waiting += _own(path, roots)
-    return sorted(found)
+    return sorted(files)
 
 
 def fingerprints(modules: Iterable[str], root: Path) -> list[str]:

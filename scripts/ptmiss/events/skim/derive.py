@@ -47,7 +47,7 @@ def association(columns: Ragged, limits: Limits, flavour: str) -> tuple[np.ndarr
     if given is not None and not (given == UNKNOWN).any():
         return given, 0
     charged = columns["charge"] != 0
-    open_ = np.ones(len(charged), dtype=bool) if given is None else given == UNKNOWN
+    undecided = np.ones(len(charged), dtype=bool) if given is None else given == UNKNOWN
     lepton = np.isin(np.abs(columns["pdg_id"]), _LEPTONS)
     weight = _vertex_weight(columns, flavour, lepton)
     with np.errstate(invalid="ignore"):
@@ -70,8 +70,8 @@ def association(columns: Ragged, limits: Limits, flavour: str) -> tuple[np.ndarr
     derived[lepton] = np.maximum(derived[lepton], 2)
     derived = np.where(charged, derived, 3)
     if given is not None:
-        derived = np.where(open_, derived, given)
-    return derived.astype(np.int32), int(np.count_nonzero(open_ & charged))
+        derived = np.where(undecided, derived, given)
+    return derived.astype(np.int32), int(np.count_nonzero(undecided & charged))
 
 
 def _vertex_weight(columns: Ragged, flavour: str, lepton: np.ndarray) -> np.ndarray:

@@ -63,7 +63,7 @@ def _folded(
 def _logarithm(g: Graph, x: str, weights: Mapping[str, np.ndarray]) -> str:
     """Add sign(x) log(1 + |x| / scale) of all columns."""
     inverse = g.constant("log/inverse_scale", weights["inverse_scale"], np.float32)
-    one = g.constant("log/one", 1, np.float32)
+    unit = g.constant("log/one", 1, np.float32)
     size = g.add("Mul", [g.add("Abs", [x], "log/abs"), inverse], "log/size")
-    size = g.add("Log", [g.add("Add", [size, one], "log/shifted")], "log/log")
+    size = g.add("Log", [g.add("Add", [size, unit], "log/shifted")], "log/log")
     return g.add("Mul", [size, g.add("Sign", [x], "log/sign")], "log")

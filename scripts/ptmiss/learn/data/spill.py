@@ -37,8 +37,8 @@ class Spill:
         )
 
     def __enter__(self) -> Spill:
-        self._made = fresh_folder(self.folder)
-        self._made.__enter__()
+        self._fresh = fresh_folder(self.folder)
+        self._fresh.__enter__()
         return self
 
     def __exit__(
@@ -47,7 +47,7 @@ class Spill:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._made.__exit__(kind, error, trace)
+        self._fresh.__exit__(kind, error, trace)
 
     def add(self, events: Events, weight: np.ndarray) -> None:
         """Add events; weight float64 (n,), which replaces their own.

@@ -31,8 +31,8 @@ def reason_of(error: BaseException) -> str:
 def legible(text: str, most: int = 1000) -> str:
     """Return a text that holds names out of a file: characters that do not print are escaped, and
     what is longer than `most` is left out."""
-    shown = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text[:most])
-    return shown if len(text) <= most else f"{shown}... ({len(text)} characters)"
+    printable = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text[:most])
+    return printable if len(text) <= most else f"{printable}... ({len(text)} characters)"
 
 
 def check(proto: onnx.ModelProto, path: PathLike) -> None:

@@ -38,7 +38,7 @@ PIPE_BYTES = 1 << 20
 STACK_BYTES = 8 << 20
 """Most for the stack of a thread, which takes its share of the limited address space at once."""
 
-TAIL_BYTES, SAID = 4096, 300
+TAIL_BYTES, LINE_CHARACTERS = 4096, 300
 """Of what a process says that cannot start: bytes kept, characters of the last line shown."""
 
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
@@ -73,7 +73,7 @@ class Child:
         self._limits = limits
         self._late = f"it takes more than {limits.seconds:g} s (evaluate.limits.seconds)"
         self._ready = False
-        self._said = b""
+        self._tail = b""
         paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         arguments = map(str, (threads, limits.memory_mb, limits.seconds))
         # our own Python and package; -P: no module of the working directory takes part
@@ -154,11 +154,11 @@ class Child:
             while piece != b"":
                 self._wait(stream, selectors.EVENT_READ, deadline, late)
                 piece = os.read(stream.fileno(), TAIL_BYTES)
-                self._said = (self._said + piece)[-TAIL_BYTES:]
+                self._tail = (self._tail + piece)[-TAIL_BYTES:]
             self._receive(deadline, 0, late)
         except ModelError as failure:
-            lines = self._said.decode(errors="replace").strip().splitlines()
-            last = f"; it says: {legible(lines[-1].strip(), SAID)}" if lines else ""
+            lines = self._tail.decode(errors="replace").strip().splitlines()
+            last = f"; it says: {legible(lines[-1].strip(), LINE_CHARACTERS)}" if lines else ""
             raise UserError(
                 f"{path}: the process for it could not be started in this environment:"
                 f" {failure}{last}"
@@ -171,12 +171,12 @@ class Child:
         deadline = time.monotonic() + self._limits.seconds
         for piece in frames.encode(header, arrays):
             self._send(piece, deadline)
-        answer, found = self._receive(deadline, most, self._late)
+        answer, results = self._receive(deadline, most, self._late)
         if "error" in answer:
             raise UserError(legible(str(answer["error"])))
         if "failure" in answer:
             raise ModelError(legible(str(answer["failure"])))
-        return answer, found
+        return answer, results
 
     def _send(self, piece: memoryview, deadline: float) -> None:
         stream = self._streams[0]

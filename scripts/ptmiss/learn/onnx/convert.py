@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator
 import onnx
 import tensorflow as tf
 import tf2onnx
-from onnx import helper
 
 from ptmiss.learn.features import FeatureLayout
 from ptmiss.learn.onnx.interface import inputs
-from ptmiss.learn.onnx.writer import Header, Output, label
+from ptmiss.learn.onnx.writer import Graph, Header, Output, assembled
 
 OPSET = 14
 """The oldest that the converter is tested with; read by ONNX Runtime since 1.10."""
@@ -77,20 +76,7 @@ def _tidied(
         node.output[:] = [walk.new[name] for name in node.output]
     for tensor in walk.used:
         tensor.name = walk.new[tensor.name]
-    kind = onnx.TensorProto.FLOAT
-    graph = helper.make_graph(
-        walk.nodes,
-        header.name,
-        [helper.make_tensor_value_info(name, kind, ["B", "N", n]) for name, n in names.items()],
-        [helper.make_tensor_value_info(output.name, kind, ["B", output.width])],
-        walk.used,
-        doc_string=header.description,
-    )
-    result = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
-    )
-    label(result, header)
-    return result
+    return assembled(Graph(walk.nodes, walk.used), names, output, header)
 
 
 class _Walk:
@@ -114,8 +100,8 @@ class _Walk:
         node = self.producers[name]
         for given in node.input:
             self.visit(given)
-        for made in node.output:
-            self.new[made] = f"tensor{len(self.new)}" if made else ""
+        for output in node.output:
+            self.new[output] = f"tensor{len(self.new)}" if output else ""
         self.nodes.append(node)
 
 

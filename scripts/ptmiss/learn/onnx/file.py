@@ -153,16 +153,16 @@ def _inputs(
 ) -> tuple[dict[str, tuple[str, str]], list[list[int | None]]]:
     constants = {tensor.name for tensor in graph.initializer}
     values = [value for value in graph.input if value.name not in constants]
-    found = {_bare(value.name): value for value in values}
-    if set(found) != set(wanted.inputs) or len(values) != len(wanted.inputs):
+    by_name = {_bare(value.name): value for value in values}
+    if set(by_name) != set(wanted.inputs) or len(values) != len(wanted.inputs):
         names = ", ".join(sorted(value.name for value in values)) or "none"
         expected = ", ".join(wanted.inputs)
         raise UserError(f"{path}: its inputs are {names}; a {wanted.what} has {expected}")
     inputs, sizes = {}, []
     for name, last in wanted.inputs.items():
         types = {"FLOAT": "float32"} if name == "input" else CODE_TYPES
-        kind, shape = _shape(found[name], types, 3, last, path)
-        inputs[name] = found[name].name, kind
+        kind, shape = _shape(by_name[name], types, 3, last, path)
+        inputs[name] = by_name[name].name, kind
         sizes.append(shape)
     return inputs, sizes
 

@@ -8,7 +8,7 @@ that nobody wants to write by hand goes through `ptmiss.learn.onnx.convert`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,9 +58,10 @@ class Tensors:
 class Graph:
     """Nodes and constants, added one after the other; names are chosen by the caller."""
 
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
+    def __init__(
+        self, nodes: Iterable[onnx.NodeProto] = (), constants: Iterable[onnx.TensorProto] = ()
+    ) -> None:
+        self.nodes, self.constants = list(nodes), list(constants)
 
     def constant(self, name: str, values: object, kind: type) -> str:
         """Add a constant of this numpy type; return its name."""
@@ -105,14 +106,18 @@ def write(
     x = g.add("Reshape", [filled[0], g.constant("shape/x", [-1, layout.width], np.int64)], "x")
     tensors = Tensors(x, _codes(g, filled[1:], layout), events, slots)
     head(g, tensors, backbone(g, tensors))
+    return assembled(g, inputs(layout), output, header)
+
+
+def assembled(
+    g: Graph, widths: Mapping[str, int], output: Output, header: Header
+) -> onnx.ModelProto:
+    """Return the model of a graph. widths: input -> size of its last axis."""
     kind = TensorProto.FLOAT
     graph = helper.make_graph(
         g.nodes,
         header.name,
-        [
-            helper.make_tensor_value_info(name, kind, ["B", "N", n])
-            for name, n in inputs(layout).items()
-        ],
+        [helper.make_tensor_value_info(name, kind, ["B", "N", n]) for name, n in widths.items()],
         [helper.make_tensor_value_info(output.name, kind, ["B", output.width])],
         g.constants,
         doc_string=header.description,

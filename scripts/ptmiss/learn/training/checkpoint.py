@@ -46,11 +46,11 @@ def load(folder: Path, mark: str) -> tuple[dict[str, np.ndarray], int] | None:
         # opened here, because np.load leaves a file open when it is no archive
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        found, epoch = str(arrays.pop("mark")), int(arrays.pop("epoch"))
+        stored, epoch = str(arrays.pop("mark")), int(arrays.pop("epoch"))
     except Exception as error:  # whatever a damaged archive raises, it only costs time
         _LOG.warning("%s: damaged (%s); training starts from the beginning", path, error)
         return None
-    if found != mark:
+    if stored != mark:
         _LOG.info("%s: of another training; training starts from the beginning", path)
         return None
     return arrays, epoch

@@ -263,10 +263,10 @@ class _Run:
 def _read_summary(path: Path, recipe: Recipe) -> dict[str, Any]:
     summary: dict[str, Any] = read_values(recipe.task.summary, path, "preprocess")
     for key, wanted in recipe.spec.of_dataset().items():
-        found = summary["spec"].get(key)
-        if found != wanted:
+        value = summary["spec"].get(key)
+        if value != wanted:
             raise UserError(
-                f"{path}: the dataset was made with {key} = {found!r}, the training asks"
+                f"{path}: the dataset was made with {key} = {value!r}, the training asks"
                 f" for {wanted!r}; run the stage preprocess again"
             )
     return summary

@@ -114,8 +114,8 @@ def judge(headline: Headline, settings: GateSettings) -> Verdict:
         limits = (settings.response_low, settings.response_high)
         tests.append(_test(sample.sample, "response_met", numbers.response_met.value, *limits))
         for gain in sample.gains:
-            found = (gain.estimator, gain.over, gain.quantity)
-            if found == (NETWORK, "pf", "sigma_xy") and gain.high is not None:
+            key = (gain.estimator, gain.over, gain.quantity)
+            if key == (NETWORK, "pf", "sigma_xy") and gain.high is not None:
                 # the upper end of the interval: worse beyond doubt, not by chance
                 tests.append(_test(sample.sample, "gain over pf", gain.high, 0.0, None))
     return Verdict(

@@ -149,7 +149,7 @@ REPORT = Stage(
         reads(
             "results",
             "what the run has made, by kind: tables, headlines, ledgers, benchmarks and what"
-            " ptmiss.tasks.met.report.shown.Inputs lists besides",
+            " ptmiss.tasks.met.report.figures.Inputs lists besides",
             many=True,
             metavar="NAME=FILE",
             place="params.results",

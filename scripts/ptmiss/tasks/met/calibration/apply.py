@@ -31,7 +31,7 @@ class Correction:
 
     path: PathLike
     name: str
-    made: correctionlib.Correction
+    inner: correctionlib.Correction
 
     def evaluate(self, *values: str | np.ndarray) -> np.ndarray:
         """Return the correction at these inputs, (n,); it is finite wherever all numbers are.
@@ -39,14 +39,14 @@ class Correction:
         Raises `UserError` for a document that has no such inputs or gives no sensible number.
         """
         try:
-            found: np.ndarray = self.made.evaluate(*values)
+            result: np.ndarray = self.inner.evaluate(*values)
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             raise _damaged(self.path, f"{self.name}: {error}") from None
         numbers = [value for value in values if not isinstance(value, str)]
         known = np.logical_and.reduce([np.isfinite(value) for value in numbers] or [True])
-        if not (np.abs(found) <= _LARGEST)[known].all():  # NaN is not smaller either
+        if not (np.abs(result) <= _LARGEST)[known].all():  # NaN is not smaller either
             raise _damaged(self.path, f"{self.name}: a correction is not a number in GeV")
-        return found
+        return result
 
 
 @dataclass(frozen=True)
@@ -127,12 +127,12 @@ class Applied:
         u_par, u_perp, q_t = events.recoil(self.met(events, dataset))
         return Recoil(u_par - q_t, u_perp, q_t)
 
-    def mapped(self, events: BosonEvents, found: Recoil, systematic: str = "nominal") -> Recoil:
+    def mapped(self, events: BosonEvents, measured: Recoil, systematic: str = "nominal") -> Recoil:
         """Return the recoil of simulated events after the quantile maps."""
         u_par, u_perp = (
             self.corrections[f"{self.before}{self.estimator}_{name}"].evaluate(
-                systematic, found.component(name), found.q_t, events.n_jets
+                systematic, measured.component(name), measured.q_t, events.n_jets
             )
             for name in COMPONENTS
         )
-        return Recoil(u_par, u_perp, found.q_t)
+        return Recoil(u_par, u_perp, measured.q_t)

@@ -60,25 +60,25 @@ def make_bins(samples: Sides, settings: CalibrationSettings) -> Bins:
     """
     both, n = [samples[name] for name in DATASETS], settings.min_events
     top = settings.qt_edges[-1]
-    usable = [_usable(one.events, top) for one in both]
-    for name, one, masks in zip(DATASETS, both, usable, strict=True):
-        found = effective(one.events.weight[masks[0]])
-        if found < n:
+    usable = [_usable(sample.events, top) for sample in both]
+    for name, sample, masks in zip(DATASETS, both, usable, strict=True):
+        n_effective = effective(sample.events.weight[masks[0]])
+        if n_effective < n:
             raise UserError(
-                f"calibration: {name} has {found:.0f} effective events with a boson below"
+                f"calibration: {name} has {n_effective:.0f} effective events with a boson below"
                 f" {top:g} GeV, fewer than the {n} that one bin needs (calibration.min_events); add"
                 " events or lower it"
             )
     edges = np.array([*settings.jets, 256.0])
-    numbers = [np.searchsorted(edges, one.events.n_jets, side="right") - 1 for one in both]
+    numbers = [np.searchsorted(edges, sample.events.n_jets, side="right") - 1 for sample in both]
     categories = merge(_pairs(both, numbers, usable), edges.size - 1, n)
     edges = edges[[first for first, _ in categories] + [categories[-1][1]]]
     ranges = []
     for first, last in itertools.pairwise(edges):
         numbers = []
-        for one in both:
-            inside = (one.events.n_jets >= first) & (one.events.n_jets < last)
-            number = np.searchsorted(settings.qt_edges, np.hypot(*one.events.boson), "right") - 1
+        for sample in both:
+            inside = (sample.events.n_jets >= first) & (sample.events.n_jets < last)
+            number = np.searchsorted(settings.qt_edges, np.hypot(*sample.events.boson), "right") - 1
             numbers.append(np.where(inside, number, -1))
         pairs = _pairs(both, numbers, usable)
         merged = merge(pairs, len(settings.qt_edges) - 1, n)
@@ -109,9 +109,9 @@ def _pairs(
 def check_finite(estimators: Sequence[str], samples: Sides, settings: CalibrationSettings) -> None:
     """Raise `UserError` for an estimator that is finite in too few events to be calibrated."""
     for estimator in estimators:
-        for name, one in samples.items():
-            finite = one.events.finite(estimator)
-            if finite.all() or effective(one.events.weight[finite]) >= settings.min_events:
+        for name, sample in samples.items():
+            finite = sample.events.finite(estimator)
+            if finite.all() or effective(sample.events.weight[finite]) >= settings.min_events:
                 continue
             raise UserError(
                 f"calibration: {estimator} is finite in {np.count_nonzero(finite)} of {finite.size}"

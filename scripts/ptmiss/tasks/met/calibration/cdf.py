@@ -47,10 +47,10 @@ def gaussians(values: np.ndarray, weights: np.ndarray, _: float) -> Cdf:
     """
     _totals(weights)
     grid = np.linspace(values.min(), values.max(), _GRID)
-    made = fit(values, weights[0])
-    rows = [made.below(grid)[None]]
+    mixture = fit(values, weights[0])
+    rows = [mixture.below(grid)[None]]
     if len(weights) > 1:
-        rows.append(made.moved(values, weights[1:], grid))
+        rows.append(mixture.moved(values, weights[1:], grid))
     return grid, _rising(np.concatenate(rows), np.ones(len(weights)))
 
 

@@ -58,13 +58,13 @@ def derive(
     """
     sides = {name: samples[name].only(estimator) for name in DATASETS}
     xy, response, recoils = {}, {}, {}
-    for name, one in sides.items():
-        met, n_pv = one.events.met[estimator], one.events.n_pv
-        xy[name] = _offset(one, met[0], settings), _offset(one, met[1], settings)
+    for name, side in sides.items():
+        met, n_pv = side.events.met[estimator], side.events.n_pv
+        xy[name] = _offset(side, met[0], settings), _offset(side, met[1], settings)
         corrected = met - np.stack([offset.line(n_pv) for offset in xy[name]])
-        u_par, u_perp, q_t = one.events.recoil(corrected)
+        u_par, u_perp, q_t = side.events.recoil(corrected)
         recoils[name] = {"u_par": u_par - q_t, "u_perp": u_perp}
-        response[name] = derive_response(one, u_par, q_t, settings)
+        response[name] = derive_response(side, u_par, q_t, settings)
     maps = {}
     for component in COMPONENTS:
         values = {name: recoil[component] for name, recoil in recoils.items()}
@@ -72,8 +72,8 @@ def derive(
     return Corrections(estimator, xy, response, maps)
 
 
-def _offset(one: Replicated, values: np.ndarray, settings: CalibrationSettings) -> Offset:
-    n_pv, weight = one.events.n_pv, one.events.weight
-    found = profile(n_pv, values, weight, settings.min_events)
-    line = choose(found, settings.xy_order, settings.second_order_p)
-    return Offset(found, effective_in(n_pv, weight, found.edges), line)
+def _offset(side: Replicated, values: np.ndarray, settings: CalibrationSettings) -> Offset:
+    n_pv, weight = side.events.n_pv, side.events.weight
+    points = profile(n_pv, values, weight, settings.min_events)
+    line = choose(points, settings.xy_order, settings.second_order_p)
+    return Offset(points, effective_in(n_pv, weight, points.edges), line)

@@ -62,7 +62,7 @@ def density(values: np.ndarray, weight: np.ndarray, edges: np.ndarray) -> Densit
 
 
 def rows(
-    one: Corrections,
+    corrections: Corrections,
     tool: Applied,
     judged: Side,
     control: Sequence[Side],
@@ -73,13 +73,15 @@ def rows(
     tool: these, as a user applies them; judged: events that they were not derived from; control:
     further samples.
     """
-    usable = judged.finite(one.estimator)
+    usable = judged.finite(corrections.estimator)
     yield from _phi(usable, tool)
-    counts = one.estimator in settings.closure.estimators
+    counts = corrections.estimator in settings.closure.estimators
     regions = [ALL, *(settings.closure.qt_ranges if counts else ())]
-    yield from _recoil(one.maps, tool, usable, regions, "")
+    yield from _recoil(corrections.maps, tool, usable, regions, "")
     for side in control:
-        yield from _recoil(one.maps, tool, side.finite(one.estimator), [ALL], side.name)
+        yield from _recoil(
+            corrections.maps, tool, side.finite(corrections.estimator), [ALL], side.name
+        )
 
 
 def _phi(side: Side, tool: Applied) -> Iterator[Number]:
@@ -89,8 +91,8 @@ def _phi(side: Side, tool: Applied) -> Iterator[Number]:
         for suffix, corrected in (("", None), ("_corrected", dataset)):
             met = tool.met(events, corrected)
             head = Head("xy", tool.estimator, f"{dataset}{suffix}", "phi", "density")
-            found = density(np.arctan2(met[1], met[0]), events.weight, edges)
-            yield from head.numbers(edges, found.bounds, found.n_events)
+            contents = density(np.arctan2(met[1], met[0]), events.weight, edges)
+            yield from head.numbers(edges, contents.bounds, contents.n_events)
 
 
 def _recoil(
@@ -113,15 +115,15 @@ def _recoil(
             region = "" if math.isinf(high) else f"_qt_{low:g}_{high:g}"
             quantity = f"density{'_' if sample else ''}{sample}{region}"
             kept = (of_data.q_t >= low) & (of_data.q_t < high)
-            found = density(of_data.component(component)[kept], data.weight[kept], edges)
+            contents = density(of_data.component(component)[kept], data.weight[kept], edges)
             for table in ("before", "after"):
                 head = Head(table, tool.estimator, "data", component, quantity)
-                yield from head.numbers(edges, found.bounds, found.n_events)
+                yield from head.numbers(edges, contents.bounds, contents.n_events)
             kept = (plain.q_t >= low) & (plain.q_t < high)
             weight = side.simulation.weight[kept]
-            found = density(plain.component(component)[kept], weight, edges)
+            contents = density(plain.component(component)[kept], weight, edges)
             head = Head("before", tool.estimator, "simulation", component, quantity)
-            yield from head.numbers(edges, found.bounds, found.n_events)
+            yield from head.numbers(edges, contents.bounds, contents.n_events)
             varied = {
                 name: density(values.component(component)[kept], weight, edges)
                 for name, values in mapped.items()
@@ -148,9 +150,11 @@ def _bounds(
     return value, value - np.sqrt(down), value + np.sqrt(up)
 
 
-def _replicas(maps: Maps, component: str, events: BosonEvents, found: Recoil) -> list[np.ndarray]:
+def _replicas(
+    maps: Maps, component: str, events: BosonEvents, measured: Recoil
+) -> list[np.ndarray]:
     """Return the recoil after each replica of the map, (n,) each."""
     return [
-        maps.replica(number)(found.component(component), found.q_t, events.n_jets)
+        maps.replica(number)(measured.component(component), measured.q_t, events.n_jets)
         for number in range(len(maps.replicas[0]))
     ]

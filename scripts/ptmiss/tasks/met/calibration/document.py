@@ -41,28 +41,28 @@ _INPUTS = {
 }
 
 
-def document(found: Sequence[Corrections], text: str, before: str = "") -> schema.CorrectionSet:
+def document(derived: Sequence[Corrections], text: str, before: str = "") -> schema.CorrectionSet:
     """Return all corrections of all estimators.
 
     text: description of the whole; before: what every name begins with (see `Inputs.prefix`).
     """
-    corrections = []
-    for one in found:
-        corrections += [_xy(one, i, axis) for i, axis in enumerate("xy")]
-        corrections.append(_response(one))
-        plateau = {name: response.plateau for name, response in one.response.items()}
+    nodes = []
+    for corrections in derived:
+        nodes += [_xy(corrections, i, axis) for i, axis in enumerate("xy")]
+        nodes.append(_response(corrections))
+        plateau = {name: response.plateau for name, response in corrections.response.items()}
         if None not in plateau.values():
-            corrections.append(_plateau(one.estimator, plateau))
-        corrections += [
-            _map(one.estimator, component, maps.by_systematic)
-            for component, maps in one.maps.items()
+            nodes.append(_plateau(corrections.estimator, plateau))
+        nodes += [
+            _map(corrections.estimator, component, maps.by_systematic)
+            for component, maps in corrections.maps.items()
         ]
-    corrections = [{**one, "name": f"{before}{one['name']}"} for one in corrections]
+    nodes = [{**node, "name": f"{before}{node['name']}"} for node in nodes]
     return schema.CorrectionSet.model_validate(
         {
             "schema_version": 2,
             "description": text,
-            "corrections": corrections,
+            "corrections": nodes,
         }
     )
 
@@ -115,7 +115,7 @@ def _correction(
     }
 
 
-def _xy(one: Corrections, i: int, axis: str) -> Node:
+def _xy(corrections: Corrections, i: int, axis: str) -> Node:
     """Return the offset of pTmiss along an axis; its error is that of the fit."""
     n = "max(min(x,[0]),[1])"
     mean = f"[2]+{n}*([3]+{n}*[4])"
@@ -124,7 +124,7 @@ def _xy(one: Corrections, i: int, axis: str) -> Node:
     index = {"stat_up": 1, "stat_down": 2}
     data = {}
     for dataset in DATASETS:
-        numbers = _numbers(one.xy[dataset][i].line)
+        numbers = _numbers(corrections.xy[dataset][i].line)
         data[dataset] = _category(
             "systematic",
             {
@@ -133,8 +133,8 @@ def _xy(one: Corrections, i: int, axis: str) -> Node:
             },
         )
     return _correction(
-        f"{one.estimator}_xy_{axis}",
-        f"Mean p{axis} of the pTmiss of {one.estimator} at this number of vertices, to be"
+        f"{corrections.estimator}_xy_{axis}",
+        f"Mean p{axis} of the pTmiss of {corrections.estimator} at this number of vertices, to be"
         " subtracted from it. Outside the range of the fit: its value at the end; 0 where the"
         " number is not finite.",
         ("dataset", "systematic", "n_pv"),
@@ -153,18 +153,19 @@ def _numbers(line: Line) -> list[float]:
     return [line.high, line.low, *c, *variance]
 
 
-def _response(one: Corrections) -> Node:
+def _response(corrections: Corrections) -> Node:
     data = {
         dataset: _category(
-            "systematic", {s: _cubic(one.response[dataset].curves[s]) for s in SYSTEMATICS}
+            "systematic", {s: _cubic(corrections.response[dataset].curves[s]) for s in SYSTEMATICS}
         )
         for dataset in DATASETS
     }
     cubic = "[1]+(x-[0])*([2]+(x-[0])*([3]+(x-[0])*[4]))"
     return _correction(
-        f"{one.estimator}_response",
-        f"Mean response <u_par>/<q_t> of {one.estimator} after the xy correction; u / response has"
-        " a response of 1. Outside the range: the value at its end; 1 where q_t is not finite.",
+        f"{corrections.estimator}_response",
+        f"Mean response <u_par>/<q_t> of {corrections.estimator} after the xy correction;"
+        " u / response has a response of 1. Outside the range: the value at its end; 1 where q_t"
+        " is not finite.",
         ("dataset", "systematic", "q_t"),
         "response",
         [_formula(cubic, "q_t")],
@@ -207,18 +208,18 @@ def _map(estimator: str, component: str, maps: Mapping[str, QuantileMap]) -> Nod
     )
 
 
-def _jets(one: QuantileMap) -> Node:
+def _jets(quantile_map: QuantileMap) -> Node:
     same = _reference(0)
     content = [
         _binning(
             "q_t",
-            [0.0, *q_t, one.qt_high],
-            [_strip(one.knots, *pair) for pair in _strips(q_t, shifts)],
+            [0.0, *q_t, quantile_map.qt_high],
+            [_strip(quantile_map.knots, *pair) for pair in _strips(q_t, shifts)],
             same,
         )
-        for q_t, shifts in zip(one.nodes, one.shifts, strict=True)
+        for q_t, shifts in zip(quantile_map.nodes, quantile_map.shifts, strict=True)
     ]
-    return _binning("n_jets", one.jet_edges, content, same)
+    return _binning("n_jets", quantile_map.jet_edges, content, same)
 
 
 def _strips(q_t: np.ndarray, shifts: np.ndarray) -> list[tuple[Side, Side]]:

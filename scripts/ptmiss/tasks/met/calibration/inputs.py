@@ -105,16 +105,16 @@ def load_inputs(
     Simulated events are those of the test folds, which no network has learnt from. Raises
     `UserError` where a sample is missing or not fit for its part.
     """
-    found = {source.name: source for source in sources(estimates, ())}
-    require_one_energy(found.values(), "calibration")
+    by_name = {source.name: source for source in sources(estimates, ())}
+    require_one_energy(by_name.values(), "calibration")
     for role in ("data", "simulation"):
         name = getattr(settings, role)
-        if name not in found:
+        if name not in by_name:
             raise UserError(
                 f"calibration.{role} is {name!r}, of which there are no estimates (found:"
-                f" {', '.join(sorted(found))}); name a sample with a dilepton selection"
+                f" {', '.join(sorted(by_name))}); name a sample with a dilepton selection"
             )
-    data, simulation = found[settings.data], found[settings.simulation]
+    data, simulation = by_name[settings.data], by_name[settings.simulation]
     estimators = tuple(name for name in simulation.estimators if name in data.estimators)
     if not estimators:
         raise UserError(
@@ -122,12 +122,12 @@ def load_inputs(
             " evaluate both with the same evaluate.estimators"
         )
     for name in settings.backgrounds:
-        if name not in found:
+        if name not in by_name:
             raise UserError(
-                f"{unknown('calibration.backgrounds', name, found)}; of these there are estimates"
+                f"{unknown('calibration.backgrounds', name, by_name)}; of these there are estimates"
             )
     read = Reader(estimators, folds, settings)
-    background = read.backgrounds([found[name] for name in settings.backgrounds])
+    background = read.backgrounds([by_name[name] for name in settings.backgrounds])
     events = read.data(data)
     if background is not None and not data.is_data and settings.mix_backgrounds:
         # one half is mixed in and the other subtracted, so that they fluctuate independently
@@ -136,12 +136,12 @@ def load_inputs(
     dilepton = Side(data.name, simulation.name, events, read.simulation(simulation), background)
     control = []
     for name, counterpart in sorted(settings.apply.items()):
-        for one in (name, counterpart):
-            if one not in found:
+        for sample in (name, counterpart):
+            if sample not in by_name:
                 raise UserError(
-                    f"{unknown('calibration.apply', one, found)}; of these there are estimates"
+                    f"{unknown('calibration.apply', sample, by_name)}; of these there are estimates"
                 )
-        pair = read.data(found[counterpart]), read.simulation(found[name])
+        pair = read.data(by_name[counterpart]), read.simulation(by_name[name])
         control.append(Side(counterpart, name, *pair, None))
     training = simulation.info.training
     return Inputs(

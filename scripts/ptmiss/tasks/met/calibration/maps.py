@@ -160,12 +160,12 @@ class _Task:
     ) -> tuple[float, np.ndarray, float]:
         """Return q_t, shifts (rows, knots) and effective events of a bin."""
         values, weights = {}, {}
-        for name, one in self.sides.items():
-            which = bins.which(one.events, *place)
-            weights[name] = one.weights(which, replicas, background)
+        for name, side in self.sides.items():
+            which = bins.which(side.events, *place)
+            weights[name] = side.weights(which, replicas, background)
             values[name] = self.values[name][which]
             if name == "simulation":
-                q_t = np.hypot(*one.events.boson[:, which])
+                q_t = np.hypot(*side.events.boson[:, which])
                 # to 1e-6 GeV: nodes of two maps that differ in the last bit would
                 # become edges of one binning, which correctionlib cannot tell apart
                 w = weights[name][0]
@@ -173,15 +173,15 @@ class _Task:
         few = min(effective(w[0]) for w in weights.values())
         simulation, data = ((values[name], weights[name]) for name in ("simulation", "data"))
         tail = max(self.settings.tail, 1.0 / few)
-        found = shifts_of_bin(form, self.settings.kernel_width, simulation, data, self.knots, tail)
-        return node, 0.5 * (found - found[:, ::-1]) if self.odd else found, few
+        moved = shifts_of_bin(form, self.settings.kernel_width, simulation, data, self.knots, tail)
+        return node, 0.5 * (moved - moved[:, ::-1]) if self.odd else moved, few
 
     def bound(self, replicas: np.ndarray, percent: float) -> np.ndarray:
         """Return a percentile of shifts (replicas, ..., knots); of odd ones up means outwards."""
-        found: np.ndarray = np.percentile(replicas, percent, axis=0)
+        bounds: np.ndarray = np.percentile(replicas, percent, axis=0)
         if not self.odd:
-            return found
-        return np.where(self.knots < 0.0, np.percentile(replicas, 100.0 - percent, axis=0), found)
+            return bounds
+        return np.where(self.knots < 0.0, np.percentile(replicas, 100.0 - percent, axis=0), bounds)
 
     def map_of(
         self, bins: Bins, nodes: tuple[np.ndarray, ...], shifts: list[np.ndarray]

@@ -80,9 +80,9 @@ def load(
             usable &= in_folds(table["fold"].to_numpy(), folds)
         parts.append(events.take(usable))
     _all_finite(not_finite, source)
-    found = join(parts)
-    total, used = np.concatenate(weights).sum(), found.weight.sum()
-    return found, (float(total / used) if used > 0.0 else 1.0)
+    kept = join(parts)
+    total, used = np.concatenate(weights).sum(), kept.weight.sum()
+    return kept, (float(total / used) if used > 0.0 else 1.0)
 
 
 def _nothing(estimators: Sequence[str]) -> BosonEvents:
@@ -193,10 +193,10 @@ class Reader:
         events, _ = self._load(source, self.folds.test)
         return _usable(events, source)
 
-    def backgrounds(self, found: Sequence[Source]) -> BosonEvents | None:
+    def backgrounds(self, others: Sequence[Source]) -> BosonEvents | None:
         """Return the events of all backgrounds, weighted as in data; None without any."""
         parts = []
-        for source in found:
+        for source in others:
             missing = set(self.estimators) - set(source.estimators)
             if missing:
                 raise UserError(

@@ -78,7 +78,7 @@ class Response:
 
 
 def derive_response(
-    one: Replicated, u_par: np.ndarray, q_t: np.ndarray, settings: CalibrationSettings
+    side: Replicated, u_par: np.ndarray, q_t: np.ndarray, settings: CalibrationSettings
 ) -> Response:
     """Return the response of a sample, curves and plateau.
 
@@ -86,26 +86,26 @@ def derive_response(
     """
     edges = np.array(settings.qt_edges)
     number = np.searchsorted(edges, q_t, side="right") - 1
-    merged = merge([(number, one.events.weight)], edges.size - 1, settings.min_events)
+    merged = merge([(number, side.events.weight)], edges.size - 1, settings.min_events)
     changes = background_changes(settings)
     nodes, rows, n_events = [], [], []
     changed: dict[str, list[float]] = {name: [] for name in changes}
     for first, last in merged:
         which = np.flatnonzero((number >= first) & (number < last))
-        w = one.weights(which, replicas=True)
+        w = side.weights(which, replicas=True)
         nodes.append(float(w[0] @ q_t[which] / w[0].sum()))
         rows.append(ratios(u_par[which], q_t[which], w))
         n_events.append(effective(w[0]))
         for name, change in changes.items():
-            w = one.weights(which, False, change)
+            w = side.weights(which, False, change)
             changed[name].append(ratios(u_par[which], q_t[which], w)[0])
     values = np.array(rows)
     centres, nominal, error = np.array(nodes), values[:, 0], values[:, 1:].std(axis=1)
     curves = dict.fromkeys(SYSTEMATICS, curve(centres, nominal, error))
     curves["stat_up"] = curve(centres, nominal + error, error)
     curves["stat_down"] = curve(centres, nominal - error, error)
-    for name, found in changed.items():
-        curves[name] = curve(centres, np.array(found), error)
+    for name, varied in changed.items():
+        curves[name] = curve(centres, np.array(varied), error)
     plateau = (settings.plateau_low, settings.plateau_high)
     return Response(
         edges[[first for first, _ in merged] + [merged[-1][1]]],
@@ -113,21 +113,21 @@ def derive_response(
         values,
         np.array(n_events),
         curves,
-        _plateau(one, u_par, q_t, settings),
-        float(effective_in(q_t, one.events.weight, np.array(plateau))[0]),
+        _plateau(side, u_par, q_t, settings),
+        float(effective_in(q_t, side.events.weight, np.array(plateau))[0]),
     )
 
 
 def _plateau(
-    one: Replicated, u_par: np.ndarray, q_t: np.ndarray, settings: CalibrationSettings
+    side: Replicated, u_par: np.ndarray, q_t: np.ndarray, settings: CalibrationSettings
 ) -> dict[str, float] | None:
     which = np.flatnonzero((q_t >= settings.plateau_low) & (q_t < settings.plateau_high))
-    if effective(one.events.weight[which]) < settings.min_events:
+    if effective(side.events.weight[which]) < settings.min_events:
         return None
-    replicas = ratios(u_par[which], q_t[which], one.weights(which, replicas=True))
+    replicas = ratios(u_par[which], q_t[which], side.weights(which, replicas=True))
     plateau = dict.fromkeys(SYSTEMATICS, float(replicas[0]))
     plateau["stat_down"], plateau["stat_up"] = (float(bound) for bound in interval(replicas))
     for name, change in background_changes(settings).items():
-        w = one.weights(which, False, change)
+        w = side.weights(which, False, change)
         plateau[name] = float(ratios(u_par[which], q_t[which], w)[0])
     return plateau

@@ -47,9 +47,9 @@ def write(
                 category = maps.setdefault(key[:3], 0)
                 maps[key[:3]] += 1
                 q_t = _edges(bins.ranges[category])
-                file["/".join(key)] = _two(key[-1], title, key[2], members, q_t)
+                file["/".join(key)] = _histogram_2d(key[-1], title, key[2], members, q_t)
             else:
-                file["/".join(key)] = _one(key[-1], title, key[2], members)
+                file["/".join(key)] = _histogram(key[-1], title, key[2], members)
 
 
 def _edges(ranges: Sequence[tuple[float, float]]) -> np.ndarray:
@@ -70,7 +70,7 @@ def _axis(name: str, edges: np.ndarray, title: str) -> Any:
     return to_TAxis(name, title, edges.size - 1, edges[0], edges[-1], edges)
 
 
-def _one(name: str, title: str, axis: str, rows: Sequence[Number]) -> Any:
+def _histogram(name: str, title: str, axis: str, rows: Sequence[Number]) -> Any:
     low, high = _numbers(rows, "bin_low", "bin_high")
     edges = np.append(low, high[-1])
     value, variance, n = _contents(rows)
@@ -89,7 +89,7 @@ def _one(name: str, title: str, axis: str, rows: Sequence[Number]) -> Any:
     )
 
 
-def _two(name: str, title: str, axis: str, rows: Sequence[Number], q_t: np.ndarray) -> Any:
+def _histogram_2d(name: str, title: str, axis: str, rows: Sequence[Number], q_t: np.ndarray) -> Any:
     n_y = q_t.size - 1
     each = len(rows) // n_y
     low, high = _numbers(rows[:each], "bin_low", "bin_high")

@@ -44,29 +44,29 @@ def calibrate(
 
     Raises `UserError` for events that nothing can be derived from.
     """
-    found = inputs.load_inputs(estimates, folds, settings)
-    half = found.dilepton.half(DERIVE)
+    loaded = inputs.load_inputs(estimates, folds, settings)
+    half = loaded.dilepton.half(DERIVE)
     _LOG.info("deriving from %s", inputs.n_events(half))
     samples = {
         "data": sample(half.data, half.background, settings.replicas),
         "simulation": sample(half.simulation, None, settings.replicas),
     }
-    check_finite(found.estimators, samples, settings)
+    check_finite(loaded.estimators, samples, settings)
     bins = make_bins(samples, settings)
     _LOG.info("bins of q_t for jets from %s: %s", list(bins.jet_edges), bins.ranges)
-    derived = [derive(name, samples, bins, settings) for name in found.estimators]
+    derived = [derive(name, samples, bins, settings) for name in loaded.estimators]
     store.write(outputs.fits, {maps.estimator: maps.stored() for maps in derived}, bins)
-    text = document.about(found)
-    document.write(outputs.corrections, document.document(derived, text, found.prefix))
-    opened, judged = read(outputs.corrections), found.dilepton.half(JUDGE)
+    text = document.about(loaded)
+    document.write(outputs.corrections, document.document(derived, text, loaded.prefix))
+    opened, judged = read(outputs.corrections), loaded.dilepton.half(JUDGE)
     rows: list[Number] = []
     for maps in derived:
-        tool = Applied(opened, maps.estimator, found.prefix)
+        tool = Applied(opened, maps.estimator, loaded.prefix)
         rows += tables.rows(maps, settings)
-        rows += distributions.rows(maps, tool, judged, found.control, settings)
+        rows += distributions.rows(maps, tool, judged, loaded.control, settings)
     atomic.write_text(outputs.table, CALIBRATION.csv(rows))
-    submission.write(outputs.hepdata, rows, found.training, found.simulated)
+    submission.write(outputs.hepdata, rows, loaded.training, loaded.simulated)
     if outputs.histograms is not None:
         from ptmiss.tasks.met.calibration import roothistograms
 
-        roothistograms.write(outputs.histograms, rows, bins, found.training, found.simulated)
+        roothistograms.write(outputs.histograms, rows, bins, loaded.training, loaded.simulated)

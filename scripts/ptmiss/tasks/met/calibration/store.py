@@ -27,24 +27,24 @@ class Stored:
     replicas: dict[str, tuple[np.ndarray, ...]]
 
 
-def write(path: PathLike, found: Mapping[str, Stored], bins: Bins) -> None:
+def write(path: PathLike, stored: Mapping[str, Stored], bins: Bins) -> None:
     """Write fits, nominal maps and replicas (float32) by estimator as npz; equal content, equal
     bytes."""
-    arrays = {"estimators": np.array(list(found)), **_of_bins(bins)}
-    for name, one in found.items():
+    arrays = {"estimators": np.array(list(stored)), **_of_bins(bins)}
+    for name, content in stored.items():
         for dataset in DATASETS:
-            for axis, line in zip("xy", one.xy[dataset], strict=True):
+            for axis, line in zip("xy", content.xy[dataset], strict=True):
                 for field in _LINE:
                     key = f"{name}/xy/{dataset}/{axis}/{field}"
                     arrays[key] = np.asarray(getattr(line, field))
         for component in COMPONENTS:
             key = f"{name}/{component}"
-            nominal = one.maps[component]
+            nominal = content.maps[component]
             arrays[f"{key}/knots"] = nominal.knots
             arrays[f"{key}/qt_high"] = np.asarray(nominal.qt_high)
             for i, (q_t, shifts) in enumerate(zip(nominal.nodes, nominal.shifts, strict=True)):
                 arrays[f"{key}/nodes/{i}"], arrays[f"{key}/shifts/{i}"] = q_t, shifts
-                arrays[f"{key}/replicas/{i}"] = one.replicas[component][i].astype(np.float32)
+                arrays[f"{key}/replicas/{i}"] = content.replicas[component][i].astype(np.float32)
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 

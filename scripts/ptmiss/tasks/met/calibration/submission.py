@@ -62,12 +62,12 @@ def write(path: PathLike, rows: Sequence[Number], training: str, simulated: bool
 
 def _groups(rows: Sequence[Number]) -> Iterator[tuple[tuple[str, ...], list[Number]]]:
     """Yield key and rows of each table; data sets with bins of their own have a table each."""
-    found: dict[tuple[str, ...], dict[str, list[Number]]] = {}
+    tables: dict[tuple[str, ...], dict[str, list[Number]]] = {}
     for row in rows:
         key = (row.table, row.estimator, row.axis, row.quantity)
-        datasets = found.setdefault(key, {})
+        datasets = tables.setdefault(key, {})
         datasets.setdefault(row.dataset, []).append(row)
-    for head, datasets in sorted(found.items()):
+    for head, datasets in sorted(tables.items()):
         by_bins: dict[tuple[tuple[float, float], ...], list[str]] = {}
         for dataset, members in datasets.items():
             by_bins.setdefault(tuple((row.bin_low, row.bin_high) for row in members), []).append(

@@ -42,17 +42,17 @@ class Head(NamedTuple):
             yield Number(*self[:4], low, high, self.quantity, value, err_low, err_high, effective)
 
 
-def rows(one: Corrections, settings: CalibrationSettings) -> Iterator[Number]:
+def rows(corrections: Corrections, settings: CalibrationSettings) -> Iterator[Number]:
     """Yield what the corrections of an estimator are fitted to, and the fits."""
-    for dataset, offsets in one.xy.items():
+    for dataset, offsets in corrections.xy.items():
         for axis, offset in zip("xy", offsets, strict=True):
-            yield from _xy(one.estimator, dataset, f"mean_{axis}", offset)
-    for dataset, response in one.response.items():
-        yield from _response(one.estimator, dataset, response)
-    for dataset, response in one.response.items():
-        yield from _plateau(one.estimator, dataset, response, settings)
-    for component, maps in one.maps.items():
-        yield from _maps(one.estimator, component, maps)
+            yield from _xy(corrections.estimator, dataset, f"mean_{axis}", offset)
+    for dataset, response in corrections.response.items():
+        yield from _response(corrections.estimator, dataset, response)
+    for dataset, response in corrections.response.items():
+        yield from _plateau(corrections.estimator, dataset, response, settings)
+    for component, maps in corrections.maps.items():
+        yield from _maps(corrections.estimator, component, maps)
 
 
 def _xy(estimator: str, dataset: str, quantity: str, offset: Offset) -> Iterator[Number]:

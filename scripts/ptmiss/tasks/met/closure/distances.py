@@ -45,8 +45,8 @@ class Distances:
             seed = self.settings.seed + 7919 * number
             most = self.settings.closure.permutations
             before = self._compare(component, region, first, second, None, (_BEFORE, seed))
-            found = self._compare(component, region, first, after, displaced, (most, seed + 1))
-            if before is None or found is None:
+            outcomes = self._compare(component, region, first, after, displaced, (most, seed + 1))
+            if before is None or outcomes is None:
                 _LOG.warning(
                     "closure: %s, sample %s: no events to compare in q_t of %g to %g GeV, no test"
                     " there",
@@ -55,7 +55,7 @@ class Distances:
                     *region,
                 )
                 continue
-            tests += self._measured(component, region, before, found)
+            tests += self._measured(component, region, before, outcomes)
         return tests
 
     def _recoils(self) -> tuple[Recoil, Recoil, Recoil]:
@@ -118,7 +118,7 @@ class Distances:
     ) -> Pair:
         weights = self._weights(first, second)
         jets = (self.side.data.n_jets, np.concatenate(self._second("n_jets")))
-        (one, other) = (
+        (left, right) = (
             (
                 recoil.component(component)[which],
                 weight[which],
@@ -128,7 +128,7 @@ class Distances:
                 (first, second), weights, jets, inside, strict=True
             )
         )
-        return pair(*zip(one, other, strict=True))
+        return pair(*zip(left, right, strict=True))
 
     def _weights(self, first: Recoil, second: Recoil) -> tuple[np.ndarray, np.ndarray]:
         """Return weights; the simulation's stand for what of data is not background, by bin."""

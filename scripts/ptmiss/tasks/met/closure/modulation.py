@@ -26,12 +26,12 @@ class Offsets:
             return met
         return np.asarray(met - np.stack([line(n_pv) for line in self.lines]))
 
-    def spread(self, found: Callable[[np.ndarray], np.ndarray], n_pv: np.ndarray) -> np.ndarray:
+    def spread(self, statistic: Callable[[np.ndarray], np.ndarray], n_pv: np.ndarray) -> np.ndarray:
         """Return the covariance (k, k) of a statistic that the errors of the lines make.
 
-        found: the statistic (k,) as a function of what is added to pTmiss (2, n).
+        statistic: the statistic (k,) as a function of what is added to pTmiss (2, n).
         """
-        nominal = found(np.zeros((2, n_pv.size)))
+        nominal = statistic(np.zeros((2, n_pv.size)))
         total = np.zeros((nominal.size, nominal.size))
         if self.lines is None:
             return total
@@ -42,7 +42,7 @@ class Offsets:
             for variance, direction in zip(np.maximum(variances, 0.0), directions.T, strict=True):
                 added = np.zeros((2, n_pv.size))
                 added[axis] = _STEP * np.sqrt(variance) * (powers @ direction)
-                change = (found(added) - nominal) / _STEP
+                change = (statistic(added) - nominal) / _STEP
                 total += np.outer(change, change)
         return total
 
@@ -84,8 +84,8 @@ def slope(
     line = fit(profile(n_pv, met[axis], weight, min_events), 1)
 
     def again(added: np.ndarray) -> np.ndarray:
-        found = fit(profile(n_pv, met[axis] + added[axis], weight, min_events), 1)
-        return found.coefficients[1:2]
+        moved = fit(profile(n_pv, met[axis] + added[axis], weight, min_events), 1)
+        return moved.coefficients[1:2]
 
     value, error = line.slope()
     return value, float(np.sqrt(error**2 + offsets.spread(again, n_pv)[0, 0]))

@@ -38,15 +38,15 @@ def closure(
     verdict: PathLike,
 ) -> None:
     """Judge the corrections on the other half of the events and write the verdict."""
-    found = load_inputs(estimates, folds, settings)
+    loaded = load_inputs(estimates, folds, settings)
     stored, bins = store.read(fits)
-    for name in found.estimators:
+    for name in loaded.estimators:
         if name not in stored:
             raise UserError(
                 f"{fits}: holds no fits of the estimator {name}, which the estimates have; run the"
                 " stage calibrate again"
             )
-    result = judge_all(found, read(corrections), stored, bins, settings)
+    result = judge_all(loaded, read(corrections), stored, bins, settings)
     for line in problems(result):
         _LOG.warning("%s", line)
     atomic.write_json(verdict, records.to_values(result))
@@ -110,11 +110,11 @@ def _few(side: Side, estimator: str) -> str:
     """Say in which sample the events of an estimator are too few to judge anything, if in any."""
     sides = ((side.data_name, side.less_background), (side.name, side.simulation))
     for name, events in sides:
-        found = effective(events.weight)
-        if found < _LEAST:
+        n_effective = effective(events.weight)
+        if n_effective < _LEAST:
             return (
-                f"closure: sample {name} has {found:.0f} effective events of {estimator} in the"
-                f" half that is judged, fewer than {_LEAST}; add events"
+                f"closure: sample {name} has {n_effective:.0f} effective events of {estimator} in"
+                f" the half that is judged, fewer than {_LEAST}; add events"
             )
     return ""
 

@@ -80,12 +80,12 @@ def import_graph(graph: PathLike, onnx: Path, slots: int, output: str | None) ->
     """Convert a frozen graph and say how near it comes; the stage import_graph."""
     if not 1 <= slots <= 100_000:
         raise UserError(f"--slots: found {slots}, allowed 1 to 100000")
-    found = import_file(graph, slots, output, onnx)
-    _LOG.info("%s: within %.2g GeV of the graph", onnx, found.difference)
-    if found.slots is None:
-        _LOG.info("each pad contributes (%.4g, %.4g) GeV; missing pads are added", *found.pad)
+    imported = import_file(graph, slots, output, onnx)
+    _LOG.info("%s: within %.2g GeV of the graph", onnx, imported.difference)
+    if imported.slots is None:
+        _LOG.info("each pad contributes (%.4g, %.4g) GeV; missing pads are added", *imported.pad)
     else:
-        _LOG.warning("%s: needs all its %d slots, so it runs slowly", onnx, found.slots)
+        _LOG.warning("%s: needs all its %d slots, so it runs slowly", onnx, imported.slots)
 
 
 def import_file(graph: PathLike, slots: int, output: str | None, onnx_path: Path) -> Imported:
@@ -94,13 +94,14 @@ def import_file(graph: PathLike, slots: int, output: str | None, onnx_path: Path
     slots: that the graph was made for; output: name of the output node, None finds it. Raises
     `UserError`, and writes nothing, for a file that is not such a graph, and if the two differ.
     """
-    found = convert(read(graph), slots, output, os.fspath(graph))
+    imported = convert(read(graph), slots, output, os.fspath(graph))
     helper.set_model_props(
-        found.proto, {"ptmiss.graph_sha256": manifest.sha256_of(graph), "ptmiss.slots": str(slots)}
+        imported.proto,
+        {"ptmiss.graph_sha256": manifest.sha256_of(graph), "ptmiss.slots": str(slots)},
     )
     with atomic.replacing(onnx_path) as path:
-        path.write_bytes(found.proto.SerializeToString(deterministic=True))
-    return found
+        path.write_bytes(imported.proto.SerializeToString(deterministic=True))
+    return imported
 
 
 def read(path: PathLike) -> tf.compat.v1.GraphDef:
@@ -195,9 +196,9 @@ def with_any_slots(graph: tf.compat.v1.GraphDef, slots: int) -> tf.compat.v1.Gra
             name = given
             if value != slots:
                 name = f"{node.name}/{i}"
-                one = out.node.add(name=name, op="Const")
-                one.attr["dtype"].type = kind
-                one.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value, dtype=kind))
+                constant = out.node.add(name=name, op="Const")
+                constant.attr["dtype"].type = kind
+                constant.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value, dtype=kind))
             parts.append(name)
         _replace(node, "Pack", parts, kind)
         node.attr["N"].i = len(parts)
@@ -217,20 +218,20 @@ def _slots_of_input(graph: tf.compat.v1.GraphDef, kind: int) -> str:
     name = f"pads/slots_of_input/{kind}"
     if any(node.name == name for node in graph.node):
         return name
-    one, number = "pads/one", "pads/input/shape"
+    unit, number = "pads/one", "pads/input/shape"
     shape = graph.node.add(name=f"{number}/{kind}", op="Shape", input=["input"])
     shape.attr["T"].type = tf.float32.as_datatype_enum
     shape.attr["out_type"].type = kind
-    for label, value in ((f"{one}/{kind}", 1), (f"pads/first/{kind}", 0)):
+    for label, value in ((f"{unit}/{kind}", 1), (f"pads/first/{kind}", 0)):
         node = graph.node.add(name=label, op="Const")
         node.attr["dtype"].type = tf.int32.as_datatype_enum
         node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value, dtype=tf.int32))
-    found = graph.node.add(
-        name=name, op="GatherV2", input=[shape.name, f"{one}/{kind}", f"pads/first/{kind}"]
+    gather = graph.node.add(
+        name=name, op="GatherV2", input=[shape.name, f"{unit}/{kind}", f"pads/first/{kind}"]
     )
-    found.attr["Tparams"].type = kind
-    found.attr["Tindices"].type = found.attr["Taxis"].type = tf.int32.as_datatype_enum
-    found.attr["batch_dims"].i = 0
+    gather.attr["Tparams"].type = kind
+    gather.attr["Tindices"].type = gather.attr["Taxis"].type = tf.int32.as_datatype_enum
+    gather.attr["batch_dims"].i = 0
     return name
 
 

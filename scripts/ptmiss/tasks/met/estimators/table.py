@@ -31,10 +31,10 @@ def event_columns(schema: pa.Schema, skim: PathLike) -> list[str]:
     for field in expected:
         if field.name not in schema.names:
             raise UserError(f"{skim}: column {field.name} is missing, so this is not a skim")
-        found = schema.field(field.name).type
-        if found != field.type:
+        kind = schema.field(field.name).type
+        if kind != field.type:
             raise UserError(
-                f"{skim}: column {field.name} has type {found}, expected {field.type};"
+                f"{skim}: column {field.name} has type {kind}, expected {field.type};"
                 " make the skim again"
             )
     return [name for name in expected.names if name not in CANDIDATE_COLUMNS]

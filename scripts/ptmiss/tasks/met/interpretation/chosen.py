@@ -76,11 +76,11 @@ def samples(files: Iterable[PathLike]) -> list[Sample]:
     parts = [part_of(file, event_columns, "make the skim again") for file in files]
     if not parts:
         raise UserError("--skims: no file given; expected at least one skim")
-    found = grouped(parts)
-    for members in found:
+    groups = grouped(parts)
+    for members in groups:
         for part in members[1:]:
             _require_alike(members[0], part)
-    return [Sample(members) for members in found]
+    return [Sample(members) for members in groups]
 
 
 def _require_alike(first: Part, other: Part) -> None:

@@ -14,7 +14,7 @@ _OTHER = "other"
 
 
 @dataclass(frozen=True)
-class Shown:
+class Event:
     """An event. pt, eta, phi, weight, group: of its candidates; true, estimates: px, py in GeV."""
 
     sample: str
@@ -44,7 +44,7 @@ def pick(errors: np.ndarray, hashes: np.ndarray, typical: int, worst: int) -> li
     return chosen + [(int(place), WORST) for place in order[::-1][:worst]]
 
 
-def entry(event: Shown, why: str, limit: int) -> dict[str, object]:
+def entry(event: Event, why: str, limit: int) -> dict[str, object]:
     """Return an event as plain values: the `limit` hardest candidates, hardest first.
 
     What is left out is counted under `left_out`: candidates, and the scalar sum of their pT with

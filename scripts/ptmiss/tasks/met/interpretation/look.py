@@ -16,7 +16,7 @@ from ptmiss.tasks.met.features import features
 from ptmiss.tasks.met.interpretation import chosen, weights
 from ptmiss.tasks.met.interpretation.cells import Cells
 from ptmiss.tasks.met.interpretation.chosen import CandidateEvents
-from ptmiss.tasks.met.interpretation.displays import Shown
+from ptmiss.tasks.met.interpretation.displays import Event
 from ptmiss.tasks.met.interpretation.groups import group_of
 from ptmiss.tasks.met.interpretation.importance import Permuted
 from ptmiss.tasks.met.interpretation.permute import PERMUTED, permuted, sources_of
@@ -110,14 +110,14 @@ class Looker:
 
     def _permute(self, part: CandidateEvents) -> np.ndarray:
         """Return pTmiss as it is and with each feature permuted, (1 + features, 2, n) in GeV."""
-        made = features(part.candidates, self.separate.rules, self.network.puppi)
-        seen = [made]
+        inputs = features(part.candidates, self.separate.rules, self.network.puppi)
+        seen = [inputs]
         for feature in PERMUTED:
-            source = sources_of(made.offsets, part.hashes, self.settings.seed, feature)
-            seen.append(permuted(made, feature, source))
-        return self.separate.run(made, seen)
+            source = sources_of(inputs.offsets, part.hashes, self.settings.seed, feature)
+            seen.append(permuted(inputs, feature, source))
+        return self.separate.run(inputs, seen)
 
-    def show(self, sample: Sample, place: chosen.Chosen) -> Shown:
+    def show(self, sample: Sample, place: chosen.Chosen) -> Event:
         """Return one event in full, with every estimator."""
         (part,) = chosen.read([place], chosen.has_truth(sample), self.network.puppi)
         candidates = part.candidates
@@ -129,7 +129,7 @@ class Looker:
                 weight = classical.candidate_weights(name, candidates)
                 met = classical.missing_momentum(momentum, weight, candidates.offsets)
                 estimates[name] = np.concatenate(met)
-        return Shown(
+        return Event(
             sample=sample.name,
             identity=(int(part.run[0]), int(part.lumi[0]), int(part.event[0])),
             true=part.true_met[:, 0],
@@ -157,7 +157,7 @@ def _join(
         return None, 0
     good = known & np.isfinite(met).all(axis=(0, 1))
     order = np.flatnonzero(good)[np.argsort(hashes[good], kind="stable")]
-    found = Permuted(
+    joined = Permuted(
         dilepton, met[:, :, order], boson[:, order], true_met[:, order], drawn.T[order]
     )
-    return found, int(np.count_nonzero(~good))
+    return joined, int(np.count_nonzero(~good))

@@ -54,14 +54,14 @@ def sources_of(offsets: np.ndarray, hashes: np.ndarray, seed: int, feature: str)
     return out
 
 
-def permuted(made: Features, feature: str, source: np.ndarray) -> Features:
+def permuted(features: Features, feature: str, source: np.ndarray) -> Features:
     """Return features in which each candidate has `feature` of the candidate `source`."""
     if feature in CATEGORIES:
-        categories = made.categories.copy()
+        categories = features.categories.copy()
         column = CATEGORIES.index(feature)
         categories[:, column] = categories[source, column]
-        return replace(made, categories=categories)
-    continuous = made.continuous.copy()
+        return replace(features, categories=categories)
+    continuous = features.continuous.copy()
     if feature == MOMENTUM:
         columns = [PT, PX, PY]
         continuous[:, columns] = continuous[source][:, columns]
@@ -73,4 +73,4 @@ def permuted(made: Features, feature: str, source: np.ndarray) -> Features:
     else:
         column = CONTINUOUS.index(feature)
         continuous[:, column] = continuous[source, column]
-    return replace(made, continuous=continuous)
+    return replace(features, continuous=continuous)

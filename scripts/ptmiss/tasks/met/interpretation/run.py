@@ -74,7 +74,7 @@ def interpret(
     looker = _looker(model, threads, sections)
     weight_rows: list[Row] = []
     importance_rows: list[Row] = []
-    shown: list[dict[str, object]] = []
+    events: list[dict[str, object]] = []
     for sample in chosen.samples(skims):
         if looker is None:
             continue
@@ -88,11 +88,11 @@ def interpret(
         look = looker.look(sample, places)
         weight_rows += look.means.rows(sample.name, sections.settings.min_candidates)
         importance_rows += _importance(look, sections.performance)
-        shown += _displays(look, looker)
+        events += _displays(look, looker)
         _report(look)
     atomic.write_text(outputs.weights, WEIGHTS.csv(weight_rows))
     atomic.write_text(outputs.importance, IMPORTANCE.csv(importance_rows))
-    values = {"displays": shown}
+    values = {"displays": events}
     text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
     atomic.write_text(outputs.displays, text + "\n")
 

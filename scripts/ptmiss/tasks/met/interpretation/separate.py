@@ -65,16 +65,16 @@ def _behind(
     wanted: str, nodes: Sequence[onnx.NodeProto], producer: dict[str, int], stop: str = ""
 ) -> list[int]:
     """Return in order the nodes that `wanted` follows from, not going beyond the tensor `stop`."""
-    found: set[int] = set()
+    places: set[int] = set()
     waiting = [wanted]
     while waiting:
         name = waiting.pop()
         number = producer.get(name)
-        if number is None or name == stop or number in found:
+        if number is None or name == stop or number in places:
             continue
-        found.add(number)
+        places.add(number)
         waiting.extend(nodes[number].input)
-    return sorted(found)
+    return sorted(places)
 
 
 def _renamed(node: onnx.NodeProto, names: set[str], outputs: bool = True) -> onnx.NodeProto:
@@ -104,19 +104,21 @@ class SeparateNetwork:
             providers=["CPUExecutionProvider"],
         )
 
-    def run(self, made: Features, seen: Sequence[Features]) -> np.ndarray:
+    def run(self, features: Features, seen: Sequence[Features]) -> np.ndarray:
         """Return pTmiss in GeV, float64 (len(seen), 2, n_events), of the events `made`.
 
         seen: for each result the features that the layers see, of the same candidates.
         """
-        counts = np.diff(made.offsets)
+        counts = np.diff(features.offsets)
         met = np.zeros((len(seen), 2, len(counts)))
-        codes = [np.ascontiguousarray(one.categories.T, np.float32) for one in (made, *seen)]
+        codes = [
+            np.ascontiguousarray(other.categories.T, np.float32) for other in (features, *seen)
+        ]
         for batch in batches(counts):
             shape = (len(batch), max(1, int(counts[batch].max())))
-            feed = tensors(made, codes[0], batch, shape)
-            for i, one in enumerate(seen):
-                more = tensors(one, codes[1 + i], batch, shape)
+            feed = tensors(features, codes[0], batch, shape)
+            for i, other in enumerate(seen):
+                more = tensors(other, codes[1 + i], batch, shape)
                 feed.update({SEEN + name: tensor for name, tensor in more.items()})
                 met[i][:, batch] = self._session.run([onnx_file.OUTPUT], feed)[0].T
         return met * SCALE

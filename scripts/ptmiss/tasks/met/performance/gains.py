@@ -37,9 +37,9 @@ def gains(
     quantities: resolutions, those that the bin does not have are left out. A share is empty where
     PUPPI is not worse than the oracle beyond doubt (95 %), because there is no way then.
     """
-    found = {name: one.quantities(b) for name, one in zip(names, measured, strict=True)}
+    by_name = {name: one.quantities(b) for name, one in zip(names, measured, strict=True)}
     for quantity in quantities:
-        widths = {name: values[quantity] for name, values in found.items() if quantity in values}
+        widths = {name: values[quantity] for name, values in by_name.items() if quantity in values}
         for name, mine in widths.items():
             for base in over:
                 if base != name and base in widths:
@@ -54,5 +54,5 @@ def _combine(rule: Callable[..., np.ndarray | None], *values: Value) -> Value:
     arrays = [value.values for value in values if value.values is not None]
     if len(arrays) < len(values):
         return Value(None, n_events)
-    found = rule(*arrays)
-    return Value(found if found is not None and np.isfinite(found[0]) else None, n_events)
+    result = rule(*arrays)
+    return Value(result if result is not None and np.isfinite(result[0]) else None, n_events)

@@ -74,7 +74,7 @@ class Measured:
         self._moments = parts.moments[estimator].sum(axis=2)
         self._weights = parts.hist[estimator, :, :, :, 0].sum(axis=2)
         self._dilepton = parts.has_boson and not parts.boson_has_neutrino
-        self._found: dict[int, dict[str, Value]] = {}
+        self._cache: dict[int, dict[str, Value]] = {}
         self._responses: dict[tuple[str, int], Value] = {}
         self._plateaus = {
             name: self.response(name, plateau(parts.grid, f"plateau_{LEVERS[name]}"))
@@ -107,9 +107,9 @@ class Measured:
 
     def quantities(self, b: int) -> dict[str, Value]:
         """Return all quantities of bin b by name."""
-        if b not in self._found:
-            self._found[b] = dict(self._quantities(b))
-        return self._found[b]
+        if b not in self._cache:
+            self._cache[b] = dict(self._quantities(b))
+        return self._cache[b]
 
     def width(self, sigma: str, b: int) -> Value:
         """Return one resolution in bin b, corrected by the plateau response."""
@@ -164,12 +164,12 @@ class Measured:
             if inside is not None:
                 hist, moments = hist[inside], moments[inside]
             weight = np.maximum(moments[:, _ABS_W], 1)
-            found = np.empty((3, hist.shape[1]))
+            sums = np.empty((3, hist.shape[1]))
             first, second = moments[:, _ABS_W_X] / weight, moments[:, _ABS_W_X2] / weight
-            histograms.sums(hist, first, second, found)
+            histograms.sums(hist, first, second, sums)
             exact = moments[:, [_W_X, _W_X2]].sum(axis=0, dtype=np.int64).astype(np.float64)
-            found[1:] += (exact - found[1:, 0])[:, None]
-            out = out + found
+            sums[1:] += (exact - sums[1:, 0])[:, None]
+            out = out + sums
         return out
 
     def _inside(self, name: str, b: int) -> np.ndarray:

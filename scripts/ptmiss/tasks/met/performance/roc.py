@@ -41,10 +41,10 @@ def rows(tails: Sequence[Tail]) -> Iterator[Row]:
         for name in signal.spectra:
             if name not in background.spectra:
                 continue
-            found = [_bounds(one.spectra[name]) for one in (signal, background)]
+            bounds = [_bounds(one.spectra[name]) for one in (signal, background)]
             for k, threshold in enumerate(signal.spectra[name].edges):
                 head = (signal.sample, background.sample, name, threshold)
-                yield (*head, *found[0][k], *found[1][k])
+                yield (*head, *bounds[0][k], *bounds[1][k])
 
 
 def _bounds(spectrum: Spectrum) -> np.ndarray:

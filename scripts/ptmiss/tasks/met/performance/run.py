@@ -62,8 +62,8 @@ def performance(
     """
     texts, headlines, tails = _Texts(), [], []
     slices = {name: parse(condition) for name, condition in settings.slices.items()}
-    found = sources(estimates, settings.stored)
-    for source in found:
+    given = sources(estimates, settings.stored)
+    for source in given:
         headline, tail = _nominal(source, folds, settings, texts)
         headlines.append(headline)
         if source.info.variation == "nominal":
@@ -72,7 +72,7 @@ def performance(
             _slice(name, where, source, folds, settings, texts)
     for headline in headlines:
         headline["roc"] = _areas(str(headline["sample"]), str(headline["variation"]), tails)
-    result = {"training": found[0].info.training, "samples": headlines}
+    result = {"training": given[0].info.training, "samples": headlines}
     atomic.write_text(outputs.table, "".join(texts.table))
     atomic.write_text(outputs.gains, "".join(texts.gains))
     atomic.write_text(outputs.spectra, "".join(texts.spectra))
@@ -207,10 +207,10 @@ def _say(
         )
     if not parts.has_truth and not parts.has_boson:
         _LOG.warning("%s: neither boson nor true pTmiss: only spectra are made", name)
-    for one in source.estimators:
-        if one not in parts.estimators:  # a skim has columns for METs that its input had not
-            level = logging.INFO if one.startswith("stored_") else logging.WARNING
-            _LOG.log(level, "%s: %s is not finite in any event and left out", name, one)
+    for selected in source.estimators:
+        if selected not in parts.estimators:  # a skim has columns for METs that its input had not
+            level = logging.INFO if selected.startswith("stored_") else logging.WARNING
+            _LOG.log(level, "%s: %s is not finite in any event and left out", name, selected)
     for estimator, bad in zip(parts.estimators, parts.non_finite, strict=True):
         if bad:
             _LOG.warning(
@@ -222,8 +222,8 @@ def _say(
             )
     without = [
         estimator
-        for estimator, one in zip(parts.estimators, measured, strict=True)
-        if one.main_response is not None and one.plateau(one.main_response).values is None
+        for estimator, values in zip(parts.estimators, measured, strict=True)
+        if values.main_response is not None and values.plateau(values.main_response).values is None
     ]
     if without:
         _LOG.warning(

@@ -180,16 +180,16 @@ def right_edge(spectrum: Spectrum) -> tuple[np.ndarray, np.ndarray]:
     density = spectrum.density()
     middle = (spectrum.edges[:-1] + spectrum.edges[1:]) / 2.0
     width, place = (np.full(density.shape[1], np.nan) for _ in range(2))
-    for r, one in enumerate(density.T):
-        if not np.isfinite(one).all():
+    for r, column in enumerate(density.T):
+        if not np.isfinite(column).all():
             continue
-        peak = int(np.argmax(one))
-        half = one[peak] / 2.0
-        after = np.flatnonzero(one[peak:] <= half)
+        peak = int(np.argmax(column))
+        half = column[peak] / 2.0
+        after = np.flatnonzero(column[peak:] <= half)
         if not after.size:
             continue
         k = peak + int(after[0])
-        fraction = (one[k - 1] - half) / (one[k - 1] - one[k])
+        fraction = (column[k - 1] - half) / (column[k - 1] - column[k])
         place[r] = middle[k - 1] + fraction * (middle[k] - middle[k - 1])
         width[r] = place[r] - middle[peak]
     return width, place

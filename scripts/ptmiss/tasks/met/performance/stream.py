@@ -111,11 +111,11 @@ class Source(Sample):
 
 def _columns(table: pa.Table, where: Condition) -> dict[str, np.ndarray]:
     """Return the columns of a condition, and one that tells how many events there are."""
-    found = {"weight": float64(table, "weight")}
+    columns = {"weight": float64(table, "weight")}
     for name in where.columns:
         parts = [float64(table, part) for part in _DERIVED.get(name, (name,))]
-        found[name] = parts[0] if len(parts) == 1 else np.hypot(*parts)
-    return found
+        columns[name] = parts[0] if len(parts) == 1 else np.hypot(*parts)
+    return columns
 
 
 class Replay:
@@ -166,21 +166,21 @@ def sources(files: Iterable[PathLike], stored: Sequence[str]) -> list[Source]:
     one sample that do not hold the same estimators.
     """
     parts = [part_of(file, _require_estimates, _REMEDY, estimates=True) for file in files]
-    found = []
+    opened = []
     for members in grouped(parts):
         estimators = _estimators(members[0], stored)
         for part in members[1:]:
             _require_alike(members[0], part, stored)
-        found.append(Source(members, estimators))
-    for other in found[1:]:
-        if other.info.training != found[0].info.training:
+        opened.append(Source(members, estimators))
+    for other in opened[1:]:
+        if other.info.training != opened[0].info.training:
             raise UserError(
-                f"--estimates: {found[0].files[0]} is of training {found[0].info.training!r},"
+                f"--estimates: {opened[0].files[0]} is of training {opened[0].info.training!r},"
                 f" {other.files[0]} of {other.info.training!r}; make one table for each training"
             )
-    if not found:
+    if not opened:
         raise UserError("--estimates: no file given; expected at least one estimates file")
-    return found
+    return opened
 
 
 def _require_alike(first: Part, other: Part, stored: Sequence[str]) -> None:

@@ -25,9 +25,9 @@ Item = tuple[Row, Value]
 
 def items(source: Source, parts: Distributions, measured: Sequence[Measured]) -> Iterator[Item]:
     """Yield the rows of one sample and variation, by estimator, axis, bin and quantity."""
-    for name, one in zip(parts.estimators, measured, strict=True):
+    for name, values in zip(parts.estimators, measured, strict=True):
         for number, place in _bins(parts):
-            for quantity, value in one.quantities(number).items():
+            for quantity, value in values.quantities(number).items():
                 yield (source.name, source.info.variation, name, *place, quantity), value
 
 
@@ -57,8 +57,8 @@ def edge_items(source: Source, shapes: Spectra, settings: PerformanceSettings) -
             continue
         n_events, effective = spectrum.events()
         enough = effective >= settings.min_events
-        found = right_edge(spectrum) if enough else (None, None)
-        for quantity, values in zip(("mt_width", "mt_edge"), found, strict=True):
+        edges = right_edge(spectrum) if enough else (None, None)
+        for quantity, values in zip(("mt_width", "mt_edge"), edges, strict=True):
             place = (source.name, source.info.variation, estimator, "all", -math.inf, math.inf)
             yield (*place, quantity), Value(values, n_events)
 
@@ -69,10 +69,10 @@ def _bins(parts: Distributions) -> list[tuple[int, Row]]:
     return [(number, (item.axis, item.low, item.high)) for number, item in bins]
 
 
-def rows(found: Iterable[Item]) -> Iterator[Row]:
+def rows(measured: Iterable[Item]) -> Iterator[Row]:
     """Yield rows with value, the bounds of the 68 % interval and the number of events."""
     waiting: list[Item] = []
-    for item in found:
+    for item in measured:
         waiting.append(item)
         if len(waiting) == _BATCH:
             yield from _rows(waiting)
@@ -80,9 +80,9 @@ def rows(found: Iterable[Item]) -> Iterator[Row]:
     yield from _rows(waiting)
 
 
-def _rows(found: Sequence[Item]) -> Iterator[Row]:
-    values = bounds([value for _, value in found]).tolist()
-    for (head, value), numbers in zip(found, values, strict=True):
+def _rows(measured: Sequence[Item]) -> Iterator[Row]:
+    values = bounds([value for _, value in measured]).tolist()
+    for (head, value), numbers in zip(measured, values, strict=True):
         yield (*head, *numbers, value.n_events)
 
 
@@ -121,20 +121,17 @@ def headline(
     if real_ptmiss:
         number = parts.grid.find("all", -math.inf, math.inf)
         chosen.append(("sigma_xy", number))
-        if all(one.width("sigma_xy", number).values is None for one in measured):
+        if all(values.width("sigma_xy", number).values is None for values in measured):
             further.append(("sigma_xy_bincorr", number))
     estimators = {}
-    for e, (name, one) in enumerate(zip(parts.estimators, measured, strict=True)):
-        main = one.main_response
+    for e, (name, values) in enumerate(zip(parts.estimators, measured, strict=True)):
+        main = values.main_response
+        quantities = [(sigma, values.quantities(number)) for sigma, number in [*chosen, *further]]
         estimators[name] = {
-            "response": quoted(one.plateau(main)) if main else None,
-            **({"response_met": quoted(one.plateau("along"))} if real_ptmiss else {}),
+            "response": quoted(values.plateau(main)) if main else None,
+            **({"response_met": quoted(values.plateau("along"))} if real_ptmiss else {}),
             "non_finite": int(parts.non_finite[e]),
-            **{
-                sigma: quoted(found[sigma])
-                for sigma, number in [*chosen, *further]
-                if sigma in (found := one.quantities(number))
-            },
+            **{sigma: quoted(bins[sigma]) for sigma, bins in quantities if sigma in bins},
         }
     stated = _gains(parts, measured, chosen, settings.over)
     per_bin = _gains(parts, measured, further, settings.over)
@@ -145,9 +142,9 @@ def headline(
         "n_events": parts.n_events,
         "effective_events": _finite(_effective(parts, measured)),
         "estimators": estimators,
-        "gains": [one for one in stated if one["over"] != LIMIT],
-        "gains_bincorr": [one for one in per_bin if one["over"] != LIMIT],
-        "limit": [one for one in stated if one["over"] == LIMIT],
+        "gains": [entry for entry in stated if entry["over"] != LIMIT],
+        "gains_bincorr": [entry for entry in per_bin if entry["over"] != LIMIT],
+        "limit": [entry for entry in stated if entry["over"] == LIMIT],
         "empty_bins": empty_bins(parts, measured, settings),
     }
 
@@ -158,22 +155,22 @@ def _gains(
     chosen: Sequence[tuple[str, int]],
     over: Sequence[str],
 ) -> list[dict[str, object]]:
-    found = []
+    entries = []
     for sigma, number in chosen:
         item = parts.grid.bins[number]
         where = {"axis": item.axis, **_edges(item)}
         for name, base, quantity, value in gains(parts.estimators, measured, number, [sigma], over):
-            found.append(
+            entries.append(
                 {"estimator": name, "over": base, "quantity": quantity, **where, **quoted(value)}
             )
-    return found
+    return entries
 
 
 def empty_bins(
     parts: Distributions, measured: Sequence[Measured], settings: PerformanceSettings
 ) -> list[dict[str, object]]:
     """Return the bins with fewer than `min_events` effective events, and of which estimators."""
-    found: list[dict[str, object]] = []
+    entries: list[dict[str, object]] = []
     for number, (axis, _, _) in _bins(parts):
         effective = {
             name: one.effective(number)
@@ -183,7 +180,7 @@ def empty_bins(
         few = {name: n for name, n in effective.items() if n < settings.min_events}
         if few:
             item = parts.grid.bins[number]
-            found.append(
+            entries.append(
                 {
                     "axis": axis,
                     **_edges(item),
@@ -191,7 +188,7 @@ def empty_bins(
                     "effective_events": round(min(few.values()), 3),
                 }
             )
-    return found
+    return entries
 
 
 def _effective(parts: Distributions, measured: Sequence[Measured]) -> float:

@@ -34,8 +34,8 @@ from ptmiss.tasks.met.report import (
     verdicts,
 )
 from ptmiss.tasks.met.report import summary as summaries
+from ptmiss.tasks.met.report.figures import Inputs, PageFigures
 from ptmiss.tasks.met.report.plots import gains
-from ptmiss.tasks.met.report.shown import Inputs, Shown
 from ptmiss.tasks.met.settings.config import Config
 
 _LOG = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ _RESOLUTIONS = [
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Content:
     """The content of the inputs."""
 
     frame: pd.DataFrame
@@ -95,20 +95,20 @@ def build(
         for an input that cannot be used; then no file is written
     """
     heads = headlines.read(inputs.headlines)
-    found = _Found(
+    results = _Content(
         tables.read(inputs.tables),
         heads,
         ledgers.read(inputs.ledgers),
         stages.read(inputs.benchmarks, order),
     )
-    numbers = headlines.index(found.frame, _RESOLUTIONS)
+    numbers = headlines.index(results.frame, _RESOLUTIONS)
     headlines.compare(numbers, heads)
     settings = config.model_dump(mode="json")
     result = summaries.build(
         heads,
         numbers,
-        found.books,
-        found.times,
+        results.books,
+        results.times,
         {
             "revision": revision,
             "versions": provenance.versions(),
@@ -122,20 +122,20 @@ def build(
             "training": verdicts.records(inputs.records),
         },
     )
-    names = [*found.frame["sample"].unique(), *(one.sample for one in found.books)]
+    names = [*results.frame["sample"].unique(), *(one.sample for one in results.books)]
     names += [one["sample"] for several in heads.values() for one in several]
-    trainings = _drawn_trainings(found, list(settings["trainings"]))
+    trainings = _drawn_trainings(results, list(settings["trainings"]))
     kinds = samples.Named(settings["samples"], names, _brief(config))
-    shown = Shown(inputs, found.frame, result, kinds, trainings)
+    everything = PageFigures(inputs, results.frame, result, kinds, trainings)
     figures: list[Figure] = []
-    made = _noted(shown.figures(config.performance.qt_split), figures)
-    pictures = draw_all(made, config.report.dpi, threads)
-    values = _values(config, settings, found, result, shown.kinds, trainings)
+    noted = _noted(everything.figures(config.performance.qt_split), figures)
+    pictures = draw_all(noted, config.report.dpi, threads)
+    values = _values(config, settings, results, result, everything.kinds, trainings)
     drawn = list(zip(figures, pictures, strict=True))
     values |= {
         "figure_count": len(drawn),
-        "sections": content.sections(drawn, shown.kinds),
-        "selects": content.selects(figures, shown.kinds),
+        "sections": content.sections(drawn, everything.kinds),
+        "selects": content.selects(figures, everything.kinds),
     }
     groups = [group for section in values["sections"] for group in section["groups"]]
     values["drawn_ids"] = {group["id"] for group in groups}
@@ -168,20 +168,20 @@ def _noted(figures: Iterable[Figure], noted: list[Figure]) -> Iterator[Chart | D
 def _values(
     config: Config,
     settings: Values,
-    found: _Found,
+    results: _Content,
     result: Values,
     kinds: Mapping[str, samples.Kind],
     drawn: Sequence[str],
 ) -> dict[str, Any]:
-    trainings = sorted({*found.frame["training"].unique(), *found.heads})
+    trainings = sorted({*results.frame["training"].unique(), *results.heads})
     many = len(trainings) > 1
     return {
         "title": readable(config.report.title),
         "nature": notes.nature(list(kinds.values())),
         "missing": [
-            *notes.missing(found.frame, found.heads, found.books, found.times),
-            *notes.losses(found.books, found.heads),
-            *notes.normalisation(found.books, config.samples),
+            *notes.missing(results.frame, results.heads, results.books, results.times),
+            *notes.losses(results.books, results.heads),
+            *notes.normalisation(results.books, config.samples),
             *notes.unmeasured(config),
             *notes.masked(result["closure"]),
         ],
@@ -196,22 +196,22 @@ def _values(
         "everything": rows.everything(result, kinds),
         "further": rows.further_names(result),
         "trainings": record_rows.trainings(result),
-        "variation_note": notes.variation_note(found.frame),
-        "ledger": record_rows.ledger(found.books, kinds),
-        "stages": stages.rows(found.times),
+        "variation_note": notes.variation_note(results.frame),
+        "ledger": record_rows.ledger(results.books, kinds),
+        "stages": stages.rows(results.times),
         "parity": record_rows.parity(result["parity"]),
         "revision": result["revision"],
         "versions": sorted(result["versions"].items()),
         "seeds": sorted(result["seeds"].items()),
         "files": sorted(result["files"].items()),
-        "inputs": record_rows.inputs(found.books, kinds),
+        "inputs": record_rows.inputs(results.books, kinds),
         "config": provenance.config_text(settings),
     }
 
 
-def _drawn_trainings(found: _Found, order: Sequence[str]) -> list[str]:
+def _drawn_trainings(results: _Content, order: Sequence[str]) -> list[str]:
     """Return the trainings that figures show: the first ones, where there are too many."""
-    names = sorted({*found.frame["training"].unique(), *found.heads})
+    names = sorted({*results.frame["training"].unique(), *results.heads})
     names.sort(key=lambda name: order.index(name) if name in order else len(order))
     return names[: tables.MOST_TOGETHER]
 

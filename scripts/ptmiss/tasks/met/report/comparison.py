@@ -93,8 +93,8 @@ def generalisation(summary: Values) -> list[dict[str, str]]:
 def lead_training(summary: Values) -> str:
     """Return the training that the first screen shows: the one of the largest mean gain."""
     general = summary["generalisation"]
-    found = {name: one.get("mean_gain_over_puppi") for name, one in general.items()}
-    known: dict[str, float] = {name: value for name, value in found.items() if value is not None}
+    gains = {name: one.get("mean_gain_over_puppi") for name, one in general.items()}
+    known: dict[str, float] = {name: value for name, value in gains.items() if value is not None}
     if known:
         return max(known, key=lambda name: known[name])
     return str(next(iter(summary["trainings"]), ""))

@@ -35,18 +35,20 @@ def sections(
     Within a group equal figures of several trainings stand side by side; samples are in the order
     of `kinds`, what holds all of them first.
     """
-    found: dict[str, dict[str, list[tuple[Figure, Picture]]]] = {}
+    by_section: dict[str, dict[str, list[tuple[Figure, Picture]]]] = {}
     for figure, picture in drawn:
-        found.setdefault(figure.section, {}).setdefault(figure.group, []).append((figure, picture))
+        by_section.setdefault(figure.section, {}).setdefault(figure.group, []).append(
+            (figure, picture)
+        )
     order = [*_GROUPS, *kinds]
-    shown = []
+    listed = []
     for section, label in SECTIONS.items():
-        groups = found.get(section, {})
+        groups = by_section.get(section, {})
         names = sorted(groups, key=_place(list(_GROUPS) if section in _BY_TRAINING else order))
         members = [_group(section, name, groups[name], kinds) for name in names]
         if members:
-            shown.append({"id": section, "label": label, "groups": members})
-    return shown
+            listed.append({"id": section, "label": label, "groups": members})
+    return listed
 
 
 def _pair(figure: Figure) -> tuple[str, ...]:
@@ -102,10 +104,10 @@ def _group(
 
 def selects(figures: Sequence[Figure], kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
     """Return the choices of the filter: only those with more than one option."""
-    found = {figure.sample for figure in figures if figure.sample}
+    samples = {figure.sample for figure in figures if figure.sample}
     choices = (
         ("section", "Section", {f.section: SECTIONS[f.section] for f in figures}),
-        ("sample", "Sample", {name: kind.label for name, kind in kinds.items() if name in found}),
+        ("sample", "Sample", {name: kind.label for name, kind in kinds.items() if name in samples}),
         (
             "training",
             "Training",

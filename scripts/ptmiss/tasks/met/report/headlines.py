@@ -34,14 +34,16 @@ def read(paths: Iterable[PathLike]) -> dict[str, list[Headline]]:
 
     Raises `UserError` for a file that is not such a file, or two of one training.
     """
-    found: dict[str, list[Headline]] = {}
+    by_training: dict[str, list[Headline]] = {}
     for path in sorted(map(Path, paths)):
         value = read_values(records.Headline, path, "performance")
         training, samples = value["training"], value["samples"]
-        if training in found:
+        if training in by_training:
             raise UserError(f"{path}: a second file of training {training!r}; give each once")
-        found[training] = sorted(samples, key=lambda one: (one["sample"], one["variation"]))
-    return dict(sorted(found.items()))
+        by_training[training] = sorted(
+            samples, key=lambda sample: (sample["sample"], sample["variation"])
+        )
+    return dict(sorted(by_training.items()))
 
 
 def quantities(sample: Headline) -> dict[str, dict[str, Any]]:
@@ -60,7 +62,7 @@ def stands_in(sample: Headline, quantity: str) -> str:
 
     Where the response plateau has too few events no estimator has the first, but some the second.
     """
-    found, other = (
+    plain, other = (
         [
             values[name]["value"]
             for values in sample["estimators"].values()
@@ -68,18 +70,18 @@ def stands_in(sample: Headline, quantity: str) -> str:
         ]
         for name in (quantity, f"{quantity}{BINS}")
     )
-    empty = all(value is None for value in found)
+    empty = all(value is None for value in plain)
     return f"{quantity}{BINS}" if empty and any(one is not None for one in other) else quantity
 
 
 def on_plateau(sample: Headline, quantity: str) -> int:
     """Return the events on the response plateau of a resolution, of the estimator with most."""
     names = ("response_met", "response") if quantity in OF_PTMISS else ("response",)
-    found = [
+    events = [
         next((values[name] for name in names if values.get(name) is not None), None)
         for values in sample["estimators"].values()
     ]
-    return max((int(one.get("n_events", 0)) for one in found if one is not None), default=0)
+    return max((int(one.get("n_events", 0)) for one in events if one is not None), default=0)
 
 
 def gain(sample: Headline, estimator: str, over: str, quantity: str) -> dict[str, Any] | None:

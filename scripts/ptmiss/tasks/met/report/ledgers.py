@@ -59,7 +59,7 @@ def read(paths: Iterable[PathLike]) -> list[Ledger]:
 
     Raises `UserError` for a file that is no ledger, or a part given twice.
     """
-    found: dict[str, Ledger] = {}
+    ledgers: dict[str, Ledger] = {}
     weights: dict[str, list[tuple[float, float]]] = {}
     seen: set[tuple[str, str]] = set()
     for path in sorted(map(Path, paths)):
@@ -68,14 +68,14 @@ def read(paths: Iterable[PathLike]) -> list[Ledger]:
         if (sample, part) in seen:
             raise UserError(f"{path}: part {part} of sample {sample} is given twice")
         seen.add((sample, part))
-        _add(found.setdefault(sample, Ledger(sample)), value)
+        _add(ledgers.setdefault(sample, Ledger(sample)), value)
         sums = value["weights"]
         weights.setdefault(sample, []).append((float(sums["in"]), float(sums["kept"])))
     for sample, pairs in weights.items():
         # exact sums, so that the order of the parts does not matter
-        found[sample].weight_in = math.fsum(pair[0] for pair in pairs)
-        found[sample].weight_kept = math.fsum(pair[1] for pair in pairs)
-    return [found[sample] for sample in sorted(found)]
+        ledgers[sample].weight_in = math.fsum(pair[0] for pair in pairs)
+        ledgers[sample].weight_kept = math.fsum(pair[1] for pair in pairs)
+    return [ledgers[sample] for sample in sorted(ledgers)]
 
 
 def _add(ledger: Ledger, value: Values) -> None:

@@ -78,15 +78,15 @@ def missing(
 def masked(closures: Mapping[str, Values]) -> list[str]:
     """Say of each training which estimators were not finite in events of its calibration."""
     lines = []
-    for training, one in closures.items():
-        found = [
+    for training, closure in closures.items():
+        estimators = [
             f"{item['estimator']} in {count(item['events'])} of {count(item['of'])} events of"
             f" {item['sample']}"
-            for item in one.get("masked", ())
+            for item in closure.get("masked", ())
         ]
-        if found:
+        if estimators:
             lines.append(
-                f"Calibration of {training}: not finite and left out are {', '.join(found)}."
+                f"Calibration of {training}: not finite and left out are {', '.join(estimators)}."
             )
     return lines
 
@@ -95,12 +95,12 @@ def losses(books: Sequence[Ledger], heads: Mapping[str, Sequence[Headline]]) -> 
     """Name what more than 1 % of a sample was lost to, whatever its selection."""
     lines = []
     kept = {}
-    for one in books:
-        kept[one.sample] = one.kept
+    for book in books:
+        kept[book.sample] = book.kept
         for reason in COMMON_REASONS:
-            if one.rejected[reason] > NOTABLE * one.n_in:
-                lost = _share(one.rejected[reason], one.n_in)
-                lines.append(f"{one.sample}: {lost} of the input are left out: {reason}.")
+            if book.rejected[reason] > NOTABLE * book.n_in:
+                lost = _share(book.rejected[reason], book.n_in)
+                lines.append(f"{book.sample}: {lost} of the input are left out: {reason}.")
     repeated = {
         str(head["sample"]): (int(head["repeated"]), int(head["n_events"]))
         for several in heads.values()
@@ -121,14 +121,14 @@ def _share(n: int, total: int) -> str:
 def normalisation(books: Sequence[Ledger], samples: Mapping[str, Sample]) -> list[str]:
     """Name samples whose events have more weight than `sum_of_weights` says there is in all."""
     lines = []
-    for one in books:
-        sample = samples.get(one.sample)
+    for book in books:
+        sample = samples.get(book.sample)
         if not isinstance(sample, FileSample) or sample.is_data or sample.sum_of_weights == 1.0:
             continue
-        share = one.weight_in / sample.cross_section
+        share = book.weight_in / sample.cross_section
         if share > MOST_OF_SUM:
             lines.append(
-                f"{one.sample}: its generator weights add up to {share * sample.sum_of_weights:g},"
+                f"{book.sample}: its generator weights add up to {share * sample.sum_of_weights:g},"
                 f" {share:.3g} times sum_of_weights, which is of all generated events: that number"
                 " or the list of files is wrong."
             )

@@ -17,10 +17,10 @@ def read(paths: Iterable[PathLike]) -> dict[str, dict[str, Any]]:
     The training is the folder of the model, models/{training}/onnx/parity.json. Raises `UserError`
     for a file that is not such a file.
     """
-    found = {}
+    by_training = {}
     for path in sorted(map(Path, paths)):
         value = read_values(records.Parity, path, "export")
-        found[path.absolute().parents[1].name] = {
+        by_training[path.absolute().parents[1].name] = {
             "events": value["events"],
             "limit_gev": float(value["limit_gev"]),
             "largest_difference_gev": {
@@ -28,4 +28,4 @@ def read(paths: Iterable[PathLike]) -> dict[str, dict[str, Any]]:
                 for name, worst in sorted(value["largest_difference_gev"].items())
             },
         }
-    return found
+    return by_training

@@ -48,16 +48,16 @@ def _reasons(counts: Mapping[str, int]) -> list[str]:
 def inputs(ledgers: Iterable[Ledger], kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
     """Return the input files of each sample with their hashes."""
     rows = []
-    for one in ledgers:
-        if not one.inputs:
+    for ledger in ledgers:
+        if not ledger.inputs:
             continue
-        listed = sorted(one.inputs.items())
+        listed = sorted(ledger.inputs.items())
         more = len(listed) - MOST_INPUTS
         rows.append(
             {
-                "label": kinds[one.sample].label,
+                "label": kinds[ledger.sample].label,
                 "text": f"{count(len(listed))} file{'s' if len(listed) != 1 else ''}",
-                "digest": one.inputs_digest,
+                "digest": ledger.inputs_digest,
                 "files": [(name, value or "not hashed") for name, value in listed[:MOST_INPUTS]],
                 "more": f"and {count(more)} more, listed in summary.json" if more > 0 else "",
             }
@@ -65,7 +65,7 @@ def inputs(ledgers: Iterable[Ledger], kinds: Mapping[str, Kind]) -> list[dict[st
     return rows
 
 
-def parity(found: Mapping[str, Values]) -> list[dict[str, str]]:
+def parity(by_training: Mapping[str, Values]) -> list[dict[str, str]]:
     """Return the rows of the comparison of the exported network with the trained one."""
     return [
         {
@@ -74,7 +74,7 @@ def parity(found: Mapping[str, Values]) -> list[dict[str, str]]:
             "worst": f"{max(one['largest_difference_gev'].values()):.2g}",
             "limit": f"{one['limit_gev']:g}",
         }
-        for training, one in found.items()
+        for training, one in by_training.items()
     ]
 
 

@@ -146,11 +146,11 @@ def _why(without: Values | None) -> str:
     if without is None:
         return ""
     n = without["events_on_plateau"]
-    said = f"only {count(n)} event{'' if n == 1 else 's'}" if n else "no event"
-    said = f"{said} on the response plateau"
+    reason = f"only {count(n)} event{'' if n == 1 else 's'}" if n else "no event"
+    reason = f"{reason} on the response plateau"
     if without["instead"]:
-        return f"{MARK} {said}: corrected by the response of the events\u2019 own bins"
-    return f"{said}, too few in other bins too: no corrected resolution"
+        return f"{MARK} {reason}: corrected by the response of the events\u2019 own bins"
+    return f"{reason}, too few in other bins too: no corrected resolution"
 
 
 def _marked_number(value: float | None, mark: str) -> str:

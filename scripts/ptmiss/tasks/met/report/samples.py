@@ -71,7 +71,7 @@ def _kind(name: str, sample: Values | None) -> Kind:
     return Kind(label, "Simulation from files", text, drawn)
 
 
-def common_origin(kinds_: Iterable[Kind]) -> str:
+def common_origin(several: Iterable[Kind]) -> str:
     """Return what figures of several samples say of their origin."""
-    origins = {kind.origin for kind in kinds_}
+    origins = {kind.origin for kind in several}
     return origins.pop() if len(origins) == 1 else "Several origins"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ptmiss.core.errors import UserError
 from ptmiss.tasks.met.report.build import Outputs, build
-from ptmiss.tasks.met.report.shown import Inputs
+from ptmiss.tasks.met.report.figures import Inputs
 from ptmiss.tasks.met.settings.config import Config
 
 KINDS = tuple(field.name for field in dataclasses.fields(Inputs))

@@ -74,19 +74,19 @@ def _generalisation(headlines: Mapping[str, list[Headline]]) -> dict[str, dict[s
             if name is None or sample["variation"] != "nominal":
                 continue
             for quantity in heads.quantities(sample):
-                for over, found in gains.items():
+                for over, values in gains.items():
                     gain = heads.gain(sample, name, over, quantity)
                     if gain is not None and gain["value"] is not None:
-                        cell = found.setdefault((sample["sample"], quantity), {})
+                        cell = values.setdefault((sample["sample"], quantity), {})
                         cell[training] = gain["value"]
     result: dict[str, dict[str, Any]] = {}
-    for over, found in gains.items():
-        for training in sorted({name for cell in found.values() for name in cell}):
-            own = [cell[training] for cell in found.values() if training in cell]
+    for over, values in gains.items():
+        for training in sorted({name for cell in values.values() for name in cell}):
+            own = [cell[training] for cell in values.values() if training in cell]
             entry = result.setdefault(training, {"final_states": len(own)})
             entry[f"mean_gain_over_{over}"] = math.fsum(own) / len(own)
             entry[f"best_over_{over}"] = sum(
-                cell.get(training) == max(cell.values()) for cell in found.values()
+                cell.get(training) == max(cell.values()) for cell in values.values()
             )
     return result
 
@@ -97,11 +97,11 @@ def _sample(training: str, sample: Headline, numbers: Mapping[Key, float]) -> di
     for name, values in sorted(sample["estimators"].items()):
         resolutions = {}
         for quantity, place in where.items():
-            shown = heads.stands_in(sample, quantity)
-            bounds = values.get(shown)
+            stand_in = heads.stands_in(sample, quantity)
+            bounds = values.get(stand_in)
             if bounds is None:
                 continue
-            form = f"{quantity}_rms{shown.removeprefix(quantity)}"
+            form = f"{quantity}_rms{stand_in.removeprefix(quantity)}"
             rms = numbers.get(heads.key_of(training, sample, name, form, place))
             resolutions[quantity] = {
                 **_bounds(bounds),
@@ -109,10 +109,10 @@ def _sample(training: str, sample: Headline, numbers: Mapping[Key, float]) -> di
                 "gain_over": {
                     over: gain
                     for over in sorted(heads.over(sample))
-                    if (gain := heads.gain(sample, name, over, shown)) is not None
+                    if (gain := heads.gain(sample, name, over, stand_in)) is not None
                 },
-                "way_to_oracle": heads.way_to_limit(sample, name, shown),
-                "way_to_oracle_bounds": heads.way_bounds(sample, name, shown),
+                "way_to_oracle": heads.way_to_limit(sample, name, stand_in),
+                "way_to_oracle_bounds": heads.way_bounds(sample, name, stand_in),
             }
         response = values.get("response")
         estimators[name] = {
@@ -134,16 +134,16 @@ def _sample(training: str, sample: Headline, numbers: Mapping[Key, float]) -> di
 def _without_plateau(sample: Headline, where: Iterable[str]) -> dict[str, Any]:
     """Return for each resolution that no estimator has for lack of events on the plateau: their
     number, and what stands in its place, None for nothing; nothing where there is no such one."""
-    found = {}
+    missing = {}
     for quantity in where:
         values = [one[quantity] for one in sample["estimators"].values() if one.get(quantity)]
         if values and all(one["value"] is None for one in values):
-            shown = heads.stands_in(sample, quantity)
-            found[quantity] = {
+            stand_in = heads.stands_in(sample, quantity)
+            missing[quantity] = {
                 "events_on_plateau": heads.on_plateau(sample, quantity),
-                "instead": None if shown == quantity else shown,
+                "instead": None if stand_in == quantity else stand_in,
             }
-    return {"without_plateau": found} if found else {}
+    return {"without_plateau": missing} if missing else {}
 
 
 def _bounds(values: Values) -> dict[str, Any]:

@@ -18,54 +18,57 @@ def verdicts(summary: Values) -> list[dict[str, Any]]:
     What is good is said once of all trainings together, what is bad of each. state: "good" or
     "bad"; link: the section that says more.
     """
-    found = []
-    judged = {n: one for n, one in summary["gate"].items() if one["judged"] or not one["passed"]}
-    for names, several in _together(judged, lambda one: one["passed"]):
-        said = "accepted" if several[0]["passed"] else "refused"
-        found.append(_verdict(f"gate {names}: {said}", several[0]["passed"], "verdicts"))
-    for names, several in _together(summary["closure"], lambda one: one["passed"]):
-        tests = [test for one in several for test in one["tests"]]
+    rows = []
+    judged = {
+        n: verdict
+        for n, verdict in summary["gate"].items()
+        if verdict["judged"] or not verdict["passed"]
+    }
+    for names, several in _together(judged, lambda verdict: verdict["passed"]):
+        text = "accepted" if several[0]["passed"] else "refused"
+        rows.append(_verdict(f"gate {names}: {text}", several[0]["passed"], "verdicts"))
+    for names, several in _together(summary["closure"], lambda verdict: verdict["passed"]):
+        tests = [test for verdict in several for test in verdict["tests"]]
         passed = sum(bool(test.get("passed")) for test in tests)
-        said = f"closure {names}: {passed} of {len(tests)} tests hold"
-        if undecided := sum(len(one.get("undecided", ())) for one in several):
-            said += f", {undecided} undecided for lack of events"
-        found.append(_verdict(said, several[0]["passed"], "verdicts"))
-    for names, several in _together(summary["parity"], lambda one: _worst(one) <= _limit_of(one)):
+        text = f"closure {names}: {passed} of {len(tests)} tests hold"
+        if undecided := sum(len(verdict.get("undecided", ())) for verdict in several):
+            text += f", {undecided} undecided for lack of events"
+        rows.append(_verdict(text, several[0]["passed"], "verdicts"))
+    for names, several in _together(
+        summary["parity"], lambda verdict: _worst(verdict) <= _limit_of(verdict)
+    ):
         worst = max(map(_worst, several))
         good = worst <= _limit_of(several[0])
-        found.append(_verdict(f"ONNX {names}: within {worst:.1g} GeV", good, "parity"))
-    ledgers_ = summary["ledger"].values()
-    if ledgers_:
-        held = all(one["balanced"] for one in ledgers_)
-        events = sum(one["in"] for one in ledgers_)
-        said = "adds up" if held else "is broken"
-        found.append(_verdict(f"ledger of {count(events)} events {said}", held, "ledger"))
-    return found
-
-
-_One = Values
+        rows.append(_verdict(f"ONNX {names}: within {worst:.1g} GeV", good, "parity"))
+    books = summary["ledger"].values()
+    if books:
+        held = all(book["balanced"] for book in books)
+        events = sum(book["in"] for book in books)
+        text = "adds up" if held else "is broken"
+        rows.append(_verdict(f"ledger of {count(events)} events {text}", held, "ledger"))
+    return rows
 
 
 def _together(
-    found: Mapping[str, _One], good: Callable[[_One], bool]
-) -> Iterator[tuple[str, list[_One]]]:
+    judged: Mapping[str, Values], good: Callable[[Values], bool]
+) -> Iterator[tuple[str, list[Values]]]:
     """Yield all trainings that are good with their names, then each of the others."""
-    passed = {name: one for name, one in found.items() if good(one)}
+    passed = {name: verdict for name, verdict in judged.items() if good(verdict)}
     if passed:
         many = len(passed) > MOST_NAMES
         names = f"of {len(passed)} trainings" if many else ", ".join(passed)
         yield names, list(passed.values())
-    for name, one in found.items():
+    for name, verdict in judged.items():
         if name not in passed:
-            yield name, [one]
+            yield name, [verdict]
 
 
-def _worst(parity_: _One) -> float:
-    return float(max(parity_["largest_difference_gev"].values()))
+def _worst(record: Values) -> float:
+    return float(max(record["largest_difference_gev"].values()))
 
 
-def _limit_of(parity_: _One) -> float:
-    return float(parity_["limit_gev"])
+def _limit_of(record: Values) -> float:
+    return float(record["limit_gev"])
 
 
 def _verdict(text: str, good: object, link: str) -> dict[str, Any]:
@@ -76,8 +79,8 @@ def tests(summary: Values) -> list[dict[str, Any]]:
     """Return one row for each test of gates and closures, failed ones first."""
     rows = []
     for stage in ("gate", "closure"):
-        for training, one in summary[stage].items():
-            for test in one["tests"]:
+        for training, verdict in summary[stage].items():
+            for test in verdict["tests"]:
                 rows.append(
                     {
                         "stage": stage,
@@ -93,7 +96,7 @@ def tests(summary: Values) -> list[dict[str, Any]]:
                         "passed": bool(test.get("passed")),
                     }
                 )
-            if not one["tests"] and not one["passed"]:
+            if not verdict["tests"] and not verdict["passed"]:
                 rows.append(
                     {
                         "stage": stage,

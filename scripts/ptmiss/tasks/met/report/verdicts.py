@@ -25,53 +25,53 @@ def gates(paths: Paths) -> dict[str, dict[str, Any]]:
 
     Raises `UserError` for a file that is not a verdict.
     """
-    found = {}
+    by_training = {}
     for path in sorted(map(Path, paths)):
         value = to_values(read(gate.Verdict, path, "gate"))
-        found[value["training"]] = {key: value[key] for key in ("passed", "judged", "tests")}
-    return dict(sorted(found.items()))
+        by_training[value["training"]] = {key: value[key] for key in ("passed", "judged", "tests")}
+    return dict(sorted(by_training.items()))
 
 
 def closures(paths: Paths) -> dict[str, dict[str, Any]]:
     """Return training -> what its closure.json says: passed, tests and undecided ones, and where
     estimators were masked, how often."""
-    found = {}
+    by_training = {}
     for path in sorted(map(Path, paths)):
         value = to_values(read(verdict.Verdict, path, "closure"))
-        found[path.absolute().parent.name] = {
+        by_training[path.absolute().parent.name] = {
             "passed": value["passed"],
             "tests": value["tests"],
             "undecided": value["undecided"],
             **{key: value[key] for key in ("masked",) if key in value},
         }
-    return found
+    return by_training
 
 
 def records(paths: Paths) -> dict[str, dict[str, Any]]:
     """Return training -> its record: best epoch, epochs, events, parameters, seed."""
-    found = {}
+    by_training = {}
     for path in sorted(map(Path, paths)):
         value = read_values(TrainingRecord, path, "train")
         keys = ("best_epoch", "epochs", "events", "parameters", "seed")
-        found[path.absolute().parent.name] = {key: value.get(key) for key in keys}
-    return found
+        by_training[path.absolute().parent.name] = {key: value.get(key) for key in keys}
+    return by_training
 
 
 def histories(paths: Paths) -> dict[str, pd.DataFrame]:
     """Return training -> its history, one row an epoch, sorted by training."""
-    found = {}
+    by_training = {}
     for path in sorted(map(Path, paths), key=HISTORY.training_of):
         frame = pd.DataFrame([numbers | words for _, words, numbers in HISTORY.read(path)])
         if len(frame):
             frame = frame.apply(pd.to_numeric, errors="coerce")
-            found[HISTORY.training_of(path)] = frame.where(frame.abs() <= LARGEST)
-    return found
+            by_training[HISTORY.training_of(path)] = frame.where(frame.abs() <= LARGEST)
+    return by_training
 
 
 def displays(paths: Paths) -> dict[str, list[dict[str, Any]]]:
     """Return training -> the events shown."""
-    found = {}
+    by_training = {}
     for path in sorted(map(Path, paths)):
         value = read_values(Displays, path, "interpret")
-        found[path.name.removesuffix(".displays.json")] = value["displays"]
-    return found
+        by_training[path.name.removesuffix(".displays.json")] = value["displays"]
+    return by_training

@@ -24,11 +24,11 @@ def in_quadrature(shifts: Iterable[tuple[float, float]]) -> tuple[float, float]:
 
 def shifts_of(nominal: float, varied: Mapping[str, float | None]) -> dict[str, tuple[float, float]]:
     """Return source -> shifts (up, down); varied: variation -> number, None where it has none."""
-    found = {}
+    shifts = {}
     for variation, up in varied.items():
         source, _, way = variation.rpartition("_")
         if way == "up":
             down = varied.get(f"{source}_down")
             if up is not None and down is not None:
-                found[source] = (up - nominal, down - nominal)
-    return found
+                shifts[source] = (up - nominal, down - nominal)
+    return shifts

@@ -48,23 +48,23 @@ def numbers(
     quick = settings.model_copy(update={"replicas": 0})
     parts = measure(events, estimators, quick, cores(), wanted.axes)
     mean, error = _mean_met(events, parts.grid, len(estimators))
-    found: dict[Key, float] = {}
+    values: dict[Key, float] = {}
     bounds: dict[Key, tuple[float, float]] = {}
     for e, name in enumerate(parts.estimators):
-        one = Measured(parts, e, quick)
+        measured = Measured(parts, e, quick)
         for number, item in enumerate(parts.grid.bins):
             if item.hidden:
                 continue
             head = (name, item.axis, item.low, item.high)
-            for quantity, value in one.quantities(number).items():
+            for quantity, value in measured.quantities(number).items():
                 if quantity in wanted.quantities and value.values is not None:
-                    found[*head, quantity] = float(value.values[0])
-            if MEAN_MET in wanted.quantities and one.effective(number) >= settings.min_events:
+                    values[*head, quantity] = float(value.values[0])
+            if MEAN_MET in wanted.quantities and measured.effective(number) >= settings.min_events:
                 place = estimators.index(name), number
-                found[*head, MEAN_MET] = float(mean[place])
+                values[*head, MEAN_MET] = float(mean[place])
                 low, high = mean[place] - error[place], mean[place] + error[place]
                 bounds[*head, MEAN_MET] = low, high
-    good = {key: value for key, value in found.items() if math.isfinite(value)}
+    good = {key: value for key, value in values.items() if math.isfinite(value)}
     return Numbers(good, bounds, parts.n_events)
 
 

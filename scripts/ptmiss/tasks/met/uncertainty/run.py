@@ -54,28 +54,28 @@ def uncertainty(
     samples: dict[str, dict[str, Source]] = {}
     for source in sources(estimates, ()):
         samples.setdefault(source.name, {})[source.info.variation] = source
-    for sample, found in samples.items():
-        _check(sample, found)
+    for sample, variations in samples.items():
+        _check(sample, variations)
     bounds = _intervals(measured)
     task = _Task(folds, performance, settings)
-    for found in samples.values():
-        rows.extend(task.rows(found, bounds))
+    for variations in samples.values():
+        rows.extend(task.rows(variations, bounds))
     atomic.write_text(table, UNCERTAINTIES.csv(rows))
 
 
-def _check(sample: str, found: Mapping[str, Source]) -> None:
-    missing = [name for name in (NOMINAL, *VARIATIONS) if name not in found]
+def _check(sample: str, variations: Mapping[str, Source]) -> None:
+    missing = [name for name in (NOMINAL, *VARIATIONS) if name not in variations]
     if missing:
         raise UserError(
             f"--estimates: sample {sample} lacks the variation {missing[0]}; make it with the stage"
             f" {'evaluate' if missing[0] == NOMINAL else 'vary'}"
         )
-    nominal = found[NOMINAL]
+    nominal = variations[NOMINAL]
     if nominal.is_data:
         raise UserError(
             f"{nominal.files[0]}: sample {sample} is data; uncertainties are of simulated samples"
         )
-    for name, source in found.items():
+    for name, source in variations.items():
         if source.estimators != nominal.estimators:
             raise UserError(
                 f"{source.files[0]}: variation {name} of {sample} has the estimators"
@@ -98,17 +98,17 @@ class _Task:
     def measured(self, events: Chunks, estimators: tuple[str, ...]) -> Numbers:
         return numbers(events, estimators, self.performance, self.settings)
 
-    def rows(self, found: Mapping[str, Source], bounds: _Bounds) -> Iterator[Row]:
-        """Yield the rows of a sample; found: variation -> estimates."""
-        source = found[NOMINAL]
+    def rows(self, variations: Mapping[str, Source], bounds: _Bounds) -> Iterator[Row]:
+        """Yield the rows of a sample; variations: variation -> estimates."""
+        source = variations[NOMINAL]
         unchanged = self.events(source)
         nominal = self.measured(unchanged, source.estimators)
         varied = {}
         for name in VARIATIONS:
-            changed = self.measured(self.events(found[name]), source.estimators)
+            changed = self.measured(self.events(variations[name]), source.estimators)
             if changed.n_events != nominal.n_events:
                 raise UserError(
-                    f"{found[name].files[0]}: variation {name} of {source.name} has"
+                    f"{variations[name].files[0]}: variation {name} of {source.name} has"
                     f" {changed.n_events} events in the test folds, the nominal one"
                     f" {nominal.n_events}; make both again"
                 )
@@ -148,14 +148,14 @@ def _rows(
 def _pileup(sample: str, events: Chunks, shift: float) -> dict[str, Chunks]:
     """Return variation -> events with the weights of another pile-up profile."""
     observed = profile((chunk.n_pv, chunk.weight) for chunk in events())
-    found: dict[str, Chunks] = {}
+    chunks: dict[str, Chunks] = {}
     for way, sign in SIGNS.items():
         factor = tilted(observed, sign * shift)
         if factor is None:
             _LOG.warning("%s: its vertices leave no room for another pile-up profile", sample)
             return {}
-        found[f"pileup_{way}"] = _Reweighted(events, factor)
-    return found
+        chunks[f"pileup_{way}"] = _Reweighted(events, factor)
+    return chunks
 
 
 class _Reweighted:
@@ -171,11 +171,11 @@ class _Reweighted:
 
 def _intervals(path: PathLike) -> _Bounds:
     """Return (sample, key) -> bounds of the nominal numbers of a performance table."""
-    found = {}
+    bounds = {}
     for _, words, values in PERFORMANCE.read(path):
         low, high = values["err_low"], values["err_high"]
         if words["variation"] == NOMINAL and not (math.isnan(low) or math.isnan(high)):
             edges = values["bin_low"], values["bin_high"]
             key = (words["estimator"], words["axis"], *edges, words["quantity"])
-            found[words["sample"], key] = low, high
-    return found
+            bounds[words["sample"], key] = low, high
+    return bounds

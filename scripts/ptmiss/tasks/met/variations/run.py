@@ -71,13 +71,13 @@ def vary(
     with parquet.reading(skim) as file:
         schema = file.schema_arrow
     events = table.event_columns(schema, skim)
-    said = info.read(schema, skim, "make the skim again")
-    if said.is_data:
+    about = info.read(schema, skim, "make the skim again")
+    if about.is_data:
         raise UserError(
             f"{skim}: recorded events are not varied; take this sample out of vary.samples"
         )
     fixed = usable(estimators.estimators, schema, skim)
-    n_muons = BOSON_MUONS.get(said.selection, 0)
+    n_muons = BOSON_MUONS.get(about.selection, 0)
     with contextlib.ExitStack() as stack:
         networks = stack.enter_context(models.loaded(estimators, with_weights=False))
         for network in networks.values():
@@ -109,10 +109,10 @@ def vary(
             )
             for variation, (writer, out) in writers.items():
                 results, after, members = varied.estimate(variation)
-                shown = group
+                rows = group
                 if parse(variation)[0] == "lepton_scale" and n_muons:
-                    shown = _with_boson(group, boson_shift(candidates, members, after, n_muons))
-                writer.write_table(table.estimates_table(out, shown, results))
+                    rows = _with_boson(group, boson_shift(candidates, members, after, n_muons))
+                writer.write_table(table.estimates_table(out, rows, results))
         check_finite(skim, counts, networks, estimators.limits)
     _LOG.info("%s: %d events varied in %d ways", skim, counts["events"], len(estimates))
     return counts["events"]

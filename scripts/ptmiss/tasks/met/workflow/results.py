@@ -25,7 +25,7 @@ class Run(Plan):
 
 
 def results(plan: Plan) -> dict[str, list[str]]:
-    """Return kind -> files, with the kinds of the page's inputs (`report.shown.Inputs`)."""
+    """Return kind -> files, with the kinds of the page's inputs (`report.figures.Inputs`)."""
     measured = {
         kind: _of(f"results/performance/{{training}}.{name}", plan.trainings)
         for kind, name in {

@@ -224,12 +224,12 @@ def _vertical(quantity: str, axis: str) -> str:
 
 
 def _looks(names: pd.Series) -> dict[str, Look]:
-    found = list(dict.fromkeys(names))
-    known = [name for name in _DATASETS if name in found]
+    datasets = list(dict.fromkeys(names))
+    known = [name for name in _DATASETS if name in datasets]
     others = {
         name: Look(_node(name), colour, "^", True, 9)
         for name, colour in zip(
-            (name for name in found if name not in _DATASETS),
+            (name for name in datasets if name not in _DATASETS),
             ("#009E73", "#CC79A7", "#332288", "#882255", "#999933", "#661100") * 9,
             strict=False,
         )
@@ -244,9 +244,9 @@ def _node(name: str) -> str:
 
 
 def _series(rows: pd.DataFrame, style: str) -> tuple[Series, ...]:
-    looks_ = _looks(rows["dataset"])
-    made = series_of(rows, "dataset", lambda _: looks_, style)
+    styles = _looks(rows["dataset"])
+    series = series_of(rows, "dataset", lambda _: styles, style)
     return tuple(
         replace(one, style="points" if name == DATA else "line" if "fit" in name else one.style)
-        for name, one in zip(looks_, made, strict=True)
+        for name, one in zip(styles, series, strict=True)
     )

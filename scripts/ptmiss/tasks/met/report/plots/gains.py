@@ -21,8 +21,8 @@ from ptmiss.tasks.met.report.plots.shared import (
     names_of,
     narrowest,
     numbers,
+    of_training,
     series_of,
-    whose,
 )
 from ptmiss.tasks.met.report.samples import common_origin
 from ptmiss.tasks.met.report.style import TRAINED, Look, looks, training_looks
@@ -81,7 +81,7 @@ def _forest(
 ) -> Iterator[Figure]:
     trainings = summary["trainings"]
     rows: list[tuple[str, str]] = []
-    found: dict[str, dict[tuple[str, str], tuple[float, float, float]]] = {}
+    points: dict[str, dict[tuple[str, str], tuple[float, float, float]]] = {}
     records = []
     for training, samples in trainings.items():
         for sample in samples:
@@ -93,15 +93,15 @@ def _forest(
                 if name in _SHORT and bounds is not None:
                     key = (sample["sample"], name)
                     rows.append(key)
-                    found.setdefault(training, {})[key] = bounds
+                    points.setdefault(training, {})[key] = bounds
                     records.append((training, *key, *what, *(b / 100 for b in bounds)))
     if not rows:
         return
     order = list(context.kinds)
     keys = sorted(set(rows), key=lambda key: (order.index(key[0]), list(_SHORT).index(key[1])))
     series = tuple(
-        _row_series(look, [found[name].get(key, (np.nan,) * 3) for key in keys])
-        for name, look in training_looks(found).items()
+        _row_series(look, [points[name].get(key, (np.nan,) * 3) for key in keys])
+        for name, look in training_looks(points).items()
     )
     labels = tuple(f"{context.kinds[s].short(24)} {_SHORT[q]}".strip() for s, q in keys)
     origin = common_origin(context.kinds[sample] for sample, _ in keys)
@@ -216,8 +216,8 @@ def _binned(
         group=sample,
         parts=(*key, "gain", over, quantity, axis),
         heading=f"{capital(words)}, {about.words}, against {along.words}",
-        caption=f"{kind.label}.{whose(training)} From the same events and replicas, with 68 % "
-        "intervals." + numbers(n_events, chart, along.unit),
+        caption=f"{kind.label}.{of_training(training)} From the same events and replicas, "
+        "with 68 % intervals." + numbers(n_events, chart, along.unit),
         alt=f"{kind.label}: {words}, {about.words}, against {along.words}, for "
         f"{names_of(series)}. {kind.origin}.",
         chart=chart,

@@ -77,15 +77,15 @@ def weights(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
 def _by_group(part: pd.DataFrame, training: str, sample: str, kind: Kind) -> Figure:
     rows = part[part["axis"] == "all"]
     names = [name for name in GROUPS if name in set(rows["group"])]
-    made = []
+    drawn = []
     for estimator, look in looks(rows["estimator"]).items():
         own = rows[rows["estimator"] == estimator].set_index("group")
         value, low, high = arrays(own.reindex(names), "value", "err_low", "err_high")
         left = np.arange(len(names), dtype=np.float64) - 0.4
-        made.append(
+        drawn.append(
             Series(look.label, look.colour, left, left + 0.8, value, low, high, look.marker)
         )
-    series = tuple(made)
+    series = tuple(drawn)
     total = rows[rows["group"] == "all"]["n_candidates"].max()
     n = 0.0 if np.isnan(total) else float(total)
     chart = Chart(
@@ -113,9 +113,9 @@ def _weights(rows: pd.DataFrame, training: str, sample: str, axis: str, kind: Ki
     symbol, words = _AXES[axis]
     rows = rows[np.isfinite(rows["bin_low"]) & np.isfinite(rows["bin_high"])]
     has = {group for group, part in rows.groupby("group") if part["value"].notna().any()}
-    found = {name: GROUPS[name] for name in GROUPS if name in has}
-    colours = cycle(found, {name: label for name, (label, _) in found.items()})
-    colours = {name: replace(look, colour=found[name][1]) for name, look in colours.items()}
+    groups = {name: GROUPS[name] for name in GROUPS if name in has}
+    colours = cycle(groups, {name: label for name, (label, _) in groups.items()})
+    colours = {name: replace(look, colour=groups[name][1]) for name, look in colours.items()}
     rows = rows[rows["group"].isin(has)]
     series = series_of(rows, "group", lambda _: colours)
     positive = rows["bin_low"][rows["bin_low"] > 0]
@@ -194,14 +194,14 @@ def importance(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
         if not part["value"].notna().any():
             continue
         names = sorted(set(part["feature"]), key=lambda name: _largest(part, name), reverse=True)
-        made = []
+        drawn = []
         samples = [name for name, _ in context.in_order(part)]
         labels = {name: context.kinds[name].label for name in samples}
         for sample, look in cycle(samples, labels).items():
             own = part[part["sample"] == sample].set_index("feature").reindex(names)
             value, low, high = (100 * c for c in arrays(own, "value", "err_low", "err_high"))
             places = np.arange(len(names), dtype=np.float64)
-            made.append(
+            drawn.append(
                 Series(look.label, look.colour, places, places, value, low, high, look.marker)
             )
         words = QUANTITIES[quantity].words if quantity in QUANTITIES else quantity
@@ -210,7 +210,7 @@ def importance(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
         what = f"training {training}"
         what += f", {count(n_events)} events" if n_events else ""
         chart = Chart(
-            tuple(made),
+            tuple(drawn),
             f"loss of {words} [%]",
             "",
             what,
@@ -227,7 +227,7 @@ def importance(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
             "when one feature is permuted among the candidates of an event, with 68 % intervals. "
             "Zero: the network does not need it.",
             alt=f"Training {training}: loss of {words} when a feature is permuted, for "
-            f"{names_of(made)}. {kind.origin}.",
+            f"{names_of(drawn)}. {kind.origin}.",
             chart=chart,
             table=as_csv(part),
             training=str(training),
@@ -241,12 +241,12 @@ def _largest(part: pd.DataFrame, feature: str) -> float:
     return -np.inf if np.isnan(value) else float(value)
 
 
-def displays(found: Mapping[str, Sequence[Values]], context: Context) -> Iterator[Figure]:
+def displays(chosen: Mapping[str, Sequence[Values]], context: Context) -> Iterator[Figure]:
     """Yield one figure for each event shown, of the first two samples."""
-    for training, events in found.items():
-        names = list(dict.fromkeys(event["sample"] for event in events))[:2]
+    for training, events in chosen.items():
+        first = list(dict.fromkeys(event["sample"] for event in events))[:2]
         for event in events:
-            if event["sample"] not in names:
+            if event["sample"] not in first:
                 continue
             kind = context.kinds[event["sample"]]
             group = np.array(event["group"], dtype=str)

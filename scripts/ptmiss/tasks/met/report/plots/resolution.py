@@ -17,8 +17,8 @@ from ptmiss.tasks.met.report.plots.shared import (
     names_of,
     narrowest,
     numbers,
+    of_training,
     series_of,
-    whose,
 )
 from ptmiss.tasks.met.report.style import looks
 from ptmiss.tasks.met.report.tables import as_csv
@@ -127,7 +127,7 @@ def _figure(
     form: str,
     rows: pd.DataFrame,
     context: Context,
-    slice_: str = "",
+    condition: str = "",
 ) -> Figure:
     (training, sample, _), (quantity, axis) = key, measured
     kind = context.kinds[sample]
@@ -141,15 +141,15 @@ def _figure(
     sign = {"<": "<", ">=": "\u2265", "": ""}[along.side]
     subset = f"q_T {sign} {context.qt_split:g} GeV" if sign else ""
     unit = f" [{about.unit}]" if about.unit else ""
-    shown = {"rms": ", RMS", "width": ", 16\u201384 %"}.get(form, "")
+    suffix = {"rms": ", RMS", "width": ", 16\u201384 %"}.get(form, "")
     n_events = most_events(rows)
     chart = Chart(
         series,
         along.symbol,
-        about.symbol + shown + unit,
+        about.symbol + suffix + unit,
         kind.what(n_events),
         kind.origin,
-        title=" ".join(filter(None, (plain_mathtext(slice_), subset.replace("q_T", "$q_T$")))),
+        title=" ".join(filter(None, (plain_mathtext(condition), subset.replace("q_T", "$q_T$")))),
         y_range=about.scale,
         x_range=covered(series),
         guide=about.guide,
@@ -162,14 +162,16 @@ def _figure(
         definition = QUANTITIES["response_met"].definition
     against = along.words + (f", {subset}" if subset else "")
     in_form = f", {FORMS[form]}" if FORMS[form] else ""
-    in_slice = f" Events with {slice_}." if slice_ else ""
+    in_slice = f" Events with {condition}." if condition else ""
     bare = f"{about.words}{f' ({FORMS[form]})' if FORMS[form] else ''} against {against}"
     return Figure(
-        section="slices" if slice_ else context.section(sample),
-        group=slice_ or sample,
-        parts=tuple(filter(None, (*key, quantity, axis, "rms" if form == "rms" else "", slice_))),
+        section="slices" if condition else context.section(sample),
+        group=condition or sample,
+        parts=tuple(
+            filter(None, (*key, quantity, axis, "rms" if form == "rms" else "", condition))
+        ),
         heading=f"{capital(about.words)} against {against}{in_form}",
-        caption=f"{kind.label}.{whose(training)}{in_slice} {definition}"
+        caption=f"{kind.label}.{of_training(training)}{in_slice} {definition}"
         + numbers(n_events, chart, along.unit),
         alt=f"{kind.label}: {bare}, for {names_of(series)}. {kind.origin}.",
         chart=chart,
@@ -181,7 +183,7 @@ def _figure(
         form=form,
         further=form == "rms",
         empty_bins=() if form == "rms" else empty_bins(series),
-        group_text="" if slice_ else kind.sentence,
+        group_text="" if condition else kind.sentence,
     )
 
 
@@ -195,11 +197,11 @@ def _skipped(mine: _Mine) -> set[tuple[str, str]]:
     """
     has_boson = any(axis == "qt" for _, axis in mine)
     true_bins = mine.get(("sigma_xy", "gen_met"))
-    found = 0
+    n_true = 0
     if true_bins is not None:
-        found = len(true_bins[true_bins["value"].notna()][["bin_low"]].drop_duplicates())
+        n_true = len(true_bins[true_bins["value"].notna()][["bin_low"]].drop_duplicates())
     skipped = set()
-    if has_boson and found < 2:
+    if has_boson and n_true < 2:
         truth = ("sigma_xy", "sigma_met", "sigma_met_median", "sigma_phi", "tail_3sigma")
         skipped |= {pair for pair in _DRAWN if pair[0] in truth}
         skipped |= {("response", "gen_met"), ("response_met", "gen_met")}

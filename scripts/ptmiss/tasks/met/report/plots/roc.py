@@ -8,7 +8,13 @@ import pandas as pd
 
 from ptmiss.core.figures.chart import Chart, Figure, Series
 from ptmiss.core.html.text import count
-from ptmiss.tasks.met.report.plots.shared import Context, arrays, groups, names_of, whose
+from ptmiss.tasks.met.report.plots.shared import (
+    Context,
+    arrays,
+    groups,
+    names_of,
+    of_training,
+)
 from ptmiss.tasks.met.report.samples import common_origin
 from ptmiss.tasks.met.report.style import looks
 from ptmiss.tasks.met.report.tables import as_csv
@@ -40,8 +46,8 @@ def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
             group=signal,
             parts=(training, signal, background, "roc"),
             heading=f"Cut on pTmiss against {other.label}",
-            caption=f"{mine.label}.{whose(training)} Share of signal and of {other.label} events "
-            "with pTmiss above a threshold, for all thresholds, with 68 % intervals of the "
+            caption=f"{mine.label}.{of_training(training)} Share of signal and of {other.label} "
+            "events with pTmiss above a threshold, for all thresholds, with 68 % intervals of the "
             f"background's efficiency. Lower is better.{_events(context, signal, background)}",
             alt=f"{mine.label}: efficiency for {other.label} against the signal's, for "
             f"{names_of(series)}. {chart.origin}.",

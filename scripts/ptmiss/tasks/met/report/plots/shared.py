@@ -37,9 +37,9 @@ class Context:
 
     def in_order(self, frame: pd.DataFrame, column: str = "sample") -> Iterable[tuple[str, Kind]]:
         """Yield the samples that a frame has, in the order of the page."""
-        found = set(frame[column].unique())
+        present = set(frame[column].unique())
         for name, kind in self.kinds.items():
-            if name in found:
+            if name in present:
                 yield name, kind
 
 
@@ -50,7 +50,7 @@ class Words(NamedTuple):
     text: str
 
 
-def whose(training: str) -> str:
+def of_training(training: str) -> str:
     """Return the sentence of a caption that names a training; nothing where several are drawn."""
     return "" if training in ("", TOGETHER) else f" Training {training}."
 
@@ -125,5 +125,5 @@ def narrowest(rows: pd.DataFrame) -> pd.DataFrame:
 
 def drawn_variations(frame: pd.DataFrame) -> list[str]:
     """Return the variations that get figures: `nominal` alone where it exists, else all."""
-    found = sorted(frame["variation"].unique())
-    return ["nominal"] if "nominal" in found else found
+    variations = sorted(frame["variation"].unique())
+    return ["nominal"] if "nominal" in variations else variations

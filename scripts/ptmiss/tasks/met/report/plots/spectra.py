@@ -17,8 +17,8 @@ from ptmiss.tasks.met.report.plots.shared import (
     most_events,
     names_of,
     numbers,
+    of_training,
     series_of,
-    whose,
 )
 from ptmiss.tasks.met.report.style import looks
 from ptmiss.tasks.met.report.tables import as_csv
@@ -79,8 +79,8 @@ def figures(
                 group=sample,
                 parts=(training, sample, variation, "spectrum", spectrum),
                 heading=f"Distribution of {words}",
-                caption=f"{kind.label}.{whose(training)} Normalised to one in the drawn range."
-                f"{fake}{_edge(edges, key) if spectrum == 'mt' else ''}"
+                caption=f"{kind.label}.{of_training(training)} Normalised to one in the drawn "
+                f"range.{fake}{_edge(edges, key) if spectrum == 'mt' else ''}"
                 + numbers(n_events, chart, "GeV"),
                 alt=f"{kind.label}: distribution of {words}, for {names_of(series)}. "
                 f"{kind.origin}.",
@@ -107,14 +107,14 @@ def _edge(frame: pd.DataFrame, key: tuple[str, str, str]) -> str:
     mine = frame[(frame["axis"] == "all") & frame["value"].notna()]
     for column, name in zip(("training", "sample", "variation"), key, strict=True):
         mine = mine[mine[column] == name]
-    said = []
+    texts = []
     for name, look in looks(mine["estimator"]).items():
         own = mine[mine["estimator"] == name].set_index("quantity")["value"]
         if {"mt_width", "mt_edge"} <= set(own.index):
-            said.append(f"{look.label} {own['mt_edge']:.0f} ({own['mt_width']:.0f})")
-    if not said:
+            texts.append(f"{look.label} {own['mt_edge']:.0f} ({own['mt_width']:.0f})")
+    if not texts:
         return ""
-    return f" Right half maximum, and its distance from the peak, in GeV: {', '.join(said)}."
+    return f" Right half maximum, and its distance from the peak, in GeV: {', '.join(texts)}."
 
 
 def _true(rows: pd.DataFrame) -> tuple[Series, ...]:

@@ -105,7 +105,7 @@ def _sources(
     own = [name for name in looks(rows["estimator"]) if name.split(":")[0] in TRAINED]
     name = own[-1] if own else "puppi"
     part = rows[(rows["estimator"] == name) & (rows["nominal"] != 0)]
-    made = []
+    drawn = []
     for source, look in cycle(_sources_of(part), _WORDS).items():
         mine = part[part["source"] == source].sort_values("bin_low")
         nominal, up, down = (mine[c].to_numpy(np.float64) for c in ("nominal", "up", "down"))
@@ -113,12 +113,12 @@ def _sources(
         none = np.full(len(size), np.nan)
         edges = (mine["bin_low"].to_numpy(np.float64), mine["bin_high"].to_numpy(np.float64))
         colour = "#000000" if source == SYSTEMATIC else look.colour
-        made.append(Series(look.label, colour, *edges, size, none, none, look.marker))
-    if not made:
+        drawn.append(Series(look.label, colour, *edges, size, none, none, look.marker))
+    if not drawn:
         return
     label = looks([name])[name].label
     chart = Chart(
-        tuple(made),
+        tuple(drawn),
         AXES[key[3]].symbol,
         f"uncertainty of {about.symbol} [%]",
         _what(key[1], context),
@@ -133,8 +133,8 @@ def _sources(
 
 def _sources_of(rows: pd.DataFrame) -> list[str]:
     """Return the sources in the order of the table, their sum last."""
-    found = [name for name in dict.fromkeys(rows["source"]) if name not in (TOTAL, SYSTEMATIC)]
-    return [*found, *({SYSTEMATIC} & set(rows["source"]))]
+    sources = [name for name in dict.fromkeys(rows["source"]) if name not in (TOTAL, SYSTEMATIC)]
+    return [*sources, *({SYSTEMATIC} & set(rows["source"]))]
 
 
 def _figure(

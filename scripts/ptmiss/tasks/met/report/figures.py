@@ -62,7 +62,7 @@ class Inputs:
         ]
 
 
-class Shown:
+class PageFigures:
     """Everything that gives figures, read from the inputs."""
 
     def __init__(
@@ -97,8 +97,8 @@ class Shown:
     def _chosen(self, frame: pd.DataFrame) -> pd.DataFrame:
         return frame[frame["training"].isin(self._trainings)].reset_index(drop=True)
 
-    def _of_chosen(self, found: Values) -> dict[str, Any]:
-        return {name: value for name, value in found.items() if name in self._trainings}
+    def _of_chosen(self, values: Values) -> dict[str, Any]:
+        return {name: value for name, value in values.items() if name in self._trainings}
 
     def figures(self, qt_split: float) -> Iterator[Figure]:
         """Yield every figure of the page."""
