@@ -25,29 +25,12 @@ _EVENT = [
     ("gen_met_px", pa.float32(), True, "true invisible momentum along x in GeV; null for data"),
     ("gen_met_py", pa.float32(), True, "true invisible momentum along y in GeV; null for data"),
     ("gen_ht", pa.float32(), True, "scalar sum of generator-jet pT in GeV; null for data"),
-    (
-        "boson_px",
-        pa.float32(),
-        True,
-        "dilepton, or lepton + true neutrino, px in GeV",
-    ),
-    (
-        "boson_py",
-        pa.float32(),
-        True,
-        "dilepton, or lepton + true neutrino, py in GeV",
-    ),
+    ("boson_px", pa.float32(), True, "dilepton, or lepton + true neutrino, px in GeV"),
+    ("boson_py", pa.float32(), True, "dilepton, or lepton + true neutrino, py in GeV"),
     ("n_jets", pa.uint8(), False, "anti-kT 0.4 jets, pT > 20 GeV, |eta| < 3, cleaned of leptons"),
 ]
 
-STORED_METS = (
-    "raw_pf",
-    "pf",
-    "raw_puppi",
-    "puppi",
-    "deepmet_resolution",
-    "deepmet_response",
-)
+STORED_METS = ("raw_pf", "pf", "raw_puppi", "puppi", "deepmet_resolution", "deepmet_response")
 """METs that an input may hold; each gives columns stored_{name}_px and stored_{name}_py."""
 
 PREFIX = "cand_"
@@ -63,11 +46,7 @@ _CANDIDATE = [
     ("cand_puppi", pa.float32(), "PUPPI weight 0..1 of skim.puppi_flavour"),
     ("cand_charge", pa.int8(), "electric charge -1, 0, 1"),
     ("cand_pdg_id", pa.int16(), "particle-flow type, signed PDG code"),
-    (
-        "cand_from_pv",
-        pa.uint8(),
-        "link to the primary vertex, 0 (another) to 3 (used in it)",
-    ),
+    ("cand_from_pv", pa.uint8(), "link to the primary vertex, 0 (another) to 3 (used in it)"),
     ("cand_pinned", pa.bool_(), "prompt lepton, kept at weight 1"),
     ("cand_truth", pa.float32(), "fraction of pT from the hard collision; simulated input only"),
 ]
@@ -144,12 +123,7 @@ def flavour_of(schema: pa.Schema, skim: PathLike) -> str:
     return flavour
 
 
-def puppi_column(
-    schema: pa.Schema,
-    flavour: str | None,
-    skim: PathLike,
-    model: PathLike,
-) -> str:
+def puppi_column(schema: pa.Schema, flavour: str | None, skim: PathLike, model: PathLike) -> str:
     """Return the column of a skim that a model gets as PUPPI weight.
 
     Parameters

@@ -127,8 +127,8 @@ def _in_slots(
     """Return columns (n, F) of concatenated events as (n_events, N, F), pads all 0; N >= 1."""
     rows, n = tf.cast(event, tf.int64), tf.cast(n_events, tf.int64)
     padded = [tf.RaggedTensor.from_value_rowids(x, rows, n).to_tensor() for x in columns]
-    one = tf.cast(tf.equal(tf.shape(padded[0])[1], 0), tf.int32)
-    return tuple(tf.pad(x, [[0, 0], [0, one], [0, 0]]) for x in padded)
+    missing = tf.cast(tf.equal(tf.shape(padded[0])[1], 0), tf.int32)
+    return tuple(tf.pad(x, [[0, 0], [0, missing], [0, 0]]) for x in padded)
 
 
 def new_network(spec: NetworkSpec, seed: int) -> Network:

@@ -16,15 +16,7 @@ from ptmiss.core.compiled import njit
 from ptmiss.core.ragged import Ragged
 from ptmiss.simulation.angles import TWO_PI
 from ptmiss.simulation.candidates import CANDIDATE, Point, associate, track_candidates
-from ptmiss.simulation.cells import (
-    ECAL,
-    HCAL,
-    HF_EM,
-    HF_HAD,
-    add_noise,
-    clear,
-    empty_calorimeters,
-)
+from ptmiss.simulation.cells import ECAL, HCAL, HF_EM, HF_HAD, add_noise, clear, empty_calorimeters
 from ptmiss.simulation.constants import Detector
 from ptmiss.simulation.incoming import Incoming
 from ptmiss.simulation.passage import Collision, Signals, follow_collision

@@ -151,11 +151,7 @@ def follow_photon(
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def follow_collision(
-    d: Detector,
-    state: np.ndarray,
-    signals: Signals,
-    particles: np.ndarray,
-    collision: Collision,
+    d: Detector, state: np.ndarray, signals: Signals, particles: np.ndarray, collision: Collision
 ) -> None:
     """Send the particles of one collision (of `incoming.PARTICLE`) through the detector."""
     c, s = math.cos(collision.rotation), math.sin(collision.rotation)

@@ -13,15 +13,7 @@ import numpy as np
 
 from ptmiss.core.compiled import njit
 from ptmiss.simulation.angles import asinh, sinh, wrapped
-from ptmiss.simulation.cells import (
-    ECAL,
-    HCAL,
-    HF_EM,
-    HF_HAD,
-    Calorimeters,
-    middle,
-    touched_cells,
-)
+from ptmiss.simulation.cells import ECAL, HCAL, HF_EM, HF_HAD, Calorimeters, middle, touched_cells
 from ptmiss.simulation.constants import Detector
 from ptmiss.simulation.rng import normal
 

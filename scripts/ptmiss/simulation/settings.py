@@ -20,10 +20,7 @@ class Preset(Section):
     pileup_width: Annotated[float, Field(ge=0, le=100, description="spread of that mean")]
     profile: Annotated[
         tuple[
-            tuple[
-                Annotated[float, Field(ge=0, le=300)],
-                Annotated[float, Field(ge=0, le=1e15)],
-            ],
+            tuple[Annotated[float, Field(ge=0, le=300)], Annotated[float, Field(ge=0, le=1e15)]],
             ...,
         ],
         Field(

@@ -86,11 +86,7 @@ def nearest(z_sorted: np.ndarray, z: float) -> int:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def find_vertices(
-    d: Detector,
-    state: np.ndarray,
-    tracks: np.ndarray,
-    collisions: np.ndarray,
-    vertices: np.ndarray,
+    d: Detector, state: np.ndarray, tracks: np.ndarray, collisions: np.ndarray, vertices: np.ndarray
 ) -> int:
     """Find the vertices of one event and the tracks in their fits; returns how many.
 

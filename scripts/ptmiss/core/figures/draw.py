@@ -181,10 +181,7 @@ def _markers(axes: Axes, series: Series) -> None:
 
 
 def _sign(
-    series: Series,
-    x: np.ndarray | Sequence[float],
-    y: np.ndarray | Sequence[float],
-    size: float,
+    series: Series, x: np.ndarray | Sequence[float], y: np.ndarray | Sequence[float], size: float
 ) -> Line2D:
     return Line2D(
         x,

@@ -37,10 +37,7 @@ def _digest(text: str) -> str:
 
 
 def render(
-    templates: Path,
-    values: Mapping[str, object],
-    summary_json: str,
-    template: str = "page.html.j2",
+    templates: Path, values: Mapping[str, object], summary_json: str, template: str = "page.html.j2"
 ) -> str:
     """Return the page as text.
 

@@ -92,9 +92,7 @@ def _message(error: Exception) -> str:
 
 
 def row_groups(
-    path: PathLike,
-    columns: list[str] | None = None,
-    layout: pa.Schema | None = None,
+    path: PathLike, columns: list[str] | None = None, layout: pa.Schema | None = None
 ) -> Iterator[pa.Table]:
     """Yield the row groups of a file one at a time, as tables of these columns (None: all).
 

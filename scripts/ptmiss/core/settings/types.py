@@ -90,19 +90,13 @@ FilePath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_
 
 NotNegative = Annotated[float, Field(ge=0.0, le=LARGEST)]
 Edges = Annotated[
-    tuple[NotNegative, ...],
-    Field(min_length=2, max_length=MOST_EDGES),
-    AfterValidator(rising),
+    tuple[NotNegative, ...], Field(min_length=2, max_length=MOST_EDGES), AfterValidator(rising)
 ]
 EdgesFromZero = Annotated[
-    tuple[NotNegative, ...],
-    Field(min_length=3, max_length=MOST_EDGES),
-    AfterValidator(from_zero),
+    tuple[NotNegative, ...], Field(min_length=3, max_length=MOST_EDGES), AfterValidator(from_zero)
 ]
 LowerEdges = Annotated[
-    tuple[NotNegative, ...],
-    Field(min_length=1, max_length=MOST_EDGES),
-    AfterValidator(rising),
+    tuple[NotNegative, ...], Field(min_length=1, max_length=MOST_EDGES), AfterValidator(rising)
 ]
 """Of bins whose last has no upper edge."""
 

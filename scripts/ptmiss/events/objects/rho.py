@@ -21,10 +21,7 @@ class Momentum(NamedTuple):
 
 
 def median_density(
-    candidates: Ragged,
-    in_rapidity: bool = False,
-    max_rapidity: float = 5.0,
-    spacing: float = 0.55,
+    candidates: Ragged, in_rapidity: bool = False, max_rapidity: float = 5.0, spacing: float = 0.55
 ) -> np.ndarray:
     """Return the median over cells of pT / area of each event.
 

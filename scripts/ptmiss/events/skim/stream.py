@@ -37,12 +37,7 @@ MOST_OF_SUM = 10.0
 """Share of a sample's sum of weights in one part: above 1 only by negative weights elsewhere."""
 
 
-def skim(
-    job: Skim,
-    ntuples: Sequence[str],
-    events: PathLike,
-    ledger: PathLike,
-) -> Ledger:
+def skim(job: Skim, ntuples: Sequence[str], events: PathLike, ledger: PathLike) -> Ledger:
     """Skim the files of one part of a sample; the stage skim."""
     return job.run(ntuples, events, ledger)
 
@@ -81,12 +76,7 @@ class Skim:
             is_data=self.is_data,
         )
 
-    def run(
-        self,
-        ntuples: Sequence[str],
-        events_path: PathLike,
-        ledger_path: PathLike,
-    ) -> Ledger:
+    def run(self, ntuples: Sequence[str], events_path: PathLike, ledger_path: PathLike) -> Ledger:
         """Skim the files into `events_path` and `ledger_path`; returns the ledger."""
         tables = self._tables(ntuples)
         first = next(tables, None)

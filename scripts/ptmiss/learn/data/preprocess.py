@@ -81,11 +81,7 @@ class Outputs:
     summary: PathLike
 
 
-def preprocess(
-    skims: Sequence[PathLike],
-    recipe: Recipe,
-    outputs: Outputs,
-) -> dict[str, object]:
+def preprocess(skims: Sequence[PathLike], recipe: Recipe, outputs: Outputs) -> dict[str, object]:
     """Write both datasets of a training and their summary; the stage preprocess.
 
     skims: all parts of all samples of the training, in any order. Returns the summary. An event

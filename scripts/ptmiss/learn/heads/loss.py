@@ -77,10 +77,7 @@ def response_sums(
     error = met - truth
     recoil = -(pinned + truth)
     numerators, denominators = [], []
-    for axis, sign, edges in (
-        (recoil, -1.0, spec.recoil_edges),
-        (truth, 1.0, spec.met_edges),
-    ):
+    for axis, sign, edges in ((recoil, -1.0, spec.recoil_edges), (truth, 1.0, spec.met_edges)):
         squared = tf.reduce_sum(tf.square(axis), axis=1)
         length = tf.sqrt(tf.maximum(squared, 1e-12))
         along = sign * tf.reduce_sum(error * axis, axis=1) / length

@@ -198,11 +198,7 @@ def _bare(name: str) -> str:
 
 
 def _shape(
-    value: onnx.ValueInfoProto,
-    types: dict[str, str],
-    rank: int,
-    last: int,
-    path: PathLike,
+    value: onnx.ValueInfoProto, types: dict[str, str], rank: int, last: int, path: PathLike
 ) -> tuple[str, list[int | None]]:
     """Return type and dimensions of an input or output (None: any); raises where they misfit."""
     tensor = value.type.tensor_type

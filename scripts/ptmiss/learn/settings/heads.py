@@ -33,8 +33,7 @@ class RegressionHead(Section):
         Field(min_length=1, strict=False, description="which of the task's targets are estimated"),
     ]
     huber: Annotated[
-        float,
-        Field(ge=0, le=1e6, description="error above which the loss is linear; 0: squared"),
+        float, Field(ge=0, le=1e6, description="error above which the loss is linear; 0: squared")
     ]
 
 

@@ -15,13 +15,7 @@ _COLUMNS: tuple[Column, ...] = (
     number("val_error", "mean error of the validation events"),
 )
 
-HISTORY = Layout(
-    "train",
-    "models/{training}/history.csv",
-    "an epoch",
-    _COLUMNS,
-    more="val_{term}",
-)
+HISTORY = Layout("train", "models/{training}/history.csv", "an epoch", _COLUMNS, more="val_{term}")
 """Further columns: what the loss of the head says of the validation events, term by term."""
 
 

@@ -150,12 +150,7 @@ class _Run:
     """The state of a training between epochs."""
 
     def __init__(
-        self,
-        name: str,
-        recipe: Recipe,
-        stepper: Stepper,
-        data: Store,
-        held_out: Store,
+        self, name: str, recipe: Recipe, stepper: Stepper, data: Store, held_out: Store
     ) -> None:
         self.name, self.recipe, self.settings = name, recipe, recipe.settings
         self.stepper, self.data, self.held_out = stepper, data, held_out

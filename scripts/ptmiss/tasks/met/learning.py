@@ -160,9 +160,9 @@ def _flavour(skims: Sequence[Path], name: str) -> str:
         with parquet.reading(path) as file:
             first.setdefault(flavour_of(file.schema_arrow, path), path)
     if len(first) > 1:
-        (own, one), (other, another) = list(first.items())[:2]
+        (own, path), (other, another) = list(first.items())[:2]
         raise UserError(
-            f"training {name}: cand_puppi is {own!r} in {one}, but {other!r} in {another}; make all"
-            " skims with one skim.puppi_flavour"
+            f"training {name}: cand_puppi is {own!r} in {path}, but {other!r} in {another}; make"
+            " all skims with one skim.puppi_flavour"
         )
     return next(iter(first))

@@ -174,12 +174,7 @@ def _before(i: int, j: int, rapidity: np.ndarray, phi: np.ndarray, pt: np.ndarra
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _alpha_at(
-    eta: float,
-    phi: float,
-    rapidity: float,
-    cone: float,
-    starts: np.ndarray,
-    grid: np.ndarray,
+    eta: float, phi: float, rapidity: float, cone: float, starts: np.ndarray, grid: np.ndarray
 ) -> float:
     n_rows, n_columns = _grid_shape(cone)
     row, column = _cell_of(rapidity, phi, cone, n_rows, n_columns)

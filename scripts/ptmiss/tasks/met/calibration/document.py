@@ -59,11 +59,7 @@ def document(derived: Sequence[Corrections], text: str, before: str = "") -> sch
         ]
     nodes = [{**node, "name": f"{before}{node['name']}"} for node in nodes]
     return schema.CorrectionSet.model_validate(
-        {
-            "schema_version": 2,
-            "description": text,
-            "corrections": nodes,
-        }
+        {"schema_version": 2, "description": text, "corrections": nodes}
     )
 
 

@@ -71,10 +71,7 @@ class Side:
     def _each(self, change: Callable[[BosonEvents], BosonEvents]) -> Side:
         background = None if self.background is None else change(self.background)
         return dataclasses.replace(
-            self,
-            data=change(self.data),
-            simulation=change(self.simulation),
-            background=background,
+            self, data=change(self.data), simulation=change(self.simulation), background=background
         )
 
 

@@ -27,15 +27,7 @@ _LOG = logging.getLogger(__name__)
 
 _SALT = np.uint64(0x68616C66)
 _BATCH = 1 << 16  # all events at once would need a multiple of the memory of those that are kept
-_NUMBERS = (
-    "weight",
-    "n_pv",
-    "n_jets",
-    "boson_px",
-    "boson_py",
-    "gen_met_px",
-    "gen_met_py",
-)
+_NUMBERS = ("weight", "n_pv", "n_jets", "boson_px", "boson_py", "gen_met_px", "gen_met_py")
 
 
 def splits_of(identity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

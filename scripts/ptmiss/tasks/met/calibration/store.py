@@ -69,10 +69,7 @@ def _to_bins(arrays: npz.Arrays) -> Bins:
 
 def _stored(arrays: npz.Arrays, name: str, bins: Bins) -> Stored:
     xy = {
-        dataset: (
-            _line(arrays, f"{name}/xy/{dataset}/x"),
-            _line(arrays, f"{name}/xy/{dataset}/y"),
-        )
+        dataset: (_line(arrays, f"{name}/xy/{dataset}/x"), _line(arrays, f"{name}/xy/{dataset}/y"))
         for dataset in DATASETS
     }
     maps, replicas = {}, {}

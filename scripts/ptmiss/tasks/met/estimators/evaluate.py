@@ -84,11 +84,7 @@ NO_MODELS = Models(own=None, external={}, threads=1)
 
 
 def outside(
-    child: Child,
-    name: str,
-    path: PathLike,
-    settings: EvaluateSettings,
-    with_weights: bool = False,
+    child: Child, name: str, path: PathLike, settings: EvaluateSettings, with_weights: bool = False
 ) -> NetworkEstimator:
     """Return the estimator of a file that runs in a process of its own.
 
@@ -279,9 +275,7 @@ def check_finite(
 
 
 def _report(
-    skim: PathLike,
-    counts: Mapping[str, int],
-    networks: Mapping[str, NetworkEstimator],
+    skim: PathLike, counts: Mapping[str, int], networks: Mapping[str, NetworkEstimator]
 ) -> None:
     _LOG.info("%s: %d events", skim, counts["events"])
     for name in list(counts)[1:]:

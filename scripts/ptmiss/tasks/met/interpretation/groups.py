@@ -6,15 +6,7 @@ import numpy as np
 
 from ptmiss.core.ragged import Ragged
 
-GROUPS = (
-    "charged_pv",
-    "charged_pileup",
-    "photon",
-    "neutral_hadron",
-    "forward",
-    "muon",
-    "electron",
-)
+GROUPS = ("charged_pv", "charged_pileup", "photon", "neutral_hadron", "forward", "muon", "electron")
 """Each candidate is in at most one of them; neutral candidates of unknown type are in none."""
 
 TRACKED = ("charged_pv", "charged_pileup", "muon", "electron")

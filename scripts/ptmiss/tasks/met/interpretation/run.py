@@ -47,11 +47,7 @@ class Outputs:
 
 
 def interpret_skims(
-    skims: Sequence[str],
-    model: str,
-    sections: Sections,
-    threads: int,
-    outputs: Outputs,
+    skims: Sequence[str], model: str, sections: Sections, threads: int, outputs: Outputs
 ) -> None:
     """Look at each sample with the network in a file; the stage interpret. See `interpret`."""
     interpret(skims, onnx_file.read(model), sections, threads, outputs)

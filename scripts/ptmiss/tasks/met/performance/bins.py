@@ -91,10 +91,7 @@ class Grid:
 
 
 def make_grid(
-    settings: PerformanceSettings,
-    has_boson: bool,
-    has_truth: bool,
-    axes: Sequence[str] = AXES,
+    settings: PerformanceSettings, has_boson: bool, has_truth: bool, axes: Sequence[str] = AXES
 ) -> Grid:
     """Return the bins that a sample can fill: q_t needs a boson, gen_ht and gen_met the truth.
 

@@ -18,10 +18,7 @@ _WHERE = (
 )
 
 PERFORMANCE = Layout(
-    _STAGE,
-    "performance/{training}.csv",
-    "a quantity in a bin",
-    (*_OF, *_WHERE, *VALUE, _EVENTS),
+    _STAGE, "performance/{training}.csv", "a quantity in a bin", (*_OF, *_WHERE, *VALUE, _EVENTS)
 )
 SLICES = Layout(
     _STAGE,

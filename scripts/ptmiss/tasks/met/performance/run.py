@@ -146,10 +146,7 @@ def _slice(
 
 
 def _tail(
-    source: Source,
-    parts: Distributions,
-    shapes: Spectra,
-    settings: PerformanceSettings,
+    source: Source, parts: Distributions, shapes: Spectra, settings: PerformanceSettings
 ) -> roc.Tail:
     """Return what the ROC curves need: a signal is a sample with true pTmiss in enough events."""
     true = shapes.get(("gen_met", TRUTH))

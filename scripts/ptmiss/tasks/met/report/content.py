@@ -65,10 +65,7 @@ def _place(order: Sequence[str]) -> Callable[[str], tuple[int, str]]:
 
 
 def _group(
-    section: str,
-    name: str,
-    members: list[tuple[Figure, Picture]],
-    kinds: Mapping[str, Kind],
+    section: str, name: str, members: list[tuple[Figure, Picture]], kinds: Mapping[str, Kind]
 ) -> dict[str, Any]:
     ranks: dict[tuple[str, ...], int] = {}
     for figure, _ in members:

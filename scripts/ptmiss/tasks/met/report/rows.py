@@ -82,11 +82,7 @@ def all_rows(summary: Values, kinds: Mapping[str, Kind]) -> list[dict[str, Any]]
 
 
 def _sample_rows(
-    training: str,
-    sample: Values,
-    quantity: str,
-    where: Values,
-    kinds: Mapping[str, Kind],
+    training: str, sample: Values, quantity: str, where: Values, kinds: Mapping[str, Kind]
 ) -> list[dict[str, Any]]:
     names = list(looks(sample["estimators"]))
     without = sample.get("without_plateau", {}).get(quantity)
@@ -130,11 +126,7 @@ def _sample_rows(
                     "interval": "",
                 },
                 "way": way,
-                "to_oracle": {
-                    "text": way,
-                    "interval": "",
-                    "number": values["way_to_oracle"],
-                },
+                "to_oracle": {"text": way, "interval": "", "number": values["way_to_oracle"]},
                 "events": count(sample["n_events"]),
             }
         )

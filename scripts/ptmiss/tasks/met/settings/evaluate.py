@@ -22,8 +22,7 @@ class ExternalModel(Section):
 
     path: FilePath
     slots: Annotated[
-        int,
-        Field(ge=1, le=100_000, description="each event gets as many; the softest beyond go"),
+        int, Field(ge=1, le=100_000, description="each event gets as many; the softest beyond go")
     ]
 
 
@@ -32,8 +31,7 @@ def _kind(value: object) -> str:
 
 
 External = Annotated[
-    Annotated[FilePath, Tag("path")] | Annotated[ExternalModel, Tag("model")],
-    Discriminator(_kind),
+    Annotated[FilePath, Tag("path")] | Annotated[ExternalModel, Tag("model")], Discriminator(_kind)
 ]
 
 

@@ -71,11 +71,7 @@ class _Network:
     """A network under variations of a batch."""
 
     def __init__(
-        self,
-        network: NetworkEstimator,
-        candidates: Ragged,
-        shifts: Shifts,
-        nominal: np.ndarray,
+        self, network: NetworkEstimator, candidates: Ragged, shifts: Shifts, nominal: np.ndarray
     ) -> None:
         self._network, self._candidates, self._nominal = network, candidates, nominal
         self._group = shifts.group

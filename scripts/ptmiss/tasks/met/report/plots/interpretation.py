@@ -160,12 +160,7 @@ def _what(kind: Kind, n_candidates: float) -> str:
 
 
 def _figure(
-    key: tuple[str, str, str],
-    kind: Kind,
-    chart: Chart,
-    rows: pd.DataFrame,
-    words: str,
-    text: str,
+    key: tuple[str, str, str], kind: Kind, chart: Chart, rows: pd.DataFrame, words: str, text: str
 ) -> Figure:
     training, sample, axis = key
     n = len(empty_bins(chart.series))

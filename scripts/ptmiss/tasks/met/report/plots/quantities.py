@@ -131,9 +131,5 @@ QUANTITIES = {
     ),
 }
 
-FORMS = {
-    "width": "half of the 16\u201384 % width",
-    "rms": "root mean square",
-    "plain": "",
-}
+FORMS = {"width": "half of the 16\u201384 % width", "rms": "root mean square", "plain": ""}
 """Form of a resolution -> what the page calls it; what is no width has the form `plain`."""

@@ -8,13 +8,7 @@ import pandas as pd
 
 from ptmiss.core.figures.chart import Chart, Figure, Series
 from ptmiss.core.html.text import count
-from ptmiss.tasks.met.report.plots.shared import (
-    Context,
-    arrays,
-    groups,
-    names_of,
-    of_training,
-)
+from ptmiss.tasks.met.report.plots.shared import Context, arrays, groups, names_of, of_training
 from ptmiss.tasks.met.report.samples import common_origin
 from ptmiss.tasks.met.report.style import looks
 from ptmiss.tasks.met.report.tables import as_csv

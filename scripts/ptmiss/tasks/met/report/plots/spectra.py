@@ -26,10 +26,7 @@ from ptmiss.tasks.met.report.tables import as_csv
 TRUTH = "truth"
 """What stands for the estimator in rows of the true distribution."""
 
-_SPECTRA = {
-    "met": (r"$p_T^{miss}$", "pTmiss"),
-    "mt": (r"$m_T$", "transverse mass"),
-}
+_SPECTRA = {"met": (r"$p_T^{miss}$", "pTmiss"), "mt": (r"$m_T$", "transverse mass")}
 _SMALLEST = 1e-4
 """Bins below this share of the highest are left to the table."""
 

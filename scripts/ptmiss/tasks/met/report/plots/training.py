@@ -94,11 +94,7 @@ def _series(history: pd.DataFrame, column: str, look: Look) -> Series:
 
 
 def _figure(
-    training: str,
-    quantity: str,
-    series: tuple[Series, ...],
-    rows: pd.DataFrame,
-    words: Words,
+    training: str, quantity: str, series: tuple[Series, ...], rows: pd.DataFrame, words: Words
 ) -> Figure:
     response = quantity == "response"
     values = np.concatenate([one.value for one in series])
