@@ -35,7 +35,7 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         (b"a: !!python/name:os.system", r"not YAML|plain values"),
         (b"a: [1", r"line 2, column .* not YAML"),
         (b"- a", r"expected keys with values"),
-        (b"", r"expected keys with values"),
+        (b"", r"found nothing, expected keys with values"),
         (b"a: \x07", r"not YAML"),
     ],
 )

@@ -49,7 +49,8 @@ def read(path: PathLike) -> dict[str, object]:
         ) as error:  # PyYAML raises what the values make it raise, such as for a date
             raise UserError(f"{path}: {_reason(error)}; correct it") from None
     if not isinstance(value, dict):
-        raise UserError(f"{path}: found {quoted(value)}, expected keys with values (key: value)")
+        found = "nothing" if value is None else quoted(value)  # comments alone are nothing
+        raise UserError(f"{path}: found {found}, expected keys with values (key: value)")
     return value
 
 

@@ -66,6 +66,11 @@ class BasePlan(Generic[C]):
     # simulation and skim
 
     @property
+    def minbias_parts(self) -> list[str]:
+        """The parts of the library of pile-up, for a task that simulates."""
+        return []
+
+    @property
     def libraries(self) -> list[str]:
         """Files that the simulation of every sample reads."""
         return []
