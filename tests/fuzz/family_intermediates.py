@@ -111,6 +111,7 @@ def _write(good: Path) -> None:
     from ptmiss.core.io import parquet
     from ptmiss.learn.data import dataset
     from ptmiss.learn.training.storage import save_model
+    from ptmiss.tasks.met.learning import TASK
     from toys import toy_skim
 
     report_toys.everything(good, ["t"], SAMPLES, axes=("qt",))
@@ -188,18 +189,16 @@ def _write(good: Path) -> None:
     rng = np.random.default_rng(1)
     counts = rng.integers(0, 5, 30)
     offsets = np.concatenate([[0], np.cumsum(counts)])
-    zero = np.zeros((30, 2), np.float32)
     events = dataset.Events(
         offsets,
         rng.normal(size=(offsets[-1], 8)).astype(np.float32),
         rng.integers(0, 3, (offsets[-1], 3)).astype(np.uint8),
-        zero,
-        zero,
+        np.zeros((30, 4), np.float32),
         np.ones(30, np.float32),
         np.zeros(30, np.uint8),
         np.arange(30, dtype=np.uint64),
     )
-    parquet.write(good / "datasets/u/train.parquet", dataset.to_table(events), 20)
+    parquet.write(good / "datasets/u/train.parquet", dataset.to_table(events, TASK.dataset), 20)
     save_model(network(), good / "models/u/model.keras")
     parquet.write(good / "minbias/0.parquet", _collisions(), 10)
     np.savez(good / "training.npz", mark=np.array("m"), epoch=np.array(1), x=np.arange(5.0))

@@ -78,7 +78,7 @@ def test_estimates_of_real_files(samples, tmp_path, name, source, bound):
     out = tmp_path / "estimates.parquet"
     values = {"estimators": ["pf", "chs", "puppi"], "external": {}, "limits": LIMITS}
     classical.evaluate(
-        str(tmp_path / "events.parquet"), "classical", "nominal",
+        str(tmp_path / "events.parquet"), "classical",
         settings.model_validate_json(json.dumps(values)), str(out),
     )  # fmt: skip
     table = pq.read_table(out)
