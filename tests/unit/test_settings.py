@@ -322,3 +322,12 @@ def test_parts_that_do_not_fit_are_refused_in_one_line(values, says):
     with pytest.raises(UserError, match=says) as caught:
         from_mapping(Training, values, "trainings.t")
     assert "\n" not in str(caught.value)
+
+
+class Pair(Section):
+    window: tuple[float, float]
+
+
+def test_a_list_that_is_too_short_is_named_with_the_place_of_what_is_missing():
+    with pytest.raises(UserError, match=r"setting skim\.window\.1: missing"):
+        from_mapping(Pair, {"window": [80.0]}, "skim")

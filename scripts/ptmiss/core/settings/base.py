@@ -120,7 +120,7 @@ def _written(steps: Sequence[int | str], given: str, missing: bool) -> Iterator[
     value: Any = json.loads(given) if steps else None
     for i, step in enumerate(steps):
         inside = (isinstance(value, dict) and step in value) or (
-            isinstance(value, list) and isinstance(step, int)
+            isinstance(value, list) and isinstance(step, int) and step < len(value)
         )
         if inside:
             value = value[step]
