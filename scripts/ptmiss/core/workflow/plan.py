@@ -46,7 +46,7 @@ class BasePlan(Generic[C]):
 
     @property
     def results(self) -> dict[str, list[str]]:
-        """Kind -> files that a run hands to its page."""
+        """Kind -> files that a run hands to its page: each task says which."""
         raise NotImplementedError
 
     def require_memory(self, limits: Mapping[str, str]) -> None:
@@ -76,7 +76,10 @@ class BasePlan(Generic[C]):
         return []
 
     def process_files(self, wildcards: Wildcards) -> list[str]:
-        """Return the files that say what is simulated in a sample, for a task that simulates."""
+        """Return the files that say what is simulated in a sample.
+
+        A task without the stage simulate has no rule that asks.
+        """
         raise NotImplementedError
 
     def addresses(self, wildcards: Wildcards) -> Sequence[str]:
