@@ -122,6 +122,10 @@ class Sample:
         """The files in the order of the parts."""
         return tuple(part.path for part in self.parts)
 
+    def has(self, column: str) -> bool:
+        """Whether all parts have a column."""
+        return all(column in part.schema.names for part in self.parts)
+
     @functools.cached_property
     def repeats(self) -> Repeats:
         """Events that several of the files hold."""

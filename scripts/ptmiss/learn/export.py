@@ -27,7 +27,7 @@ from ptmiss.learn.onnx import parity, triton, writer
 from ptmiss.learn.onnx.interface import ESTIMATE_KEY, inputs
 from ptmiss.learn.onnx.network import OnnxNetwork
 from ptmiss.learn.settings.export import ExportSettings
-from ptmiss.learn.task import LearningTask
+from ptmiss.learn.task import DatasetLayout, LearningTask
 from ptmiss.learn.training.storage import load_model
 
 LICENCE = "BSD-3-Clause"
@@ -164,7 +164,7 @@ def show_parity(
     worst: dict[str, float] = {}
     total = distinct = candidates = 0
     reference, layout = _reference(network), network.spec.layout
-    blocks = parity.enough_events(_events(events, task), settings.parity_events, layout)
+    blocks = parity.enough_events(_events(events, task.dataset_for(network.spec.network)), settings.parity_events, layout)
     for block, copy in blocks:
         n = len(block.offsets) - 1
         total, candidates = total + n, candidates + len(block.continuous)
@@ -205,9 +205,11 @@ def _reference(network: Network) -> parity.Reference:
     return run
 
 
-def _events(path: PathLike, task: LearningTask) -> Iterator[Features]:
-    for group in dataset.groups(path, task.dataset):
-        yield Features(group.offsets, group.continuous, group.categories.astype(np.int32), {})
+def _events(path: PathLike, layout: DatasetLayout) -> Iterator[Features]:
+    width = layout.features.width
+    for group in dataset.groups(path, layout):
+        codes = group.categories.astype(np.int32)
+        yield Features(group.offsets, group.continuous[:, :width], codes, {})
 
 
 def _record(path: PathLike, network: Network) -> dict[str, object]:

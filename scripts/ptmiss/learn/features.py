@@ -20,7 +20,8 @@ class Column(Section):
     unit: of the quantity, which is `scale` times the feature. log_scale: where a logarithm takes
     over, in units of the feature, for quantities that span decades (inverse; 0: no logarithm);
     gain: factor behind it. odd: what changes the sign: a reflection in the transverse plane, one
-    along the beam, or nothing.
+    along the beam, or nothing. square, knots: what networks with invariant inputs see besides, the
+    square times this factor and what the size has beyond each knot.
     """
 
     name: str
@@ -29,6 +30,8 @@ class Column(Section):
     inverse_log_scale: float = 0.0
     gain: float = 1.0
     odd: Literal["no", "plane", "beam"] = "no"
+    square: float = 0.0
+    knots: tuple[float, ...] = ()
 
 
 class Category(Section):
@@ -56,11 +59,24 @@ class Pinned(Section):
     conditions: Annotated[tuple[Condition, ...], Field(min_length=1)]
 
 
+class Group(Section):
+    """Constituents of a kind: all conditions hold, and |column| is in [low, high)."""
+
+    name: str
+    conditions: tuple[Condition, ...]
+    column: str
+    low: float
+    high: float
+
+
 class FeatureLayout(Section):
     """The features of a constituent, in their order.
 
     size: the column that is 0 in a pad and orders constituents, None where all are real; vector:
-    the last two columns, where they are a vector in the transverse plane.
+    the last two columns of `continuous`, where they are a vector in the transverse plane; context:
+    columns on the other constituents of the event, which follow them in a matrix and have an input
+    of their own in ONNX; groups: kinds of constituents that a head may sum apart, which exclude
+    each other; weight: a column that is a weight of the vector.
     """
 
     continuous: tuple[Column, ...]
@@ -68,11 +84,19 @@ class FeatureLayout(Section):
     size: str | None = None
     vector: tuple[str, str] | None = None
     pinned: Pinned | None = None
+    context: tuple[Column, ...] = ()
+    groups: tuple[Group, ...] = ()
+    weight: str | None = None
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All continuous features, those of a constituent itself first."""
+        return (*self.continuous, *self.context)
 
     @property
     def width(self) -> int:
         """Number of continuous features."""
-        return len(self.continuous)
+        return len(self.columns)
 
     @property
     def table_rows(self) -> tuple[int, ...]:
@@ -101,7 +125,7 @@ class FeatureLayout(Section):
 
     def place(self, name: str) -> int:
         """Return the position of a continuous feature."""
-        return [column.name for column in self.continuous].index(name)
+        return [column.name for column in self.columns].index(name)
 
     def category_place(self, name: str) -> int:
         """Return the position of a category."""
@@ -132,8 +156,8 @@ class EstimateColumn(Section):
 class Features:
     """Features of a batch of events.
 
-    offsets: int64 (n_events + 1,); continuous: float32 (n_constituents, F); categories: int32
-    (n_constituents, C), codes; repairs: constituents by reason.
+    offsets: int64 (n_events + 1,); continuous: float32 (n_constituents, F), columns of the context
+    last; categories: int32 (n_constituents, C), codes; repairs: constituents by reason.
     """
 
     offsets: np.ndarray

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -33,6 +34,18 @@ class NetworkSpec(Section):
     layout: FeatureLayout
     targets: tuple[Target, ...]
     details: dict[str, JsonValue]
+
+
+class Place(NamedTuple):
+    """Where constituents belong.
+
+    event: int (n,), the event of each, in training the last one for slots that are not used;
+    n_events; width: slots of each event in a bucketed batch, None in a flat one.
+    """
+
+    event: tf.Tensor
+    n_events: int | tf.Tensor
+    width: int | tf.Tensor | None = None
 
 
 @keras.saving.register_keras_serializable(package="ptmiss")
@@ -105,20 +118,41 @@ class Network(keras.Model):
         """
         if width is None and self.backbone.packing == "bucketed":
             return self.call(_in_slots((continuous, categories), event, n_events), training)
+        place = Place(event, n_events, width)
+        return self.head.result(self.sums(continuous, categories, place, training))
+
+    def sums(
+        self,
+        continuous: tf.Tensor,
+        categories: tf.Tensor,
+        place: Place,
+        training: bool = False,
+        first: bool = False,
+    ) -> tf.Tensor:
+        """Return the sums of each event that the head makes its estimate of, float32 (n_events, c).
+
+        continuous: features, with labels behind them where a loss wants these; first: only what
+        the head's first estimate follows from.
+        """
+        event, n_events = place.event, place.n_events
         counted = masks.real(continuous, self.spec.layout)
         if training and self.spec.layout.size is None:  # nothing else tells them from real ones
             counted *= tf.cast(event < n_events - 1, counted.dtype)
-        columns = self._rows(Constituents(continuous, categories, event, counted, width), training)
+        constituents = Constituents(continuous, categories, event, counted, place.width)
+        columns = self._rows(constituents, training, first)
         if not training:
             # one after the other, thousands of float32 numbers lose 1e-3 GeV in a hard event
             columns = tf.cast(columns, tf.float64)
-        sums = tf.math.unsorted_segment_sum(columns, event, n_events)
-        return self.head.result(tf.cast(sums, tf.float32))
+        return tf.cast(tf.math.unsorted_segment_sum(columns, event, n_events), tf.float32)
 
-    def _rows(self, constituents: Constituents, training: bool) -> tf.Tensor:
+    def _rows(
+        self, constituents: Constituents, training: bool, first: bool = False
+    ) -> tf.Tensor:
         """Return what each constituent adds to the sums of its event, (n, c)."""
-        outputs = self.backbone.numbers(constituents, training=training)
-        return self.head.terms(outputs, constituents.continuous, constituents.categories)
+        own = constituents.continuous[:, : self.spec.layout.width]
+        outputs = self.backbone.numbers(replace(constituents, continuous=own), training=training)
+        terms = self.head.first_terms if first else self.head.terms
+        return terms(outputs, constituents.continuous, constituents.categories)
 
 
 def _in_slots(

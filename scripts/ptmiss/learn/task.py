@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from ptmiss.learn.features import FeatureLayout, Target
 from ptmiss.learn.records import DatasetSummary
+from ptmiss.learn.settings.networks import Network
 from ptmiss.learn.settings.preprocess import PreprocessSettings
 from ptmiss.learn.settings.trainings import Training
 
@@ -22,18 +23,27 @@ Details = dict[str, JsonValue]
 
 @dataclass(frozen=True)
 class DatasetLayout:
-    """Columns of a dataset: the features of constituents, and targets of an event."""
+    """Columns of a dataset: the features of constituents, and targets of an event.
+
+    labels: truths of a constituent, which follow its continuous features; NaN where not known.
+    """
 
     features: FeatureLayout
     targets: tuple[Target, ...]
+    labels: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Number of continuous features and labels."""
+        return self.features.width + len(self.labels)
 
 
 @dataclass(frozen=True)
 class Rows:
     """Events with their features: what a table of a skim becomes.
 
-    offsets int64 (n + 1,); continuous float32 (n_constituents, F); categories uint8
-    (n_constituents, C); targets float32 (n, T), see `Target`. A row with a fixed number of
+    offsets int64 (n + 1,); continuous float32 (n_constituents, F), labels behind the features;
+    categories uint8 (n_constituents, C); targets float32 (n, T), see `Target`. A row with a fixed number of
     features is an event with exactly one constituent. repairs: constituents by reason; odd: other
     counts of the dataset's summary, by their key there.
     """
@@ -53,13 +63,16 @@ class LearningTask(Protocol):
     def name(self) -> str:
         """The task's name in the configuration."""
 
-    @property
-    def dataset(self) -> DatasetLayout:
-        """What a dataset holds; tables of categories with the row of unknown values."""
+    def dataset_for(self, network: Network) -> DatasetLayout:
+        """Return what a dataset for such a network holds; tables with the row of unknown values."""
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of a skim that `rows` reads, besides identity, fold and weight."""
+
+    @property
+    def optional_columns(self) -> tuple[str, ...]:
+        """Columns that `rows` reads where a skim has them."""
 
     @property
     def summary(self) -> type[DatasetSummary]:

@@ -6,9 +6,9 @@ A network with a part that is not here goes through the converter as a whole.
 
 from __future__ import annotations
 
-from ptmiss.learn.backbones import deepmet, deepmet_onnx
+from ptmiss.learn.backbones import deepmet, deepmet_onnx, neighbours_onnx
 from ptmiss.learn.features import FeatureLayout
-from ptmiss.learn.heads import vector_sum_onnx
+from ptmiss.learn.heads import event_onnx, vector_sum_onnx
 from ptmiss.learn.network import Network
 from ptmiss.learn.onnx.writer import Graph, Tensors
 from ptmiss.learn.settings.heads import VectorSumHead
@@ -23,13 +23,22 @@ def _vector_sum(graph: Graph, tensors: Tensors, outputs: str, network: Network) 
     if not isinstance(head, VectorSumHead):
         raise TypeError(f"a vector sum has no settings of {head.kind}")
     weights = network.head.arrays()
-    vector_sum_onnx.add(graph, tensors, outputs, layout, head.bias, weights)
+    vector_sum_onnx.add(graph, tensors, outputs, layout, head, weights)
 
 
-BACKBONES = {"deepmet": _deepmet}
+def _neighbours(graph: Graph, tensors: Tensors, network: Network) -> str:
+    weights, layout = network.backbone.arrays(), network.spec.layout
+    return neighbours_onnx.add(graph, tensors, layout, weights, deepmet.EPSILON)
+
+
+def _event(graph: Graph, tensors: Tensors, outputs: str, network: Network) -> None:
+    event_onnx.add(graph, tensors, outputs, network.spec.layout, network.head.arrays())
+
+
+BACKBONES = {"deepmet": _deepmet, "neighbours": _neighbours}
 """Kind -> function that adds the layers and returns the name of the outputs, (k, n)."""
 
-HEADS = {"vector_sum": _vector_sum}
+HEADS = {"vector_sum": _vector_sum, "event": _event}
 """Kind -> function that adds what follows the outputs, up to the output of the network."""
 
 

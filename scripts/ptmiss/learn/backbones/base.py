@@ -62,6 +62,8 @@ class Backbone(Protocol):
     """A Keras layer; its variables are created by `build` in a fixed order."""
 
     packing: Packing
+    invariant: bool
+    """Whether no rotation or reflection of the event changes what it gives."""
 
     @property
     def variables(self) -> list[tf.Variable]:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ptmiss.learn.backbones.base import Constituents, Packing, Plan
 from ptmiss.learn.backbones.transform import constants, one_hot, transformed
-from ptmiss.learn.settings.networks import DeepMETNetwork
+from ptmiss.learn.settings.networks import DeepMETNetwork, NeighboursNetwork
 
 MOMENTUM = 0.95
 EPSILON = 1e-3
@@ -27,16 +27,26 @@ class DeepMET(keras.layers.Layer):
     """
 
     packing: Packing = "flat"
+    invariant = False
 
-    def __init__(self, settings: DeepMETNetwork, plan: Plan, **kwargs: object) -> None:
+    def __init__(self, settings: DeepMETNetwork | NeighboursNetwork, plan: Plan, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.units, self.embedding, self.plan = settings.units, settings.embedding, plan
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Numbers into the first layer, out of each hidden one, and out of the last."""
-        first = self.plan.layout.width + len(self.plan.layout.categories) * self.embedding
+        first = self.n_continuous + len(self.plan.layout.categories) * self.embedding
         return (first, *self.units, self.plan.outputs.number)
+
+    @property
+    def n_continuous(self) -> int:
+        """How many numbers `continuous` gives."""
+        return self.plan.layout.width
+
+    def continuous(self, x: tf.Tensor) -> tf.Tensor:
+        """Return what the first layer sees of the continuous features (n, F)."""
+        return transformed(x, self.plan.layout, self.plan.transform)
 
     def build(self) -> None:
         """Create all variables; sizes do not depend on the input."""
@@ -71,8 +81,8 @@ class DeepMET(keras.layers.Layer):
         (possible only in a foreign file) adds no embedding.
         """
         x, layout = constituents.continuous, self.plan.layout
-        parts = [transformed(x, layout, self.plan.transform)]
-        hidden = tf.concat([*parts, *one_hot(x, constituents.categories, layout)], axis=1)
+        hidden = [self.continuous(x), *one_hot(x, constituents.categories, layout)]
+        hidden = tf.concat(hidden, axis=1)
         kernel, bias = self._first_kernel(), tf.convert_to_tensor(self.biases[0])
         for i in range(len(self.units)):
             hidden = tf.tanh(tf.matmul(hidden, kernel) + bias)
@@ -120,7 +130,7 @@ class DeepMET(keras.layers.Layer):
 
     def _first_kernel(self) -> tf.Tensor:
         """Return the kernel that acts on (continuous, one-hot codes): embeddings folded in."""
-        start = self.plan.layout.width
+        start = self.n_continuous
         kernel = tf.convert_to_tensor(self.kernels[0])
         rows = [kernel[:start]]
         for table in self.embeddings:

@@ -15,33 +15,55 @@ def add(g: Graph, tensors: Tensors, weights: Mapping[str, np.ndarray], epsilon: 
     weights: as `DeepMET.arrays` names them; epsilon: of the batch normalisation, which is linear at
     inference: each one is folded into the next layer.
     """
-    x, layers = tensors.x, sum(name.startswith("gamma") for name in weights)
-    kernel, bias = weights["kernel0"].astype(np.float64), weights["bias0"].astype(np.float64)
-    embedded = [weights[f"embedding{k}"] for k in range(len(tensors.codes))]
-    n = len(kernel) - sum(table.shape[1] for table in embedded)
-    parts, rows = [x], [kernel[:n]]
+    x, n = tensors.x, len(weights["kernel0"]) - embedded_width(weights, len(tensors.codes))
+    parts, rows = [x], [weights["kernel0"][:n].astype(np.float64)]
     if "is_log" in weights:
         is_log = weights["is_log"] > 0
         scaled = rows[0] * weights["gain"].astype(np.float64)[:, None]
         others = g.constant("log/others", np.flatnonzero(~is_log), np.int64)
-        parts = [_logarithm(g, x, weights), g.add("Gather", [x, others], "x/others", axis=1)]
+        parts = [logarithm(g, x, weights), g.add("Gather", [x, others], "x/others", axis=1)]
         # the logarithm is taken of all columns, because that is quicker; unwanted ones count 0
         rows = [np.where(is_log[:, None], scaled, 0.0), scaled[~is_log]]
-    for k, (code, table) in enumerate(zip(tensors.codes, embedded, strict=True)):
+    return layers(g, tensors, parts, np.concatenate(rows), weights, epsilon)
+
+
+def embedded_width(weights: Mapping[str, np.ndarray], n_codes: int) -> int:
+    """Return how many inputs of the first layer are embeddings."""
+    return sum(weights[f"embedding{k}"].shape[1] for k in range(n_codes))
+
+
+def layers(
+    g: Graph,
+    tensors: Tensors,
+    parts: list[str],
+    first: np.ndarray,
+    weights: Mapping[str, np.ndarray],
+    epsilon: float,
+) -> str:
+    """Add embeddings and dense layers behind other inputs; return the name of the outputs, (k, n).
+
+    parts: the inputs, (n, ...) each; first: the rows of the first kernel that belong to them,
+    float64.
+    """
+    kernel, bias = weights["kernel0"].astype(np.float64), weights["bias0"].astype(np.float64)
+    n, depth = len(tensors.codes), sum(name.startswith("gamma") for name in weights)
+    parts = list(parts)
+    for k, code in enumerate(tensors.codes):
+        table = weights[f"embedding{k}"]
         padded = np.concatenate([table, np.zeros((1, table.shape[1]))])
         name = g.constant(f"embedding{k}/table", padded, np.float32)
         parts.append(g.add("Gather", [name, code], f"embedding{k}", axis=0))
     hidden = g.add("Concat", parts, "dense0/input", axis=1)
-    kernel = np.concatenate([*rows, kernel[n:]])
-    for i in range(layers):
+    kernel = np.concatenate([first, kernel[len(kernel) - embedded_width(weights, n) :]])
+    for i in range(depth):
         layer = [
             g.constant(f"dense{i}/kernel", kernel, np.float32),
             g.constant(f"dense{i}/bias", bias, np.float32),
         ]
         hidden = g.add("Tanh", [g.add("Gemm", [hidden, *layer], f"dense{i}/linear")], f"dense{i}")
-        kernel, bias = _folded(weights, i, layers, epsilon)
-    last = g.constant(f"dense{layers}/kernel", kernel.T, np.float32)
-    shift = g.constant(f"dense{layers}/bias", bias[:, None], np.float32)
+        kernel, bias = _folded(weights, i, depth, epsilon)
+    last = g.constant(f"dense{depth}/kernel", kernel.T, np.float32)
+    shift = g.constant(f"dense{depth}/bias", bias[:, None], np.float32)
     return g.add("Gemm", [last, hidden, shift], "candidate/outputs", transB=1)
 
 
@@ -60,7 +82,7 @@ def _folded(
     return scale[:, None] * kernel, weights[f"bias{following}"] + shift @ kernel
 
 
-def _logarithm(g: Graph, x: str, weights: Mapping[str, np.ndarray]) -> str:
+def logarithm(g: Graph, x: str, weights: Mapping[str, np.ndarray]) -> str:
     """Add sign(x) log(1 + |x| / scale) of all columns."""
     inverse = g.constant("log/inverse_scale", weights["inverse_scale"], np.float32)
     unit = g.constant("log/one", 1, np.float32)

@@ -17,6 +17,7 @@ class Dense(keras.layers.Layer):
     """Dense layers with tanh or relu, then the head's numbers."""
 
     packing: Packing = "flat"
+    invariant = False
 
     def __init__(self, settings: DenseNetwork, plan: Plan, **kwargs: object) -> None:
         super().__init__(**kwargs)

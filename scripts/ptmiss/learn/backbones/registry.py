@@ -7,9 +7,14 @@ from collections.abc import Callable
 from ptmiss.learn.backbones.base import Backbone, Plan
 from ptmiss.learn.backbones.deepmet import DeepMET
 from ptmiss.learn.backbones.dense import Dense
+from ptmiss.learn.backbones.neighbours import Neighbours
 from ptmiss.learn.settings.networks import Network
 
-KINDS: dict[str, Callable[..., Backbone]] = {"deepmet": DeepMET, "dense": Dense}
+KINDS: dict[str, Callable[..., Backbone]] = {
+    "deepmet": DeepMET,
+    "dense": Dense,
+    "neighbours": Neighbours,
+}
 
 
 def backbone(settings: Network, plan: Plan) -> Backbone:

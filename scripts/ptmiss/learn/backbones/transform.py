@@ -15,12 +15,12 @@ def constants(layout: FeatureLayout, transform: str) -> dict[str, np.ndarray]:
     """
     if transform == "faithful":
         return {}
-    inverse = np.array([c.inverse_log_scale for c in layout.continuous], dtype=np.float32)
+    inverse = np.array([c.inverse_log_scale for c in layout.columns], dtype=np.float32)
     is_log = inverse > 0
     return {
         "is_log": is_log.astype(np.float32),
         "inverse_scale": np.where(is_log, inverse, np.float32(1.0)),
-        "gain": np.array([column.gain for column in layout.continuous], dtype=np.float32),
+        "gain": np.array([column.gain for column in layout.columns], dtype=np.float32),
     }
 
 

@@ -53,11 +53,13 @@ class BatchShape:
 
     flat: one after the other, every batch of this shape; bucketed: all events of a batch with the
     same number of slots, a power of two, and as many as fit: one shape for each such number.
+    labels: columns behind the features.
     """
 
     events: int
     candidates: int
     packing: Literal["flat", "bucketed"] = "flat"
+    labels: int = 0
 
     def bucket(self, count: int) -> tuple[int, int]:
         """Return events and slots of each event in a batch for events of `count` candidates."""

@@ -45,8 +45,8 @@ def schema(layout: DatasetLayout) -> pa.Schema:
 class Events:
     """Events of a dataset.
 
-    offsets int64 (n + 1,); continuous float32 (n_candidates, F); categories uint8
-    (n_candidates, C); targets float32 (n, T) in units of their scales; weight float32 (n,);
+    offsets int64 (n + 1,); continuous float32 (n_candidates, F), features and labels; categories
+    uint8 (n_candidates, C); targets float32 (n, T) in units of their scales; weight float32 (n,);
     sample uint8 (n,); key uint64 (n,).
     """
 
@@ -110,7 +110,7 @@ def from_table(table: pa.Table, layout: DatasetLayout) -> Events:
     n, features = int(counts.sum()), layout.features
     return Events(
         offsets_of(counts),
-        _matrix(table.column("continuous"), np.dtype("<f4"), (n, features.width)),
+        _matrix(table.column("continuous"), np.dtype("<f4"), (n, layout.width)),
         _matrix(table.column("categories"), np.dtype("u1"), (n, len(features.categories))),
         np.stack([column(target.name) for target in layout.targets], axis=1),
         column("weight"),
@@ -131,7 +131,7 @@ def read_group(file: pq.ParquetFile, path: PathLike, number: int, layout: Datase
     expected, features = schema(layout), layout.features
     table = parquet.read_group(file, path, number, expected.names, expected)
     counts = table.column("n_candidates").to_numpy()
-    widths = {"continuous": 4 * features.width, "categories": len(features.categories)}
+    widths = {"continuous": 4 * layout.width, "categories": len(features.categories)}
     for name, width in widths.items():
         lengths = pc.binary_length(table.column(name)).to_numpy()
         if not np.array_equal(lengths, counts.astype(np.int64) * width):

@@ -31,7 +31,7 @@ from ptmiss.learn.data.spill import Spill
 from ptmiss.learn.data.weighting import Mix, SampleSums, event_weights
 from ptmiss.learn.settings.preprocess import PreprocessSettings
 from ptmiss.learn.settings.trainings import Training
-from ptmiss.learn.task import Details, LearningTask
+from ptmiss.learn.task import DatasetLayout, Details, LearningTask
 
 EVENT_COLUMNS = ("run", "lumi", "event", "fold", "weight")
 SPLITS = ("train", "validation")
@@ -59,6 +59,11 @@ class Recipe:
     def columns(self) -> list[str]:
         """Columns of a skim that are read."""
         return [*EVENT_COLUMNS, *self.task.columns]
+
+    @property
+    def dataset(self) -> DatasetLayout:
+        """What the datasets hold."""
+        return self.task.dataset_for(self.spec.network)
 
 
 @dataclass
@@ -94,7 +99,7 @@ def preprocess(skims: Sequence[PathLike], recipe: Recipe, outputs: Outputs) -> d
     details = recipe.task.details([Path(part.path) for part in parts], name, recipe.spec, settings)
     n_buckets = max(1, -(-sum(part.rows for part in parts) // settings.bucket_events))
     tally = _Tally({s: [SampleSums(settings.flat_edges) for _ in samples] for s in SPLITS})
-    folder, layout = Path(outputs.train).parent, recipe.task.dataset
+    folder, layout = Path(outputs.train).parent, recipe.dataset
     with (
         Spill(folder / ".train.spill", n_buckets, layout) as train,
         Spill(folder / ".validation.spill", n_buckets, layout) as validation,
@@ -167,7 +172,8 @@ def _read(
     for index, members in enumerate(grouped(parts)):
         sample = Sample(members)
         tally.repeated += len(sample.repeats.dropped)
-        for group in sample.row_groups(recipe.columns):
+        optional = [name for name in recipe.task.optional_columns if sample.has(name)]
+        for group in sample.row_groups([*recipe.columns, *optional]):
             _distribute(sample, group, index, _Target(recipe, details, spills, tally))
         done += sum(part.rows for part in members)
         _LOG.info("%s: %d of %d events read", recipe.training, done, n_rows)
@@ -244,7 +250,7 @@ def _write(
     path: PathLike, spill: Spill, recipe: Recipe, sums: list[SampleSums]
 ) -> dict[str, object]:
     """Write one dataset in the order of the keys; return its part of the summary."""
-    samples, layout = recipe.samples, recipe.task.dataset
+    samples, layout = recipe.samples, recipe.dataset
     shares = np.array([recipe.spec.samples[s] for s in samples], dtype=np.float64)
     mix = Mix(sums, shares / shares.sum(), samples)
     written = np.zeros(len(samples))

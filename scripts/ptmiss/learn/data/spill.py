@@ -25,7 +25,7 @@ class Spill:
 
     def __init__(self, folder: Path, n_buckets: int, layout: DatasetLayout) -> None:
         self.folder, self.n_buckets = folder, n_buckets
-        self.width, self.n_categories = layout.features.width, len(layout.features.categories)
+        self.width, self.n_categories = layout.width, len(layout.features.categories)
         self.kind = np.dtype(
             [
                 ("key", "<u8"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -39,6 +39,9 @@ class Loss(Protocol):
     def errors(self, result: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         """Return each event's error, (E,), of results (E, k) and targets (E, T)."""
 
+    def auxiliary(self, sums: tf.Tensor, /) -> tf.Tensor:
+        """Return what a training minimises besides, of the sums (E, c) of a batch: a scalar."""
+
     def sums(
         self, result: tf.Tensor, targets: tf.Tensor, weight: tf.Tensor, /
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -54,6 +57,21 @@ class Loss(Protocol):
 
     def values(self, state: np.ndarray, /) -> list[float]:
         """Return the numbers of `columns` for such sums."""
+
+
+class EventSums(NamedTuple):
+    """Sums (n, c) of events with their targets (n, T) and weights (n,), float32."""
+
+    sums: np.ndarray
+    targets: np.ndarray
+    weight: np.ndarray
+
+
+class Frozen(Protocol):
+    """A backbone at the end of its training."""
+
+    def sums(self, split: Literal["train", "validation"]) -> EventSums:
+        """Return the sums of all events of a dataset, in their order."""
 
 
 class Head(Protocol):
@@ -78,6 +96,19 @@ class Head(Protocol):
 
     def result(self, sums: tf.Tensor) -> tf.Tensor:
         """Return the estimates of events from their sums: (E, c) gives (E, k)."""
+
+    def first_terms(
+        self, outputs: tf.Tensor, continuous: tf.Tensor, categories: tf.Tensor, /
+    ) -> tf.Tensor:
+        """Return `terms` for `first`: what is trained with the backbone."""
+
+    def first(self, sums: tf.Tensor) -> tf.Tensor:
+        """Return the estimates that are trained with the backbone; `result` of a head that has no
+        layers of its own behind them."""
+
+    def finish(self, frozen: Frozen, settings: TrainSettings, seed: int) -> dict[str, float]:
+        """Train layers of its own on the sums of a frozen backbone; return numbers for the record,
+        none from a head that has no such layers."""
 
     def loss(self, settings: TrainSettings, /) -> Loss:
         """Return what a training minimises."""

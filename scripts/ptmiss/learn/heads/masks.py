@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
 import tensorflow as tf
 
 from ptmiss.learn.features import FeatureLayout
@@ -26,6 +27,20 @@ def pinned(continuous: tf.Tensor, categories: tf.Tensor, layout: FeatureLayout) 
     ]
     hard = continuous[:, layout.size_place] > layout.pinned_size
     return tf.logical_and(functools.reduce(tf.logical_and, met), hard)
+
+
+def groups(continuous: tf.Tensor, categories: tf.Tensor, layout: FeatureLayout) -> tf.Tensor:
+    """Say to which of the layout's groups constituents belong, bool (n, groups)."""
+    columns = []
+    for group in layout.groups:
+        size = tf.abs(continuous[:, layout.place(group.column)])
+        inside = tf.logical_and(size >= np.float32(group.low), size < np.float32(group.high))
+        met = [
+            _is_one_of(categories[:, layout.category_place(rule.category)], rule.codes)
+            for rule in group.conditions
+        ]
+        columns.append(functools.reduce(tf.logical_and, met, inside))
+    return tf.stack(columns, axis=1)
 
 
 def _is_one_of(codes: tf.Tensor, values: tuple[int, ...]) -> tf.Tensor:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ptmiss.learn.heads.base import Head, HeadPlan
+from ptmiss.learn.heads.event import Event
 from ptmiss.learn.heads.regression import Regression
 from ptmiss.learn.heads.vector_sum import VectorSum
 from ptmiss.learn.settings.heads import Head as HeadSettings
 
-KINDS: dict[str, Callable[..., Head]] = {"vector_sum": VectorSum, "regression": Regression}
+KINDS: dict[str, Callable[..., Head]] = {
+    "vector_sum": VectorSum,
+    "event": Event,
+    "regression": Regression,
+}
 
 
 def head(settings: HeadSettings, plan: HeadPlan) -> Head:

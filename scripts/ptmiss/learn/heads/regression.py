@@ -14,7 +14,7 @@ from ptmiss.core.settings.names import unknown
 from ptmiss.learn.backbones.base import Outputs
 from ptmiss.learn.features import EstimateColumn
 from ptmiss.learn.heads import masks
-from ptmiss.learn.heads.base import HeadPlan
+from ptmiss.learn.heads.base import Frozen, HeadPlan
 from ptmiss.learn.heads.loss import event_errors
 from ptmiss.learn.settings.heads import RegressionHead
 from ptmiss.learn.settings.train import TrainSettings
@@ -62,6 +62,13 @@ class Regression(keras.layers.Layer):
         """Return the sums."""
         return sums
 
+    first_terms = terms
+    first = result
+
+    def finish(self, _frozen: Frozen, _settings: TrainSettings, _seed: int) -> dict[str, float]:
+        """Do nothing: there are no layers of its own."""
+        return {}
+
     def loss(self, _settings: TrainSettings) -> HuberLoss:
         """Return the loss: the error alone."""
         return HuberLoss(self.settings.huber, self.scale, self.places)
@@ -93,6 +100,10 @@ class HuberLoss:
         """Return each event's error, (E,)."""
         wanted = tf.gather(targets, self.places, axis=1)
         return event_errors(result, wanted, self.huber, self.scale)
+
+    def auxiliary(self, sums: tf.Tensor) -> tf.Tensor:
+        """Return 0."""
+        return tf.zeros((), sums.dtype)
 
     def sums(
         self, result: tf.Tensor, _targets: tf.Tensor, _weight: tf.Tensor

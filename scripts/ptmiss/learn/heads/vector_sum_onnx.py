@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from onnx import TensorProto
@@ -12,6 +13,57 @@ from onnx import TensorProto
 from ptmiss.learn.features import FeatureLayout
 from ptmiss.learn.onnx.interface import OUTPUT, WEIGHT
 from ptmiss.learn.onnx.writer import Graph, Tensors
+from ptmiss.learn.settings.heads import VectorSumHead
+
+
+class Seen(NamedTuple):
+    """Names of tensors: weight, and bias or "" (rows of n), size (1, n), vector (2, n), masks
+    pinned and free (1, n); share: logits of the true share, or ""."""
+
+    w: str
+    b: str
+    size: str
+    p: str
+    pinned: str
+    free: str
+    share: str
+
+
+def seen(
+    g: Graph, tensors: Tensors, outputs: str, layout: FeatureLayout, sizes: dict[str, int]
+) -> Seen:
+    """Cut outputs (k, n) and features into what a sum is made of.
+
+    sizes: how many outputs are `w`, `b` and `share`, in this order, those that there are.
+    """
+    names = {name: f"candidate/{name}" for name in sizes}
+    # (k, n): one contiguous row per quantity, so that everything after this is quick
+    if len(sizes) > 1:
+        g.split(outputs, list(sizes.values()), list(names.values()))
+    else:
+        names = dict.fromkeys(sizes, outputs)
+    columns = g.add("Transpose", [tensors.x], "x/columns", perm=[1, 0])
+    size, p = _pieces(g, columns, layout)
+    pinned, free = _masks(g, size, tensors.codes, layout)
+    return Seen(names["w"], names.get("b", ""), size, p, pinned, free, names.get("share", ""))
+
+
+def weights_of(g: Graph, tensors: Tensors, given: Seen, w: str) -> tuple[str, str]:
+    """Add the weight of each candidate, and the tensor `WEIGHT`; return its name for free ones
+    alone, 0 for others, and for all, pinned ones 1."""
+    free_weight = g.add("Mul", [w, given.free], "candidate/free_weight")
+    weight = g.add("Add", [free_weight, given.pinned], "candidate/flat_weight")
+    each = g.add("Reshape", [weight, tensors.slots], "candidate/filled_weight")
+    g.first(each, tensors.events, [0, 1], WEIGHT)
+    return free_weight, weight
+
+
+def of_events(g: Graph, tensors: Tensors, by_event: str) -> None:
+    """Name rows (B', k) the output, without those of pads along an empty axis."""
+    n_events = g.first(
+        tensors.events, g.constant("shape/one", [1], np.int64), [0], "shape/n_events"
+    )
+    g.first(by_event, n_events, [0], OUTPUT)
 
 
 def add(
@@ -19,26 +71,20 @@ def add(
     tensors: Tensors,
     outputs: str,
     layout: FeatureLayout,
-    form: str,
+    settings: VectorSumHead,
     weights: Mapping[str, np.ndarray],
 ) -> None:
-    """Add what follows the outputs (3, n) of candidates, up to `OUTPUT`.
+    """Add what follows the outputs (k, n) of candidates, up to `OUTPUT`.
 
-    form: "caption", "training_code" or "shipped", see `VectorSum`; weights: sum_kernel and sum_bias
-    of the last one.
+    weights: sum_kernel and sum_bias of the form "shipped", see `VectorSum`.
     """
-    # (3, n): one contiguous row per quantity, so that everything after this is quick
-    w, b = g.split(outputs, [1, 2], ["candidate/w", "candidate/b"])
-    columns = g.add("Transpose", [tensors.x], "x/columns", perm=[1, 0])
-    size, p = _pieces(g, columns, layout)
-    pinned, free = _masks(g, size, tensors.codes, layout)
-
-    if form != "caption":
+    form = settings.bias
+    sizes = {"w": 1, **({} if form == "none" else {"b": 2})}
+    given = seen(g, tensors, outputs, layout, sizes | ({"share": 1} if settings.labels else {}))
+    w, b, p, free, pinned = given.w, given.b, given.p, given.free, given.pinned
+    if form not in ("none", "caption"):
         w = g.add("Sub", [g.constant("one", 1, np.float32), w], "candidate/1-w")
-    free_weight = g.add("Mul", [w, free], "candidate/free_weight")
-    weight = g.add("Add", [free_weight, pinned], "candidate/flat_weight")
-    each = g.add("Reshape", [weight, tensors.slots], "candidate/filled_weight")
-    g.first(each, tensors.events, [0, 1], WEIGHT)
+    free_weight, weight = weights_of(g, tensors, given, w)
 
     def total(tensor: str, name: str) -> str:
         """Sum (2, n) over the candidates of each event: (2, B)."""
@@ -57,22 +103,16 @@ def add(
         kernel = g.constant("output/kernel", weights["sum_kernel"].T, np.float32)
         mixed = g.add("MatMul", [kernel, both], "sum/mixed")
         held = total(g.add("Mul", [p, pinned], "sum/pinned/terms"), "sum/pinned")
-        seen = g.add("Add", [mixed, held], "sum")
+        known = g.add("Add", [mixed, held], "sum")
         constant = g.constant("output/bias", weights["sum_bias"][:, None], np.float32)
-        missing = g.add("Sub", [constant, seen], "missing")
+        missing = g.add("Sub", [constant, known], "missing")
     else:
-        factor = free if form == "caption" else free_weight
-        terms = g.add(
-            "Add",
-            [g.add("Mul", [p, weight], "terms/p"), g.add("Mul", [b, factor], "terms/b")],
-            "terms",
-        )
+        terms = g.add("Mul", [p, weight], "terms/p")
+        if form != "none":
+            factor = free if form == "caption" else free_weight
+            terms = g.add("Add", [terms, g.add("Mul", [b, factor], "terms/b")], "terms")
         missing = g.add("Neg", [total(terms, "sum")], "missing")
-    by_event = g.add("Transpose", [missing], "missing/by_event", perm=[1, 0])
-    n_events = g.first(
-        tensors.events, g.constant("shape/one", [1], np.int64), [0], "shape/n_events"
-    )
-    g.first(by_event, n_events, [0], OUTPUT)
+    of_events(g, tensors, g.add("Transpose", [missing], "missing/by_event", perm=[1, 0]))
 
 
 def _pieces(g: Graph, columns: str, layout: FeatureLayout) -> tuple[str, str]:
@@ -101,7 +141,7 @@ def _masks(g: Graph, size: str, codes: list[str], layout: FeatureLayout) -> tupl
         raise ValueError("these features pin nothing; such a sum goes through the converter")
     rules = layout.pinned.conditions
     met = [
-        _among(g, codes[layout.category_place(rule.category)], rule.codes, f"is_{rule.name}")
+        among(g, codes[layout.category_place(rule.category)], rule.codes, f"is_{rule.name}")
         for rule in rules
     ]
     limit = g.constant(f"pinned_{layout.size}", layout.pinned_size, np.float32)
@@ -117,7 +157,7 @@ def _masks(g: Graph, size: str, codes: list[str], layout: FeatureLayout) -> tupl
     return pinned, g.add("Cast", [is_free], "free", to=TensorProto.FLOAT)
 
 
-def _among(g: Graph, row: str, known: tuple[int, ...], name: str) -> str:
+def among(g: Graph, row: str, known: tuple[int, ...], name: str) -> str:
     """Compare codes with the ends of each run of `known`: half the time of a table's look-up."""
     inside = []
     for low in (code for code in known if code - 1 not in known):

@@ -61,7 +61,7 @@ class Interface:
     inputs: name that is wanted -> (name in the file, numpy type); output: name in the file; width:
     numbers of an estimate;
     has_weights: whether the tensor `WEIGHT` is there; notices: what a user should know, one line
-    each.
+    each; context: features of what lies around a candidate, 0 for none.
     """
 
     path: str
@@ -73,6 +73,7 @@ class Interface:
     width: int
     has_weights: bool
     notices: tuple[str, ...]
+    context: int = 0
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ def _model(proto: onnx.ModelProto, path: PathLike, wanted: Wanted) -> OnnxModel:
         width=wanted.width,
         has_weights=any(WEIGHT in node.output for node in graph.node),
         notices=notices,
+        context=wanted.inputs.get(interface.CONTEXT, 0),
         proto=proto,
     )
 
@@ -160,7 +162,7 @@ def _inputs(
         raise UserError(f"{path}: its inputs are {names}; a {wanted.what} has {expected}")
     inputs, sizes = {}, []
     for name, last in wanted.inputs.items():
-        types = {"FLOAT": "float32"} if name == "input" else CODE_TYPES
+        types = CODE_TYPES if name.startswith(interface.CATEGORY) else {"FLOAT": "float32"}
         kind, shape = _shape(by_name[name], types, 3, last, path)
         inputs[name] = by_name[name].name, kind
         sizes.append(shape)

@@ -10,6 +10,9 @@ INPUT = "input"
 CATEGORY = "input_cat"
 """With a number, the codes of a category, float32 (B, N, 1)."""
 
+CONTEXT = "input_context"
+"""Features of what lies around a constituent, float32 (B, N, G), for networks that see it."""
+
 OUTPUT = "output/BiasAdd"
 """Name of the output of a vector sum, float32 (B, 2)."""
 
@@ -22,4 +25,6 @@ ESTIMATE_KEY = "ptmiss.estimate"
 
 def inputs(layout: FeatureLayout) -> dict[str, int]:
     """Return name -> last dimension of the inputs, (B, N, ...)."""
-    return {INPUT: layout.width, **{f"{CATEGORY}{k}": 1 for k in range(len(layout.categories))}}
+    categories = {f"{CATEGORY}{k}": 1 for k in range(len(layout.categories))}
+    context = {CONTEXT: len(layout.context)} if layout.context else {}
+    return {INPUT: len(layout.continuous), **categories, **context}

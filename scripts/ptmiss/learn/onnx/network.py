@@ -69,7 +69,8 @@ class OnnxNetwork:
         ):
             width = slots or max(1, int(counts[batch].max()))
             shape = (fixed_batch or len(batch), width)
-            output, *more = self._call(tensors(features, codes, batch, shape, self.size), shape)
+            given = tensors(features, codes, batch, shape, self.size, self.model.context)
+            output, *more = self._call(given, shape)
             estimates[batch] = output[: len(batch)]
             if weights is not None:
                 for row, event in enumerate(batch):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ptmiss.learn.features import Features
-from ptmiss.learn.onnx.interface import CATEGORY, INPUT
+from ptmiss.learn.onnx.interface import CATEGORY, CONTEXT, INPUT
 
 SLOTS = 4096
 """Candidate slots of a batch. A call of the runtime costs as much as about 150 candidates, and
@@ -40,27 +40,34 @@ def tensors(
     batch: np.ndarray,
     shape: tuple[int, int],
     size: int | None = None,
+    context: int = 0,
 ) -> dict[str, np.ndarray]:
     """Return the input tensors of a batch by their name in CMSSW.
 
     categories: the codes as float32, (C, n_candidates), contiguous; batch: indices of events;
     shape: (events, slots) of the tensors; size: position of the feature by which events with more
-    candidates than slots lose the smallest.
+    candidates than slots lose the smallest; context: how many features, the last ones, have an
+    input of their own.
     Pads are 0 everywhere, as in CMSSW's DeepMETProducer. Views where one event fills its tensor.
     """
     rows = [event_rows(features, int(event), shape[1], size) for event in batch]
+    own = features.continuous.shape[1] - context
     if len(rows) == 1 and shape[0] == 1 and rows[0][1] == shape[1]:
         where = rows[0][0]
-        x = features.continuous[where][np.newaxis]
+        x = features.continuous[where][np.newaxis, :, :own]
+        around = features.continuous[where][np.newaxis, :, own:]
         codes = [codes[where][np.newaxis, :, np.newaxis] for codes in categories]
     else:
-        x = np.zeros((*shape, features.continuous.shape[1]), dtype=np.float32)
+        x = np.zeros((*shape, own), dtype=np.float32)
+        around = np.zeros((*shape, context), dtype=np.float32)
         codes = [np.zeros((*shape, 1), dtype=np.float32) for _ in categories]
         for row, (where, size) in enumerate(rows):
-            x[row, :size] = features.continuous[where]
+            x[row, :size] = features.continuous[where, :own]
+            around[row, :size] = features.continuous[where, own:]
             for tensor, values in zip(codes, categories, strict=True):
                 tensor[row, :size, 0] = values[where]
-    return {INPUT: x, **{f"{CATEGORY}{k}": tensor for k, tensor in enumerate(codes)}}
+    named = {INPUT: x, **{f"{CATEGORY}{k}": tensor for k, tensor in enumerate(codes)}}
+    return {**named, CONTEXT: around} if context else named
 
 
 def event_rows(

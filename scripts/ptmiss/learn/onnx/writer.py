@@ -16,7 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ptmiss.learn.features import FeatureLayout
-from ptmiss.learn.onnx.interface import inputs
+from ptmiss.learn.onnx.interface import CATEGORY, CONTEXT, INPUT, inputs
 
 OPSET = 11
 IR_VERSION = 6
@@ -46,13 +46,15 @@ class Tensors:
     """Names of what the parts of a network are made of.
 
     x: continuous features (n, F), pads included; codes: of each category, (n,) int32; events: the
-    sizes (B, N) of the inputs; slots: the same without empty axes, so that n is their product.
+    sizes (B, N) of the inputs; slots: the same without empty axes, so that n is their product;
+    context: features of what lies around, (n, G), empty for a layout without.
     """
 
     x: str
     codes: list[str]
     events: str
     slots: str
+    context: str = ""
 
 
 class Graph:
@@ -73,11 +75,13 @@ class Graph:
         self.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
         return output
 
-    def split(self, tensor: str, sizes: list[int], outputs: list[str]) -> list[str]:
-        """Cut a tensor along its first axis."""
+    def split(
+        self, tensor: str, sizes: list[int], outputs: list[str], axis: int = 0
+    ) -> list[str]:
+        """Cut a tensor along an axis."""
         name = f"{tensor}/split"
         self.nodes.append(
-            helper.make_node("Split", [tensor], outputs, name=name, axis=0, split=sizes)
+            helper.make_node("Split", [tensor], outputs, name=name, axis=axis, split=sizes)
         )
         return outputs
 
@@ -103,8 +107,13 @@ def write(
     """
     g = Graph()
     filled, events, slots = _filled(g, layout)
-    x = g.add("Reshape", [filled[0], g.constant("shape/x", [-1, layout.width], np.int64)], "x")
-    tensors = Tensors(x, _codes(g, filled[1:], layout), events, slots)
+    width = len(layout.continuous)
+    x = g.add("Reshape", [filled[INPUT], g.constant("shape/x", [-1, width], np.int64)], "x")
+    context = ""
+    if layout.context:
+        shape = g.constant("shape/context", [-1, len(layout.context)], np.int64)
+        context = g.add("Reshape", [filled[CONTEXT], shape], "context")
+    tensors = Tensors(x, _codes(g, filled, layout), events, slots, context)
     head(g, tensors, backbone(g, tensors))
     return assembled(g, inputs(layout), output, header)
 
@@ -142,7 +151,7 @@ def label(model: onnx.ModelProto, header: Header) -> None:
     helper.set_model_props(model, dict(sorted(header.metadata.items())))
 
 
-def _filled(g: Graph, layout: FeatureLayout) -> tuple[list[str], str, str]:
+def _filled(g: Graph, layout: FeatureLayout) -> tuple[dict[str, str], str, str]:
     """Add the inputs with one pad along each empty axis, (B, N), and (B, N) with these pads.
 
     Runtimes disagree on what tensors without elements become, and old ones refuse to sum them; a
@@ -157,18 +166,19 @@ def _filled(g: Graph, layout: FeatureLayout) -> tuple[list[str], str, str]:
     before = g.constant("pads/before", [0, 0, 0], np.int64)
     last = g.constant("pads/last", [0], np.int64)
     where = g.add("Concat", [before, pads, last], "pads", axis=0)
-    filled = [g.add("Pad", [name, where], f"{name}/filled") for name in inputs(layout)]
+    filled = {name: g.add("Pad", [name, where], f"{name}/filled") for name in inputs(layout)}
     return filled, events, g.add("Add", [events, pads], "shape/slots")
 
 
-def _codes(g: Graph, filled: list[str], layout: FeatureLayout) -> list[str]:
+def _codes(g: Graph, filled: Mapping[str, str], layout: FeatureLayout) -> list[str]:
     """Add the codes as integers (n,); those beyond their table become -1 or the row after it.
 
     Both stand for "no such code": tables have one row more, which index -1 reaches as well.
     """
     flat = g.constant("shape/flat", [-1], np.int64)
     codes = []
-    for k, (name, rows) in enumerate(zip(filled, layout.table_rows, strict=True)):
+    for k, rows in enumerate(layout.table_rows):
+        name = filled[f"{CATEGORY}{k}"]
         low = g.constant(f"code{k}/low", -1, np.float32)
         high = g.constant(f"code{k}/high", rows, np.float32)
         row = g.add("Reshape", [name, flat], f"code{k}/flat")

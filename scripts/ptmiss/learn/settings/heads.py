@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from ptmiss.core.settings.base import Section
-from ptmiss.core.settings.types import Name, each_once
+from ptmiss.core.settings.types import LowerEdges, Name, each_once
 
-BiasForm = Literal["caption", "training_code", "shipped"]
+BiasForm = Literal["none", "caption", "training_code", "shipped"]
 Tune = Literal["resolution", "response"]
 
 
@@ -21,6 +21,48 @@ class VectorSumHead(Section):
     tune: Annotated[
         Tune, Field(description="resolution: error alone; response: mean response held at 1")
     ]
+    labels: Annotated[
+        float,
+        Field(ge=0, le=1e4, description="factor of the cross-entropy with the true share"),
+    ] = 0.0
+
+
+class EventHead(Section):
+    """A vector sum without biases, corrected by what the whole event shows, with its uncertainty.
+
+    The layers of the event are trained after the backbone, on its sums.
+    """
+
+    kind: Literal["event"]
+    tune: Annotated[
+        Tune, Field(description="resolution: error alone; response: mean response held at 1")
+    ]
+    labels: Annotated[
+        float, Field(gt=0, le=1e4, description="factor of the cross-entropy with the true share")
+    ] = 5.0
+    units: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=4096)], ...],
+        Field(min_length=1, max_length=16, strict=False, description="hidden layers of the event"),
+    ] = (64, 32, 48)
+    members: Annotated[
+        int, Field(ge=1, le=20, description="networks of the event whose outputs are averaged")
+    ] = 3
+    epochs: Annotated[int, Field(ge=1, le=100_000, description="passes over the sums")] = 60
+    batch_events: Annotated[int, Field(ge=1, le=1_000_000, description="events of a batch")] = 1000
+    learning_rate: Annotated[float, Field(ge=1e-10, le=1, description="first of the schedule")] = (
+        0.004
+    )
+    weight_decay: Annotated[float, Field(ge=0, le=1, description="of AdamW")] = 0.0001
+    response: Annotated[float, Field(ge=0, le=1e4, description="factor of the response term")] = 0.5
+    response_recoil_edges: LowerEdges = (10.0, 20.0, 30.0, 40.0, 50.0, 65.0, 80.0, 100.0, 130.0,
+                                         170.0, 230.0)
+    response_met_edges: LowerEdges = (50.0, 80.0, 120.0)
+    response_memory: Annotated[
+        float, Field(ge=1, le=1e6, description="batches that the response term remembers")
+    ] = 10.0
+    likelihood: Annotated[
+        float, Field(ge=0, le=1e4, description="factor of the likelihood of the widths")
+    ] = 0.02
 
 
 class RegressionHead(Section):
@@ -37,4 +79,4 @@ class RegressionHead(Section):
     ]
 
 
-Head = Annotated[VectorSumHead | RegressionHead, Field(discriminator="kind")]
+Head = Annotated[VectorSumHead | EventHead | RegressionHead, Field(discriminator="kind")]

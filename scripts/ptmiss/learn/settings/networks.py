@@ -31,7 +31,21 @@ class DenseNetwork(Section):
     activation: Annotated[Literal["tanh", "relu"], Field(description="after each hidden layer")]
 
 
-Network = Annotated[DeepMETNetwork | DenseNetwork, Field(discriminator="kind")]
+class NeighboursNetwork(Section):
+    """The layers of DeepMET on inputs that no rotation or reflection of the event changes, among
+    them what lies around each constituent."""
+
+    kind: Literal["neighbours"]
+    units: Units
+    embedding: Annotated[int, Field(ge=1, le=256, description="dimensions of each embedding")]
+
+
+Network = Annotated[
+    DeepMETNetwork | DenseNetwork | NeighboursNetwork, Field(discriminator="kind")
+]
+
+WITH_CONTEXT = ("neighbours",)
+"""Kinds that see the context of a constituent, see `ptmiss.learn.features`."""
 
 PUBLISHED = {"kind": "deepmet", "units": (64, 32, 16), "embedding": 8}
 """The network of CMS, arXiv:2509.12012: what a training without `network` means."""

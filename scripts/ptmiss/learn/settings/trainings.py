@@ -9,7 +9,7 @@ from pydantic import Field
 from ptmiss.core.settings.base import Section
 from ptmiss.core.settings.types import Name
 from ptmiss.learn.settings.heads import Head
-from ptmiss.learn.settings.networks import Network
+from ptmiss.learn.settings.networks import WITH_CONTEXT, Network
 
 
 class Training(Section):
@@ -25,4 +25,6 @@ class Training(Section):
 
     def of_dataset(self) -> dict[str, object]:
         """Return the settings that a dataset follows from."""
-        return self.model_dump(mode="json", exclude={"network", "head"})
+        own = self.model_dump(mode="json", exclude={"network", "head"})
+        # said only where it is true: datasets of before go on
+        return own | ({"context": True} if self.network.kind in WITH_CONTEXT else {})

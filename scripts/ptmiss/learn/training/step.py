@@ -11,7 +11,7 @@ import tensorflow as tf
 from ptmiss.learn.data.batches import Batch, BatchShape
 from ptmiss.learn.features import FeatureLayout, Target
 from ptmiss.learn.heads.base import Loss
-from ptmiss.learn.network import Network
+from ptmiss.learn.network import Network, Place
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Stepper:
         flat = shape.packing == "flat"
         candidates, events = (shape.candidates, shape.events) if flat else (None, None)
         signature = [
-            tf.TensorSpec((candidates, layout.width), tf.float32),
+            tf.TensorSpec((candidates, layout.width + shape.labels), tf.float32),
             tf.TensorSpec((candidates, len(layout.categories)), tf.uint8),
             tf.TensorSpec((candidates,), tf.int32),
             tf.TensorSpec((events, len(model.spec.targets)), tf.float32),
@@ -112,7 +112,7 @@ class Stepper:
         }
         return {f"{name}{i}": v for name, group in groups.items() for i, v in enumerate(group)}
 
-    def _estimates(
+    def _sums(
         self,
         continuous: tf.Tensor,
         categories: tf.Tensor,
@@ -120,13 +120,15 @@ class Stepper:
         weight: tf.Tensor,
         training: bool,
     ) -> tf.Tensor:
+        """Return the sums of each event for the network's first estimate."""
         codes = tf.cast(categories, tf.int32)
         n, width = self.shape.events, None
         if self.shape.packing == "bucketed":
             n = tf.shape(weight)[0]
             width = tf.shape(continuous)[0] // n
         # one segment more for the unused slots
-        return self.model.flat(continuous, codes, event, n + 1, training=training, width=width)[:n]
+        place = Place(event, n + 1, width)
+        return self.model.sums(continuous, codes, place, training=training, first=True)[:n]
 
     def _train_step(  # noqa: PLR0913 (compiled: the tensors of its signature)
         self,
@@ -139,19 +141,20 @@ class Stepper:
         rotations: tf.Tensor,
     ) -> tf.Tensor:
         spec = self.model.spec
-        if spec.layout.vector is not None:
+        if spec.layout.vector is not None and not self.model.backbone.invariant:
             targets = rotated_targets(targets, rotations, spec.targets)
             continuous = rotated_features(continuous, event, rotations, spec.layout)
         variables = self.model.trainable_variables
         values = [variable.value for variable in variables]
         with tf.GradientTape() as tape:
-            result = self._estimates(continuous, categories, event, weight, training=True)
+            sums = self._sums(continuous, categories, event, weight, training=True)
+            result = self.model.head.first(sums)
             error = tf.reduce_sum(weight * self.loss.errors(result, targets)) / n_events
-            loss = error
+            loss = error + self.loss.auxiliary(sums)
             if self.loss.has_term:
-                sums = self.loss.sums(result, targets, weight)
+                along = self.loss.sums(result, targets, weight)
                 state, seen = self.response.value(), self.optimiser.iterations.value
-                term, new = self.loss.running_term(sums, state, seen)
+                term, new = self.loss.running_term(along, state, seen)
                 loss += term
         gradients = tape.gradient(loss, values)
         if self.loss.has_term:
@@ -169,7 +172,8 @@ class Stepper:
         weight: tf.Tensor,
         _n_events: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        result = self._estimates(continuous, categories, event, weight, training=False)
+        sums = self._sums(continuous, categories, event, weight, training=False)
+        result = self.model.head.first(sums)
         error = tf.reduce_sum(weight * self.loss.errors(result, targets))
         return error, tf.stack(self.loss.sums(result, targets, weight))
 
@@ -205,13 +209,15 @@ def rotated_features(
     `batches.rotations`. What is odd under a reflection in the transverse plane, such as an impact
     parameter there, changes its sign with one, what is odd along the beam with the other.
     """
+    # unused slots have no event of their own; they are turned with the last one
     last = tf.shape(rotations)[0] - 1 if rotations.shape[0] is None else rotations.shape[0] - 1
     flip = rotations[:, 0, 0] * rotations[:, 1, 1] - rotations[:, 0, 1] * rotations[:, 1, 0]
     signs = {"plane": flip, "beam": rotations[:, 2, 2], "no": tf.ones_like(flip)}
     place, vector = tf.minimum(event, last), layout.vector_place
     others = tf.stack([signs[column.odd] for column in layout.continuous[: vector.start]], axis=1)
     turned = tf.linalg.matvec(tf.gather(rotations[:, :2, :2], place), continuous[:, vector])
-    return tf.concat([continuous[:, : vector.start] * tf.gather(others, place), turned], axis=1)
+    before, behind = continuous[:, : vector.start], continuous[:, vector.stop :]
+    return tf.concat([before * tf.gather(others, place), turned, behind], axis=1)
 
 
 def _tensors(batch: Batch) -> list[tf.Tensor]:

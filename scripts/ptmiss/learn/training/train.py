@@ -33,9 +33,10 @@ from ptmiss.learn.heads.base import Loss
 from ptmiss.learn.network import NetworkSpec, new_network
 from ptmiss.learn.settings.train import TrainSettings
 from ptmiss.learn.settings.trainings import Training
-from ptmiss.learn.task import LearningTask
+from ptmiss.learn.task import DatasetLayout, LearningTask
 from ptmiss.learn.training import checkpoint, history
 from ptmiss.learn.training.board import Board
+from ptmiss.learn.training.frozen import FrozenNetwork
 from ptmiss.learn.training.step import OptimiserSpec, Stepper
 from ptmiss.learn.training.storage import save_model
 
@@ -86,14 +87,16 @@ def train(inputs: TrainInputs, recipe: Recipe, outputs: TrainOutputs) -> dict[st
     name = str(summary["training"])
     spec = network_spec(recipe, summary)
     model = new_network(spec, training.seed)
+    held = task.dataset_for(training.network)
     loss = model.head.loss(settings).for_dataset(
-        _targets(inputs.train, task), settings.response_min_events
+        _targets(inputs.train, held), settings.response_min_events
     )
     packing = model.backbone.packing
-    shape = BatchShape(settings.batch_events, settings.batch_candidates, packing)
+    labels = len(held.labels)
+    shape = BatchShape(settings.batch_events, settings.batch_candidates, packing, labels)
     cache = settings.cache_mb * 1_000_000
-    data = Store(inputs.train, task.dataset, cache * 4 // 5)
-    held_out = Store(inputs.validation, task.dataset, cache // 5)
+    data = Store(inputs.train, held, cache * 4 // 5)
+    held_out = Store(inputs.validation, held, cache // 5)
     optimiser = OptimiserSpec(settings.weight_decay, settings.clip_norm, settings.average)
     stepper = Stepper(model, shape, loss, optimiser, settings.compile)
     mark = checkpoint.fingerprint(
@@ -110,13 +113,14 @@ def train(inputs: TrainInputs, recipe: Recipe, outputs: TrainOutputs) -> dict[st
         checkpoint.save(outputs.checkpoints, mark, run.arrays(), run.epoch)
     board.close()
     progress.close()
+    run.finish()
     return _write(outputs, run, spec, summary)
 
 
-def _targets(dataset: Path, task: LearningTask) -> Iterator[np.ndarray]:
+def _targets(dataset: Path, layout: DatasetLayout) -> Iterator[np.ndarray]:
     """Yield the targets of a dataset, (n, T) each."""
-    names = [target.name for target in task.dataset.targets]
-    for table in parquet.row_groups(dataset, names, schema(task.dataset)):
+    names = [target.name for target in layout.targets]
+    for table in parquet.row_groups(dataset, names, schema(layout)):
         yield np.stack([table[name].to_numpy() for name in names], axis=1)
 
 
@@ -127,7 +131,7 @@ def network_spec(recipe: Recipe, summary: dict[str, object]) -> NetworkSpec:
         head=recipe.spec.head,
         transform=recipe.settings.features,
         layout=recipe.task.layout(summary),
-        targets=recipe.task.dataset.targets,
+        targets=recipe.task.dataset_for(recipe.spec.network).targets,
         details=recipe.task.network_details(summary),
     )
 
@@ -161,6 +165,7 @@ class _Run:
         self.rows: list[list[float]] = []
         self.best_epoch = 0
         self.best_weights = stepper.weights()
+        self.after: dict[str, float] = {}
 
     @property
     def finished(self) -> bool:
@@ -197,6 +202,19 @@ class _Run:
             progress.rate,
         )
         return row
+
+    def finish(self) -> None:
+        """Train what the head has behind the frozen network of the best epoch."""
+        self.stepper.set_weights(self.best_weights)
+        frozen = FrozenNetwork(
+            self.stepper, {"train": self.data, "validation": self.held_out}
+        )
+        head, seed = self.stepper.model.head, self.recipe.spec.seed
+        self.after = head.finish(frozen, self.settings, seed)
+        if self.after:
+            text = ", ".join(f"{name} {value:.4f}" for name, value in self.after.items())
+            _LOG.info("%s: layers of the event: %s", self.name, text)
+            self.best_weights = self.stepper.weights()
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return everything that the rest of the training depends on, for a checkpoint."""
@@ -287,6 +305,7 @@ def _write(
         "best_epoch": run.best_epoch,
         "epochs": run.epoch,
         "validation": best,
+        **({"head": run.after} if run.after else {}),
         "weights_sha256": digest.hexdigest(),
         "inputs": {
             "skims": summary["inputs"],

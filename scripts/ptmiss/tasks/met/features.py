@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ptmiss.core.ragged import Ragged
-from ptmiss.events.objects import species
+from ptmiss.events.objects import neighbours, species
 from ptmiss.learn.features import (
     Category,
     Column,
@@ -20,6 +20,7 @@ from ptmiss.learn.features import (
     EstimateColumn,
     FeatureLayout,
     Features,
+    Group,
     Pinned,
     Target,
 )
@@ -31,9 +32,10 @@ _COLUMNS = (
     # logarithms take over at 50 um, 0.5 mm, 0.2 GeV, 0.5 GeV; gains scale to a spread near 1
     Column(name="d0", unit="cm", inverse_log_scale=200.0, gain=0.5, odd="plane"),
     Column(name="dz", unit="cm", inverse_log_scale=20.0, gain=0.5, odd="beam"),
-    Column(name="eta", unit="", gain=0.5, odd="beam"),
+    # where tracks end and where the calorimeter changes, for networks with invariant inputs
+    Column(name="eta", unit="", gain=0.5, odd="beam", square=0.16, knots=(2.5, 3.0)),
     Column(name="mass", unit="GeV", inverse_log_scale=5.0),
-    Column(name="pt", unit="GeV", scale=SCALE, inverse_log_scale=100.0, gain=0.7),
+    Column(name="pt", unit="GeV", scale=SCALE, inverse_log_scale=100.0, gain=0.7, square=0.2),
     Column(name="puppi", unit=""),
     Column(name="px", unit="GeV", scale=SCALE, inverse_log_scale=100.0, gain=0.7),
     Column(name="py", unit="GeV", scale=SCALE, inverse_log_scale=100.0, gain=0.7),
@@ -58,6 +60,30 @@ TABLES = (len(CHARGES), len(PDG_IDS), len(FROM_PVS))
 PINNED_PDG_CODES = tuple(PDG_IDS.index(pdg_id) for pdg_id in (-13, -11, 11, 13))
 PINNED_FROM_PV_CODES = (2, 3)
 """Codes of prompt leptons: electron or muon, used in or nearest to the primary vertex."""
+
+CONTEXT = tuple(Column(name=name, unit="") for name in neighbours.NAMES)
+"""What lies around a candidate."""
+
+
+def _group(name: str, charged: bool, low: float, high: float, **codes: tuple[int, ...]) -> Group:
+    charges = (0, 2) if charged else (1, len(CHARGES))
+    conditions = [Condition(name="charge", category="charge", codes=charges)]
+    conditions += [Condition(name=n, category=n, codes=c) for n, c in codes.items()]
+    return Group(name=name, conditions=tuple(conditions), column="eta", low=low, high=high)
+
+
+_PHOTON = (PDG_IDS.index(22),)
+_NO_PHOTON = tuple(code for code in range(len(PDG_IDS) + 1) if code not in _PHOTON)
+_GROUPS = (
+    _group("charged_pv", True, 0.0, LIMIT, from_pv=(2, 3)),
+    _group("charged_near", True, 0.0, LIMIT, from_pv=(1,)),
+    _group("charged_pileup", True, 0.0, LIMIT, from_pv=(0, len(FROM_PVS))),
+    _group("photon", False, 0.0, 2.5, pdg_id=_PHOTON),
+    _group("neutral_hadron", False, 0.0, 2.5, pdg_id=_NO_PHOTON),
+    _group("end", False, 2.5, 3.0),
+    _group("forward", False, 3.0, LIMIT),
+)
+"""Kinds of candidates that a head of an event sums apart."""
 
 TARGETS = (
     Target(name="truth_px", unit="GeV", scale=SCALE, vector=True),
@@ -107,12 +133,17 @@ class FeatureRules:
     use_puppi: without, the PUPPI weight is 0 in every candidate; the layout stays.
     puppi_flavour: which PUPPI weight it is; files of before, which do not say it, were made with
         the one without leptons as long as nobody changed the setting.
+    neighbours: version of the neighbour features that follow (`ptmiss.events.objects.neighbours`),
+        0: none.
+    pinned_pt: with neighbours, least pT of a prompt lepton, which no neighbour sees, GeV.
     """
 
     dz_limit: float
     unknown_codes: bool
     use_puppi: bool
     puppi_flavour: str = "no_lepton"
+    neighbours: int = 0
+    pinned_pt: float = 0.0
 
     @property
     def wanted_puppi(self) -> str | None:
@@ -121,7 +152,10 @@ class FeatureRules:
 
     def as_dict(self) -> dict[str, float | bool | str]:
         """Return plain values; `FeatureRules(**values)` takes them back."""
-        return asdict(self)
+        values = asdict(self)
+        if not self.neighbours:  # files of networks without them stay as they were
+            del values["neighbours"], values["pinned_pt"]
+        return values
 
 
 def layout(rules: FeatureRules, pinned_pt: float) -> FeatureLayout:
@@ -141,6 +175,9 @@ def layout(rules: FeatureRules, pinned_pt: float) -> FeatureLayout:
         size="pt",
         vector=("px", "py"),
         pinned=Pinned(above=min(pinned_pt, _NOTHING_ABOVE), conditions=prompt),
+        context=CONTEXT if rules.neighbours else (),
+        groups=_GROUPS,
+        weight="puppi",
     )
 
 
@@ -184,7 +221,10 @@ def features(candidates: Ragged, rules: FeatureRules, puppi: str = "cand_puppi")
     np.clip(x[:, DZ], -rules.dz_limit, rules.dz_limit, out=x[:, DZ])
     if not rules.use_puppi:
         x[:, PUPPI] = 0.0
-    return Features(candidates.offsets, x, _codes(candidates, rules, repairs), repairs)
+    codes = _codes(candidates, rules, repairs)
+    if rules.neighbours:
+        x = np.concatenate([x, _context(candidates, x, codes, rules)], axis=1)
+    return Features(candidates.offsets, x, codes, repairs)
 
 
 def is_pinned(continuous: np.ndarray, categories: np.ndarray, pinned_pt: float) -> np.ndarray:
@@ -198,6 +238,23 @@ def is_pinned(continuous: np.ndarray, categories: np.ndarray, pinned_pt: float) 
         & np.isin(categories[..., 2], PINNED_FROM_PV_CODES)
         & (continuous[..., PT] > np.float32(pinned_pt / SCALE))
     )
+
+
+def _context(
+    candidates: Ragged, x: np.ndarray, codes: np.ndarray, rules: FeatureRules
+) -> np.ndarray:
+    """Return the neighbour features of candidates, of what was repaired: float32 (n, 18)."""
+    seen = neighbours.Candidates(
+        candidates.offsets,
+        x[:, PT] * np.float32(SCALE),
+        x[:, ETA],
+        np.asarray(candidates["cand_phi"], dtype=np.float32),
+        x[:, DZ],
+        np.asarray(candidates["cand_charge"]),
+        np.asarray(candidates["cand_pdg_id"]),
+        np.asarray(candidates["cand_from_pv"]),
+    )
+    return neighbours.neighbour_features(seen, is_pinned(x, codes, rules.pinned_pt))
 
 
 def _broken(values: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +12,28 @@ from pydantic import ConfigDict
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.io import parquet
-from ptmiss.core.io.records import Excerpt, Positive, Text
+from ptmiss.core.io.records import Count, Excerpt, Positive, Text
 from ptmiss.core.ragged import from_arrow, offsets_of, segment_sum
 from ptmiss.events.columns import flavour_of
+from ptmiss.events.objects import neighbours
 from ptmiss.learn.features import FeatureLayout
 from ptmiss.learn.onnx.interface import OUTPUT
 from ptmiss.learn.records import DatasetSummary
+from ptmiss.learn.settings.networks import WITH_CONTEXT, Network
 from ptmiss.learn.task import DatasetLayout, Details, Rows
 from ptmiss.tasks.met import features as ft
 from ptmiss.tasks.met.settings.learning import PreprocessSettings, Training
+
+TRUTH = "cand_truth"
+"""Column of a skim: the true share of a candidate."""
 
 _ANY = ft.FeatureRules(dz_limit=ft.LIMIT, unknown_codes=True, use_puppi=True)
 
 
 _DATASET = DatasetLayout(ft.layout(_ANY, 0.0), ft.TARGETS)
+_WITH_CONTEXT = DatasetLayout(
+    ft.layout(replace(_ANY, neighbours=neighbours.VERSION), 0.0), ft.TARGETS, ("truth",)
+)
 
 
 class _Rules(Excerpt):
@@ -37,6 +45,8 @@ class _Rules(Excerpt):
     unknown_codes: bool
     use_puppi: bool
     puppi_flavour: Text
+    neighbours: Count = 0
+    pinned_pt: Positive = 0.0
 
 
 class MetSummary(DatasetSummary):
@@ -53,10 +63,16 @@ class MetLearning:
     name: str = "met"
     dataset: DatasetLayout = _DATASET
     columns: tuple[str, ...] = ("gen_met_px", "gen_met_py", *ft.COLUMNS, "cand_pinned")
+    optional_columns: tuple[str, ...] = (TRUTH,)
     summary: type[MetSummary] = MetSummary
     description: str = (
         "Missing transverse momentum (px, py) / 50 GeV from particle-flow candidates."
     )
+
+    def dataset_for(self, network: Network) -> DatasetLayout:
+        """Return what a dataset holds: with neighbours and true shares for networks that see what
+        is around a candidate."""
+        return _WITH_CONTEXT if network.kind in WITH_CONTEXT else self.dataset
 
     def details(
         self, skims: Sequence[Path], name: str, training: Training, settings: PreprocessSettings
@@ -68,12 +84,16 @@ class MetLearning:
         rules = ft.FeatureRules(
             settings.dz_limit, settings.unknown_codes, training.use_puppi, _flavour(skims, name)
         )
+        if training.network.kind in WITH_CONTEXT:
+            pinned = settings.pinned_pt
+            rules = replace(rules, neighbours=neighbours.VERSION, pinned_pt=pinned)
         return {"features": dict(rules.as_dict()), "pinned_pt": settings.pinned_pt}
 
     def rows(self, table: pa.Table, path: Path, details: Details) -> Rows:
         """Return features, true missing momentum and the sum of pinned leptons."""
+        rules = _rules(details)
         candidates = from_arrow(table, [*ft.COLUMNS, "cand_pinned"])
-        features = ft.features(candidates, _rules(details))
+        features = ft.features(candidates, rules)
         x = features.continuous
         pinned = ft.is_pinned(x, features.categories, _pinned_pt(details))
         truth = np.stack(
@@ -94,6 +114,8 @@ class MetLearning:
         ).astype(np.float32)
         # a candidate without momentum contributes nothing, so it need not be stored
         kept = x[:, ft.PT] != 0.0
+        if rules.neighbours:
+            x = np.concatenate([x, _truth(table, len(x))], axis=1)
         return Rows(
             offsets_of(segment_sum(kept.astype(np.int64), features.offsets)),
             x[kept],
@@ -137,6 +159,14 @@ class MetLearning:
 
 
 TASK = MetLearning()
+
+
+def _truth(table: pa.Table, n: int) -> np.ndarray:
+    """Return the true share of each candidate, float32 (n, 1), NaN where it is not known."""
+    if TRUTH not in table.column_names:
+        return np.full((n, 1), np.nan, np.float32)
+    share = np.asarray(from_arrow(table, [TRUTH])[TRUTH], dtype=np.float32)
+    return np.clip(share, 0.0, 1.0)[:, np.newaxis]
 
 
 def _rules(details: Mapping[str, object]) -> ft.FeatureRules:

@@ -36,9 +36,10 @@ class Training(trainings.Training):
 
     @model_validator(mode="after")
     def _estimates_missing_momentum(self) -> Self:
-        if self.head.kind != "vector_sum":
+        if self.head.kind not in ("vector_sum", "event"):
             raise ValueError(
                 f"head.kind is {self.head.kind!r}; missing momentum is the estimate of a vector_sum"
+                " or an event"
             )
         return self
 
