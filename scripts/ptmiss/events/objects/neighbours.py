@@ -92,7 +92,8 @@ def _fill(points: _Points, members: np.ndarray, offsets: np.ndarray, result: np.
     phi, usable = np.empty_like(angle), np.empty(len(pt), dtype=np.bool_)
     for i in range(len(pt)):
         usable[i] = math.isfinite(pt[i] + eta[i] + angle[i]) and pt[i] > 0.0
-        phi[i] = angle[i] - 2.0 * math.pi * math.floor(angle[i] / (2.0 * math.pi) + 0.5)
+        if usable[i]:
+            phi[i] = angle[i] - 2.0 * math.pi * math.floor(angle[i] / (2.0 * math.pi) + 0.5)
     located = _Points(pt, eta, phi, dz, kind)
     grid, places = new_grid(_RADIUS, 0), np.empty((3, 0))
     for event in range(len(offsets) - 1):
