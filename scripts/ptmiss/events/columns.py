@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import pyarrow as pa
 
 from ptmiss.core.errors import UserError
@@ -69,9 +70,40 @@ _OTHER_PUPPI = [
     for flavour in OTHER_FLAVOUR
 ]
 
-CANDIDATE_COLUMNS = tuple(name for name, _, _ in (*_CANDIDATE, *_OTHER_PUPPI))
-"""Names of all candidate columns; cand_truth is absent from files without truth, and of the last
-two, the PUPPI weights of one flavour, a skim has the one that cand_puppi is not."""
+NEIGHBOURS = {
+    **{
+        f"{kind}_{radius:02.0f}": f"sum of pT of {text} within {radius / 10:g}"
+        for kind, text in (
+            ("charged_pv", "charged candidates from the primary vertex"),
+            ("charged_pu", "other charged candidates"),
+            ("photon", "photons"),
+            ("neutral", "other neutral candidates"),
+        )
+        for radius in (1, 2, 4)
+    },
+    "near_charged_pv": "sum of (pT / dR)^2 of charged ones from the primary vertex within 0.4",
+    "near_all": "sum of (pT / dR)^2 of all candidates within 0.4",
+    "vertex_pt": "sum of pT of the other tracks at a track's vertex",
+    "vertex_pt2": "sum of pT^2 of the other tracks at a track's vertex",
+    "vertex_along": "sum of the momenta of these tracks along the track",
+    "vertex_across": "sum of the momenta of these tracks across the track, its size",
+}
+"""Features of a candidate's neighbours (`objects.neighbours`), with what each is the logarithm of.
+The columns cand_nb_{name} hold them where `skim.neighbours` is on."""
+
+NEIGHBOURS_KEY = "neighbours"
+"""Metadata of a skim with these columns: the version of their definition."""
+
+_NEIGHBOUR_PREFIX = "nb_"
+
+_NEIGHBOUR = [
+    (f"{PREFIX}{_NEIGHBOUR_PREFIX}{name}", pa.float32(), f"0.4 ln(1 + {text})")
+    for name, text in NEIGHBOURS.items()
+]
+
+CANDIDATE_COLUMNS = tuple(name for name, _, _ in (*_CANDIDATE, *_OTHER_PUPPI, *_NEIGHBOUR))
+"""Names of all candidate columns; cand_truth is absent from files without truth, of the PUPPI
+weights of one flavour a skim has the one that cand_puppi is not, and cand_nb_* are optional."""
 
 
 def without_prefix(candidates: Ragged) -> Ragged:
@@ -86,10 +118,19 @@ def with_prefix(candidates: Ragged) -> Ragged:
     return Ragged(candidates.offsets, columns)
 
 
-def skim_schema(has_truth: bool, other_puppi: str | None = None) -> pa.Schema:
+def with_neighbours(candidates: Ragged, features: np.ndarray) -> Ragged:
+    """Return candidates with columns nb_{name} of the features, float32 (n_candidates, 18)."""
+    columns = {f"{_NEIGHBOUR_PREFIX}{name}": features[:, k] for k, name in enumerate(NEIGHBOURS)}
+    return Ragged(candidates.offsets, {**candidates.columns, **columns})
+
+
+def skim_schema(
+    has_truth: bool, other_puppi: str | None = None, neighbours: bool = False
+) -> pa.Schema:
     """Return the Arrow schema of a skim; with the column cand_truth if `has_truth`.
 
-    other_puppi: the flavour that has a column of its own beside cand_puppi, None for none.
+    other_puppi: the flavour that has a column of its own beside cand_puppi, None for none;
+    neighbours: with the columns cand_nb_*.
     """
     fields = [
         pa.field(name, kind, nullable=null, metadata={"meaning": text})
@@ -101,7 +142,8 @@ def skim_schema(has_truth: bool, other_puppi: str | None = None) -> pa.Schema:
             fields.append(
                 pa.field(f"stored_{name}_{axis}", pa.float32(), metadata={"meaning": text})
             )
-    for name, kind, text in (*_CANDIDATE, *_OTHER_PUPPI):
+    candidate = (*_CANDIDATE, *_OTHER_PUPPI, *(_NEIGHBOUR if neighbours else ()))
+    for name, kind, text in candidate:
         if name == "cand_truth" and not has_truth:
             continue
         if (name, kind, text) in _OTHER_PUPPI and name != f"{PUPPI}_{other_puppi}":
@@ -159,7 +201,7 @@ def layout_of(names: Iterable[str]) -> pa.Schema:
 
     The columns of a skim as `skim_schema` has them; `{estimator}_px` and `_py` hold float64.
     """
-    known = pa.unify_schemas([skim_schema(True, flavour) for flavour in OTHER_FLAVOUR])
+    known = pa.unify_schemas([skim_schema(True, flavour, True) for flavour in OTHER_FLAVOUR])
     fields = []
     for name in names:
         if name in known.names:

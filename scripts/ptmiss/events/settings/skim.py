@@ -86,6 +86,10 @@ class SkimSettings(Section):
         float, Field(gt=0, le=10, description="largest |dz| of an undecided track, cm")
     ]
 
+    neighbours: Annotated[
+        bool, Field(description="store features of each candidate's neighbours, cand_nb_*")
+    ]
+
     incomplete_candidates: Annotated[
         Literal["refuse", "accept"],
         Field(description="what to do with files whose candidates do not add up to their raw MET"),

@@ -16,8 +16,15 @@ from ptmiss.core.io.manifest import base_name, sha256_of
 from ptmiss.core.paths import PathLike, is_remote
 from ptmiss.core.progress import progress
 from ptmiss.core.ragged import Ragged
-from ptmiss.events.columns import OTHER_FLAVOUR, PUPPI_KEY, skim_schema
+from ptmiss.events.columns import (
+    NEIGHBOURS_KEY,
+    OTHER_FLAVOUR,
+    PUPPI_KEY,
+    skim_schema,
+    with_neighbours,
+)
 from ptmiss.events.ledger import COMMON_REASONS, Ledger
+from ptmiss.events.objects.neighbours import VERSION, neighbour_features
 from ptmiss.events.objects.pinned import pinned
 from ptmiss.events.readers.batch import Candidates, EventBatch, Vector
 from ptmiss.events.readers.formats import reader_of
@@ -95,8 +102,9 @@ class Skim:
     def _schema(self, has_truth: bool) -> pa.Schema:
         energy = next(iter(self.energy_of), None)
         known = {} if energy is None else {"sqrt_s": f"{energy:g}"}
-        flavour = self.settings.puppi_flavour
-        return skim_schema(has_truth, OTHER_FLAVOUR[flavour]).with_metadata(
+        flavour, neighbours = self.settings.puppi_flavour, self.settings.neighbours
+        known |= {NEIGHBOURS_KEY: str(VERSION)} if neighbours else {}
+        return skim_schema(has_truth, OTHER_FLAVOUR[flavour], neighbours).with_metadata(
             {
                 "sample": self.sample,
                 "part": self.part,
@@ -270,11 +278,16 @@ class Skim:
         self.ledger.add_comparison(off[0])
 
     def _limited(self, columns: Ragged) -> Ragged:
-        """Return at most the allowed number of candidates an event, with the column `pinned`."""
+        """Return at most the allowed number of candidates an event, with the column `pinned` and,
+        where they are wanted, those of neighbours.
+        """
         columns, dropped = repair.hardest(columns, self.settings.max_candidates)
         self.ledger.add_candidates(0, -sum(dropped.values()), dropped, {}, {})
         mask = pinned(columns["pt"], columns["pdg_id"], columns["from_pv"], self.settings.pinned_pt)
-        return Ragged(columns.offsets, {**columns.columns, "pinned": mask})
+        columns = Ragged(columns.offsets, {**columns.columns, "pinned": mask})
+        if self.settings.neighbours:
+            columns = with_neighbours(columns, neighbour_features(columns, mask))
+        return columns
 
 
 def _tev(energy: float | None) -> str:
