@@ -164,7 +164,9 @@ def show_parity(
     worst: dict[str, float] = {}
     total = distinct = candidates = 0
     reference, layout = _reference(network), network.spec.layout
-    blocks = parity.enough_events(_events(events, task.dataset_for(network.spec.network)), settings.parity_events, layout)
+    blocks = parity.enough_events(
+        _events(events, task.dataset_for(network.spec.network)), settings.parity_events, layout
+    )
     for block, copy in blocks:
         n = len(block.offsets) - 1
         total, candidates = total + n, candidates + len(block.continuous)

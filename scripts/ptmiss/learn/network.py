@@ -145,9 +145,7 @@ class Network(keras.Model):
             columns = tf.cast(columns, tf.float64)
         return tf.cast(tf.math.unsorted_segment_sum(columns, event, n_events), tf.float32)
 
-    def _rows(
-        self, constituents: Constituents, training: bool, first: bool = False
-    ) -> tf.Tensor:
+    def _rows(self, constituents: Constituents, training: bool, first: bool = False) -> tf.Tensor:
         """Return what each constituent adds to the sums of its event, (n, c)."""
         own = constituents.continuous[:, : self.spec.layout.width]
         outputs = self.backbone.numbers(replace(constituents, continuous=own), training=training)

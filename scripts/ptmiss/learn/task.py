@@ -43,9 +43,9 @@ class Rows:
     """Events with their features: what a table of a skim becomes.
 
     offsets int64 (n + 1,); continuous float32 (n_constituents, F), labels behind the features;
-    categories uint8 (n_constituents, C); targets float32 (n, T), see `Target`. A row with a fixed number of
-    features is an event with exactly one constituent. repairs: constituents by reason; odd: other
-    counts of the dataset's summary, by their key there.
+    categories uint8 (n_constituents, C); targets float32 (n, T), see `Target`. A row with a fixed
+    number of features is an event with exactly one constituent. repairs: constituents by reason;
+    odd: other counts of the dataset's summary, by their key there.
     """
 
     offsets: np.ndarray

@@ -29,7 +29,9 @@ class DeepMET(keras.layers.Layer):
     packing: Packing = "flat"
     invariant = False
 
-    def __init__(self, settings: DeepMETNetwork | NeighboursNetwork, plan: Plan, **kwargs: object) -> None:
+    def __init__(
+        self, settings: DeepMETNetwork | NeighboursNetwork, plan: Plan, **kwargs: object
+    ) -> None:
         super().__init__(**kwargs)
         self.units, self.embedding, self.plan = settings.units, settings.embedding, plan
 

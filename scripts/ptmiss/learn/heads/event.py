@@ -1,9 +1,9 @@
 """A vector sum, corrected by what the whole event shows, with the uncertainty of each event.
 
 The vector sum is trained with the backbone. Then, with the backbone frozen, a small network sees
-sums over kinds of constituents (`FeatureLayout.groups`), each weighted with 1, with the weight, with
-the predicted true share and with a weight among the features, as components along and across the
-sum itself and as scalar sums. It gives a factor of the sum, coefficients of the other vectors, a
+sums over kinds of constituents (`FeatureLayout.groups`), each weighted with 1, with the weight,
+with the predicted true share and with a weight among the features, as components along and across
+the sum itself and as scalar sums. It gives a factor of the sum, coefficients of the other vectors, a
 shift across, and two widths. It is applied to the event and to its mirror image: what is even under
 a reflection is averaged and what is odd is subtracted, so rotations and reflections of the event
 turn the estimate exactly.

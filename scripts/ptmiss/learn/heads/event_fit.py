@@ -134,9 +134,7 @@ def _train(layers: Layers, train: Events, spec: loss.LossSpec, rng: np.random.Ge
     size = min(own.batch_events, len(train.weight))
     steps = len(train.weight) // size
     rate = keras.optimizers.schedules.CosineDecay(own.learning_rate, own.epochs * steps, 0.01)
-    optimiser = keras.optimizers.AdamW(
-        rate, weight_decay=own.weight_decay, global_clipnorm=1.0
-    )
+    optimiser = keras.optimizers.AdamW(rate, weight_decay=own.weight_decay, global_clipnorm=1.0)
     optimiser.build(variables)
     state = tf.Variable(np.zeros((own.members, 2, spec.n_bins), np.float32), trainable=False)
 

@@ -49,7 +49,10 @@ def add(
     layout: FeatureLayout,
     weights: Mapping[str, np.ndarray],
 ) -> None:
-    """Add what follows the outputs (2, n) of candidates, up to `OUTPUT`; weights: `Event.arrays`."""
+    """Add what follows the outputs (2, n) of constituents, up to `OUTPUT`.
+
+    weights: `Event.arrays`.
+    """
     given = vector_sum_onnx.seen(g, tensors, outputs, layout, {"w": 1, "share": 1})
     vector_sum_onnx.weights_of(g, tensors, given, given.w)
     sums, n = _sums(g, tensors, given, layout), len(layout.groups)
@@ -114,9 +117,7 @@ def _row(g: Graph, columns: str, place: int, name: str) -> str:
     return g.add("Gather", [columns, where], name, axis=0)
 
 
-def _group(
-    g: Graph, columns: str, codes: list[str], group: Group, layout: FeatureLayout
-) -> str:
+def _group(g: Graph, columns: str, codes: list[str], group: Group, layout: FeatureLayout) -> str:
     """Add the mask of a group, (1, n) of 0 and 1."""
     name = f"group/{group.name}"
     met = []
@@ -211,9 +212,7 @@ def _layers(g: Graph, x: str, weights: Mapping[str, np.ndarray], name: str) -> s
     return g.add("ReduceMean", [hidden], f"{name}/outputs", axes=[0], keepdims=0)
 
 
-def _estimate(
-    g: Graph, view: _View, even: str, odd: str, scale: np.ndarray
-) -> tuple[str, str]:
+def _estimate(g: Graph, view: _View, even: str, odd: str, scale: np.ndarray) -> tuple[str, str]:
     """Add vector (B, 2) and root of its covariance (B, 3), see `event_view.estimate`."""
     names = ["event/factor", "event/coefficients", "event/log_widths", "event/unused"]
     g.split(even, [1, view.n, 2, 1], names, axis=1)

@@ -68,9 +68,7 @@ def event_view(sums: tf.Tensor, layout: FeatureLayout) -> EventView:
     return EventView(own, vectors, axis, inputs, tf.concat([along, -across, sizes, length], axis=1))
 
 
-def estimate(
-    view: EventView, plain: tf.Tensor, mirrored: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
+def estimate(view: EventView, plain: tf.Tensor, mirrored: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the corrected vector without pinned constituents, and its widths along and across.
 
     plain, mirrored: outputs (E, m) for the event and for its mirror image: factor, coefficients,

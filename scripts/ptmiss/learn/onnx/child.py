@@ -27,6 +27,7 @@ from ptmiss.core.resources import PACKAGE
 from ptmiss.learn.onnx import frames, worker
 from ptmiss.learn.onnx.check import legible
 from ptmiss.learn.onnx.file import CMSSW, Interface
+from ptmiss.learn.onnx.interface import CONTEXT
 from ptmiss.learn.settings.models import ModelLimits
 
 START_SECONDS = 300.0
@@ -40,6 +41,9 @@ STACK_BYTES = 8 << 20
 
 TAIL_BYTES, LINE_CHARACTERS = 4096, 300
 """Of what a process says that cannot start: bytes kept, characters of the last line shown."""
+
+MOST_NUMBERS = 1024
+"""Of an estimate, and of what a model sees around a candidate."""
 
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 """Without these, threads that never run reserve gigabytes of the address space that is limited."""
@@ -248,7 +252,11 @@ def _interface(header: Mapping[str, Any], path: str) -> Interface:
         metadata = {str(key): str(value) for key, value in described.metadata.items()}
         notices = tuple(map(str, described.notices))
         kinds = {kind for _, kind in inputs.values()}
-        if set(inputs) != set(CMSSW.inputs) or kinds - set(frames.TYPES):
+        width, context = int(described.width), int(described.context)
+        own = set(CMSSW.inputs) | ({CONTEXT} if context else set())
+        if set(inputs) != own or kinds - set(frames.TYPES):
+            raise ValueError
+        if not (1 <= width <= MOST_NUMBERS and 0 <= context <= MOST_NUMBERS):
             raise ValueError
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UserError(f"{path}: its process gives no sensible description of it") from None
@@ -259,7 +267,8 @@ def _interface(header: Mapping[str, Any], path: str) -> Interface:
         metadata=metadata,
         inputs=inputs,
         output=str(described.output),
-        width=CMSSW.width,
+        width=width,
         has_weights=bool(described.has_weights),
         notices=notices,
+        context=context,
     )

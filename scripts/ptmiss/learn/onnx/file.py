@@ -73,7 +73,7 @@ class Interface:
     width: int
     has_weights: bool
     notices: tuple[str, ...]
-    context: int = 0
+    context: int
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class OnnxModel(Interface):
         return int(max(entry.version for entry in self.proto.opset_import))
 
 
-def read(path: PathLike, wanted: Wanted = CMSSW) -> OnnxModel:
+def read(path: PathLike, wanted: Wanted | None = None) -> OnnxModel:
     """Read and check a file; raises `UserError` in one line for anything unsafe or unsuitable."""
     return parse(read_bytes(path), path, wanted)
 
@@ -99,7 +99,7 @@ def read_bytes(path: PathLike) -> bytes:
     return manifest.read_bytes(path, MAX_BYTES, missing, "give the path of an ONNX file")
 
 
-def parse(content: bytes, path: PathLike, wanted: Wanted = CMSSW) -> OnnxModel:
+def parse(content: bytes, path: PathLike, wanted: Wanted | None = None) -> OnnxModel:
     """Return the model of a file's content; path: for messages. Raises `UserError` as `read`."""
     try:
         proto = onnx.load_model_from_string(content)
@@ -108,16 +108,35 @@ def parse(content: bytes, path: PathLike, wanted: Wanted = CMSSW) -> OnnxModel:
     return accept(proto, path, wanted)
 
 
-def accept(proto: onnx.ModelProto, path: PathLike, wanted: Wanted = CMSSW) -> OnnxModel:
-    """Return a model that passes `onnx_check` and has this interface, or raise `UserError`."""
+def accept(proto: onnx.ModelProto, path: PathLike, wanted: Wanted | None = None) -> OnnxModel:
+    """Return a model that passes `onnx_check` and has this interface, or raise `UserError`.
+
+    wanted: None for that of CMSSW, or of our networks that see more.
+    """
     try:
         onnx_check.check(proto, path)
+        wanted = wanted or _expected(proto)
         return _model(onnx_check.without_unused_domains(proto), path, wanted)
     except UserError as error:
         raise UserError(onnx_check.legible(str(error))) from None
     except Exception as error:  # damaged strings, unknown types, deep recursion: no valid model
         reason = onnx_check.reason_of(error)
         raise UserError(f"{path}: not a valid ONNX model: {reason}") from None
+
+
+def _expected(proto: onnx.ModelProto) -> Wanted:
+    """Return CMSSW's interface, with the input `CONTEXT` and with uncertainties where a file of
+    ours says that it has these."""
+    metadata = {entry.key: entry.value for entry in proto.metadata_props}
+    inputs, width, what = dict(INPUTS), CMSSW.width, CMSSW.what
+    for value in proto.graph.input:
+        dims = value.type.tensor_type.shape.dim
+        if value.name == interface.CONTEXT and len(dims) == 3 and dims[2].dim_value > 0:
+            inputs[interface.CONTEXT], what = dims[2].dim_value, "network with neighbours"
+    if interface.ESTIMATE_KEY in metadata and proto.graph.output:
+        dims = proto.graph.output[0].type.tensor_type.shape.dim
+        width = dims[1].dim_value if len(dims) == 2 and dims[1].dim_value > 0 else width
+    return Wanted(what, inputs, OUTPUT, width)
 
 
 def _model(proto: onnx.ModelProto, path: PathLike, wanted: Wanted) -> OnnxModel:

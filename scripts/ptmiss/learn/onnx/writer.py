@@ -75,9 +75,7 @@ class Graph:
         self.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
         return output
 
-    def split(
-        self, tensor: str, sizes: list[int], outputs: list[str], axis: int = 0
-    ) -> list[str]:
+    def split(self, tensor: str, sizes: list[int], outputs: list[str], axis: int = 0) -> list[str]:
         """Cut a tensor along an axis."""
         name = f"{tensor}/split"
         self.nodes.append(

@@ -54,8 +54,19 @@ class EventHead(Section):
     )
     weight_decay: Annotated[float, Field(ge=0, le=1, description="of AdamW")] = 0.0001
     response: Annotated[float, Field(ge=0, le=1e4, description="factor of the response term")] = 0.5
-    response_recoil_edges: LowerEdges = (10.0, 20.0, 30.0, 40.0, 50.0, 65.0, 80.0, 100.0, 130.0,
-                                         170.0, 230.0)
+    response_recoil_edges: LowerEdges = (
+        10.0,
+        20.0,
+        30.0,
+        40.0,
+        50.0,
+        65.0,
+        80.0,
+        100.0,
+        130.0,
+        170.0,
+        230.0,
+    )
     response_met_edges: LowerEdges = (50.0, 80.0, 120.0)
     response_memory: Annotated[
         float, Field(ge=1, le=1e6, description="batches that the response term remembers")

@@ -40,9 +40,7 @@ class NeighboursNetwork(Section):
     embedding: Annotated[int, Field(ge=1, le=256, description="dimensions of each embedding")]
 
 
-Network = Annotated[
-    DeepMETNetwork | DenseNetwork | NeighboursNetwork, Field(discriminator="kind")
-]
+Network = Annotated[DeepMETNetwork | DenseNetwork | NeighboursNetwork, Field(discriminator="kind")]
 
 WITH_CONTEXT = ("neighbours",)
 """Kinds that see the context of a constituent, see `ptmiss.learn.features`."""

@@ -25,17 +25,21 @@ class FrozenNetwork:
     def sums(self, split: Literal["train", "validation"]) -> EventSums:
         """Return the sums of all events of a dataset, in their order, targets and weights."""
         model, shape = self.stepper.model, self.stepper.shape
-        width = model.spec.layout.width
+        width, flat = model.spec.layout.width, shape.packing == "flat"
         parts: list[tuple[np.ndarray, ...]] = []
 
-        @tf.function(jit_compile=shape.packing == "flat")
-        def of_batch(continuous: tf.Tensor, categories: tf.Tensor, event: tf.Tensor) -> tf.Tensor:
-            place = Place(event, shape.events + 1)
-            codes = tf.cast(categories, tf.int32)
-            return model.sums(continuous, codes, place)
+        @tf.function(jit_compile=flat)
+        def of_batch(
+            continuous: tf.Tensor, categories: tf.Tensor, event: tf.Tensor, weight: tf.Tensor
+        ) -> tf.Tensor:
+            n = tf.shape(weight)[0]
+            slots = None if flat else tf.shape(continuous)[0] // n
+            # one segment more for the unused slots
+            place = Place(event, (shape.events if flat else n) + 1, slots)
+            return model.sums(continuous, tf.cast(categories, tf.int32), place)
 
         for batch in prefetch(pack(in_order(self.stores[split]), shape)):
-            arrays = (batch.continuous[:, :width], batch.categories, batch.event)
+            arrays = (batch.continuous[:, :width], batch.categories, batch.event, batch.weight)
             sums = of_batch(*map(tf.constant, arrays)).numpy()
             n = batch.n_events
             parts.append((sums[:n], batch.targets[:n], batch.weight[:n]))

@@ -206,9 +206,7 @@ class _Run:
     def finish(self) -> None:
         """Train what the head has behind the frozen network of the best epoch."""
         self.stepper.set_weights(self.best_weights)
-        frozen = FrozenNetwork(
-            self.stepper, {"train": self.data, "validation": self.held_out}
-        )
+        frozen = FrozenNetwork(self.stepper, {"train": self.data, "validation": self.held_out})
         head, seed = self.stepper.model.head, self.recipe.spec.seed
         self.after = head.finish(frozen, self.settings, seed)
         if self.after:

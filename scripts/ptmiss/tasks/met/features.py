@@ -61,6 +61,9 @@ PINNED_PDG_CODES = tuple(PDG_IDS.index(pdg_id) for pdg_id in (-13, -11, 11, 13))
 PINNED_FROM_PV_CODES = (2, 3)
 """Codes of prompt leptons: electron or muon, used in or nearest to the primary vertex."""
 
+LIMIT = 1e6
+"""Magnitude above which a feature counts as broken: the rule of CMSSW pull request 44986."""
+
 CONTEXT = tuple(Column(name=name, unit="") for name in neighbours.NAMES)
 """What lies around a candidate."""
 
@@ -96,6 +99,12 @@ TARGETS = (
 ESTIMATE = (EstimateColumn(name="px", unit="GeV"), EstimateColumn(name="py", unit="GeV"))
 """Columns of an estimate of missing momentum."""
 
+WITH_ERRORS = (
+    *ESTIMATE,
+    *(EstimateColumn(name=f"error_{axes}", unit="GeV") for axes in ("xx", "xy", "yy")),
+)
+"""The same, with the symmetric square root E of the covariance matrix of its error, C = E E."""
+
 COLUMNS = (
     "cand_pt",
     "cand_eta",
@@ -112,9 +121,6 @@ COLUMNS = (
 
 RULES_KEY = "ptmiss.features"
 """Metadata of our models: the `FeatureRules` as JSON."""
-
-LIMIT = 1e6
-"""Magnitude above which a feature counts as broken: the rule of CMSSW pull request 44986."""
 
 _NOTHING_ABOVE = 1e30
 """GeV: stands for infinity, which JSON does not know."""
@@ -244,16 +250,9 @@ def _context(
     candidates: Ragged, x: np.ndarray, codes: np.ndarray, rules: FeatureRules
 ) -> np.ndarray:
     """Return the neighbour features of candidates, of what was repaired: float32 (n, 18)."""
-    seen = neighbours.Candidates(
-        candidates.offsets,
-        x[:, PT] * np.float32(SCALE),
-        x[:, ETA],
-        np.asarray(candidates["cand_phi"], dtype=np.float32),
-        x[:, DZ],
-        np.asarray(candidates["cand_charge"]),
-        np.asarray(candidates["cand_pdg_id"]),
-        np.asarray(candidates["cand_from_pv"]),
-    )
+    columns = {name: candidates[f"cand_{name}"] for name in neighbours.INPUTS}
+    columns |= {"pt": x[:, PT] * np.float32(SCALE), "eta": x[:, ETA], "dz": x[:, DZ]}
+    seen = Ragged(candidates.offsets, columns)
     return neighbours.neighbour_features(seen, is_pinned(x, codes, rules.pinned_pt))
 
 

@@ -238,7 +238,7 @@ def estimate_all(
         results[f"{name}_px"], results[f"{name}_py"] = px, py
     for name, network in networks.items():
         result = network.estimate(candidates)
-        results[f"{name}_px"], results[f"{name}_py"] = result.px, result.py
+        results |= result.columns(name)
         if result.weights is not None:
             per_candidate[name] = result.weights
     return results, per_candidate

@@ -12,10 +12,20 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.paths import PathLike
 from ptmiss.core.ragged import Ragged
 from ptmiss.events.columns import OTHER_FLAVOUR, PUPPI, puppi_column
+from ptmiss.events.objects import neighbours
 from ptmiss.learn.features import Features
 from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.learn.onnx.network import OnnxNetwork, Session, estimate_columns
-from ptmiss.tasks.met.features import ESTIMATE, LIMIT, PT, RULES_KEY, SCALE, FeatureRules, features
+from ptmiss.tasks.met.features import (
+    ESTIMATE,
+    LIMIT,
+    PT,
+    RULES_KEY,
+    SCALE,
+    WITH_ERRORS,
+    FeatureRules,
+    features,
+)
 
 MOST_DZ = 1e30
 """Largest limit of |dz| in cm: what float32 holds."""
@@ -29,11 +39,21 @@ feeds the standard PUPPI weight."""
 
 @dataclass(frozen=True)
 class Result:
-    """px, py: pTmiss in GeV, float64 (n_events,); weights: float32 (n_candidates,) or None."""
+    """px, py: pTmiss in GeV, float64 (n_events,); weights: float32 (n_candidates,) or None; errors:
+    `WITH_ERRORS` behind px and py, float64 (n_events, 3), or None."""
 
     px: np.ndarray
     py: np.ndarray
     weights: np.ndarray | None
+    errors: np.ndarray | None = None
+
+    def columns(self, name: str) -> dict[str, np.ndarray]:
+        """Return the columns of an estimator of this name, by column."""
+        columns = {f"{name}_px": self.px, f"{name}_py": self.py}
+        if self.errors is not None:
+            labels = (column.name for column in WITH_ERRORS[2:])
+            columns |= {f"{name}_{k}": v for k, v in zip(labels, self.errors.T, strict=True)}
+        return columns
 
 
 class NetworkEstimator(OnnxNetwork):
@@ -59,11 +79,11 @@ class NetworkEstimator(OnnxNetwork):
     ) -> None:
         self.rules = rules_of(model)
         self.columns, scale = estimate_columns(model) or (ESTIMATE, SCALE)
-        if self.columns != ESTIMATE:
+        if self.columns not in (ESTIMATE, WITH_ERRORS):
             names = ", ".join(f"{column.name} ({column.unit})" for column in self.columns)
             raise UserError(
                 f"{model.path}: its estimate is {names}, which is no missing momentum (px and py in"
-                " GeV); give the model of a training with the head vector_sum"
+                " GeV); give the model of a training with the head vector_sum or event"
             )
         super().__init__(model, threads, scale, with_weights and gives_weights(model), session)
 
@@ -80,7 +100,8 @@ class NetworkEstimator(OnnxNetwork):
     def run(self, seen: Features) -> Result:
         """Return the result for events whose features are known."""
         values, weights = self.values(seen)
-        return Result(values[:, 0], values[:, 1], weights)
+        errors = values[:, 2:] if values.shape[1] > 2 else None
+        return Result(values[:, 0], values[:, 1], weights, errors)
 
 
 def gives_weights(model: onnx_file.Interface) -> bool:
@@ -100,6 +121,9 @@ def rules_of(model: onnx_file.Interface) -> FeatureRules:
             and isinstance(rules.unknown_codes, bool)
             and isinstance(rules.use_puppi, bool)
             and rules.puppi_flavour in OTHER_FLAVOUR
+            and rules.neighbours in (0, neighbours.VERSION)
+            and isinstance(rules.pinned_pt, int | float)
+            and (model.context > 0) == (rules.neighbours > 0)
         )
     except (TypeError, ValueError, RecursionError):
         good = False

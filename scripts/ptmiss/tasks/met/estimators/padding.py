@@ -53,7 +53,8 @@ def check_pads(name: str | None, estimator: NetworkEstimator) -> None:
 
 def change_by_pads(estimator: NetworkEstimator, size: int) -> np.ndarray:
     """Return by how much `PADS` pads move pTmiss of an event of `size` candidates, GeV, (2,)."""
-    bare, padded = (_met(estimator, _event(size, pads)) for pads in (0, PADS))
+    context = estimator.model.context
+    bare, padded = (_met(estimator, _event(size, pads, context)) for pads in (0, PADS))
     both = ~np.isfinite(bare) & ~np.isfinite(padded)  # such results are judged elsewhere
     return np.where(both, 0.0, padded - np.where(both, 0.0, bare))
 
@@ -63,10 +64,10 @@ def _met(estimator: NetworkEstimator, event: Features) -> np.ndarray:
     return np.array([result.px[0], result.py[0]])
 
 
-def _event(size: int, pads: int) -> Features:
+def _event(size: int, pads: int, context: int) -> Features:
     """Return an event of candidates of about 10 GeV, all different, and pads of zeros."""
     number = np.arange(size)
-    x = np.zeros((size + pads, len(CONTINUOUS)), dtype=np.float32)
+    x = np.zeros((size + pads, len(CONTINUOUS) + context), dtype=np.float32)
     pt, phi = 0.1 + 0.05 * number, 0.7 + 2.4 * number
     columns = (
         0.01 * number,
@@ -78,7 +79,8 @@ def _event(size: int, pads: int) -> Features:
         pt * np.cos(phi),
         pt * np.sin(phi),
     )
-    x[:size] = np.stack(columns, axis=1)
+    x[:size, : len(CONTINUOUS)] = np.stack(columns, axis=1)
+    x[:size, len(CONTINUOUS) :] = 0.3
     codes = np.zeros((size + pads, len(TABLES)), dtype=np.int32)
     codes[:size] = number[:, None] % np.array(TABLES)
     return Features(np.array([0, size + pads]), x, codes, {})

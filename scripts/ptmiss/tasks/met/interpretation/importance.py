@@ -18,7 +18,7 @@ import numpy as np
 from ptmiss.core.stats.bootstrap import interval
 from ptmiss.core.stats.histograms import LEVELS
 from ptmiss.core.tables import Row
-from ptmiss.tasks.met.interpretation.permute import PERMUTED
+from ptmiss.tasks.met.interpretation.permute import NEIGHBOURS, PERMUTED
 from ptmiss.tasks.met.performance.recoil import along_and_across, recoil
 
 RECOIL = ("sigma_par", "sigma_perp")
@@ -29,7 +29,8 @@ TRUTH = ("sigma_xy",)
 class Permuted:
     """pTmiss of the same events with one feature permuted at a time.
 
-    met (1 + features, 2, n) in GeV, the first with none permuted, then in the order of `PERMUTED`;
+    met (1 + features, 2, n) in GeV, the first with none permuted, then in the order of `PERMUTED`,
+    and where there is one more, the neighbours;
     boson (2, n), looked at if dilepton; true_met (2, n), looked at if not; copies
     (n, 1 + replicas): `bootstrap.copies`.
     """
@@ -109,13 +110,14 @@ def rows(sample: str, events: Permuted, response_gen_met: float, min_events: int
     """
     n = events.met.shape[2]
     quantities = RECOIL if events.dilepton else TRUTH
+    names = (*PERMUTED, NEIGHBOURS)[: len(events.met) - 1]
     if n < min_events:
-        for feature in PERMUTED:
+        for feature in names:
             for quantity in quantities:
                 yield (sample, feature, quantity, math.nan, math.nan, math.nan, n)
         return
     before = resolutions(events, 0, response_gen_met)
-    for number, feature in enumerate(PERMUTED, 1):
+    for number, feature in enumerate(names, 1):
         after = resolutions(events, number, response_gen_met)
         for quantity in quantities:
             with np.errstate(divide="ignore", invalid="ignore"):

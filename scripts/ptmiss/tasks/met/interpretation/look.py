@@ -19,7 +19,7 @@ from ptmiss.tasks.met.interpretation.chosen import CandidateEvents
 from ptmiss.tasks.met.interpretation.displays import Event
 from ptmiss.tasks.met.interpretation.groups import group_of
 from ptmiss.tasks.met.interpretation.importance import Permuted
-from ptmiss.tasks.met.interpretation.permute import PERMUTED, permuted, sources_of
+from ptmiss.tasks.met.interpretation.permute import names_of, permuted, sources_of
 from ptmiss.tasks.met.interpretation.separate import SeparateNetwork
 from ptmiss.tasks.met.settings.interpret import InterpretSettings
 from ptmiss.tasks.met.settings.performance import PerformanceSettings
@@ -112,7 +112,7 @@ class Looker:
         """Return pTmiss as it is and with each feature permuted, (1 + features, 2, n) in GeV."""
         inputs = features(part.candidates, self.separate.rules, self.network.puppi)
         seen = [inputs]
-        for feature in PERMUTED:
+        for feature in names_of(inputs.continuous.shape[1]):
             source = sources_of(inputs.offsets, part.hashes, self.settings.seed, feature)
             seen.append(permuted(inputs, feature, source))
         return self.separate.run(inputs, seen)

@@ -27,6 +27,14 @@ DIRECTION = "direction"
 PERMUTED = ("d0", "dz", "eta", "mass", "puppi", *CATEGORIES, MOMENTUM, DIRECTION)
 """What is permuted, one at a time."""
 
+NEIGHBOURS = "neighbours"
+"""All features of what lies around a candidate together, in networks that see them."""
+
+
+def names_of(n_features: int) -> tuple[str, ...]:
+    """Return what is permuted for a network with so many continuous features."""
+    return (*PERMUTED, NEIGHBOURS) if n_features > len(CONTINUOUS) else PERMUTED
+
 
 @njit(cache=True, nogil=True)
 def _shuffle(offsets: np.ndarray, states: np.ndarray, out: np.ndarray) -> None:
@@ -47,7 +55,7 @@ def sources_of(offsets: np.ndarray, hashes: np.ndarray, seed: int, feature: str)
     hashes: of the events' identities, uint64 (n_events,). The same event gets the same permutation
     in every file; each feature has its own. Fisher-Yates with SplitMix64.
     """
-    number = PERMUTED.index(feature)
+    number = (*PERMUTED, NEIGHBOURS).index(feature)
     states = event_hash(hashes, np.full_like(hashes, seed), np.full_like(hashes, number))
     out = np.empty(int(offsets[-1]), dtype=np.int64)
     _shuffle(np.asarray(offsets, dtype=np.int64), states, out)
@@ -65,6 +73,8 @@ def permuted(features: Features, feature: str, source: np.ndarray) -> Features:
     if feature == MOMENTUM:
         columns = [PT, PX, PY]
         continuous[:, columns] = continuous[source][:, columns]
+    elif feature == NEIGHBOURS:
+        continuous[:, len(CONTINUOUS) :] = continuous[source, len(CONTINUOUS) :]
     elif feature == DIRECTION:
         pt = continuous[source, PT]
         scale = np.where(pt > 0, continuous[:, PT] / np.where(pt > 0, pt, 1), np.float32(0))

@@ -42,7 +42,8 @@ def separated(proto: onnx.ModelProto, path: str) -> onnx.ModelProto:
         )
     layers = _behind(CANDIDATE_OUTPUTS, old, producer)
     rest = _behind(onnx_file.OUTPUT, old, producer, stop=CANDIDATE_OUTPUTS)
-    own = {*onnx_file.INPUTS, *(name for i in layers for name in old[i].output)}
+    inputs = {value.name for value in proto.graph.input}
+    own = {*inputs, *(name for i in layers for name in old[i].output)}
     nodes = [_renamed(old[i], own) for i in layers]
     nodes += [_renamed(old[i], {CANDIDATE_OUTPUTS}, outputs=False) for i in rest]
     out = onnx.ModelProto()
@@ -50,10 +51,9 @@ def separated(proto: onnx.ModelProto, path: str) -> onnx.ModelProto:
     del out.graph.node[:], out.graph.value_info[:]
     out.graph.node.extend(nodes)
     for value in proto.graph.input:
-        if value.name in onnx_file.INPUTS:
-            more = out.graph.input.add()
-            more.CopyFrom(value)
-            more.name = SEEN + value.name
+        more = out.graph.input.add()
+        more.CopyFrom(value)
+        more.name = SEEN + value.name
     used = {name for node in nodes for name in node.input}
     constants = [tensor for tensor in proto.graph.initializer if tensor.name in used]
     del out.graph.initializer[:]
@@ -93,7 +93,7 @@ class SeparateNetwork:
     """A separated model ready to run; rules: of its features. Raises as `separated` does."""
 
     def __init__(self, model: onnx_file.OnnxModel, threads: int) -> None:
-        self.rules = rules_of(model)
+        self.rules, self._context = rules_of(model), model.context
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -116,9 +116,9 @@ class SeparateNetwork:
         ]
         for batch in batches(counts):
             shape = (len(batch), max(1, int(counts[batch].max())))
-            feed = tensors(features, codes[0], batch, shape)
+            feed = tensors(features, codes[0], batch, shape, context=self._context)
             for i, other in enumerate(seen):
-                more = tensors(other, codes[1 + i], batch, shape)
+                more = tensors(other, codes[1 + i], batch, shape, context=self._context)
                 feed.update({SEEN + name: tensor for name, tensor in more.items()})
-                met[i][:, batch] = self._session.run([onnx_file.OUTPUT], feed)[0].T
+                met[i][:, batch] = self._session.run([onnx_file.OUTPUT], feed)[0][:, :2].T
         return met * SCALE

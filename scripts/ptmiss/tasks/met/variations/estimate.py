@@ -45,7 +45,7 @@ class Varied:
         self._candidates, self._shifts = candidates, shifts
         self._nominal, self._weights = nominal, weights
         self._networks = {
-            name: _Network(network, candidates, shifts, _both(nominal, name))
+            name: _Network(network, candidates, shifts, _columns(network, nominal, name))
             for name, network in networks.items()
         }
 
@@ -63,7 +63,8 @@ class Varied:
                 shift = segment_sum(weights[members] * values, after.offsets)
                 results[f"{name}_p{axis}"] = self._nominal[f"{name}_p{axis}"] - shift
         for name, network in self._networks.items():
-            results[f"{name}_px"], results[f"{name}_py"] = network.varied(members, after)
+            names = [f"{name}_{column.name}" for column in network.columns]
+            results |= dict(zip(names, network.varied(members, after), strict=True))
         return results, after, members
 
 
@@ -77,7 +78,9 @@ class _Network:
         self._group = shifts.group
         self._columns = {*FEATURE_COLUMNS, network.puppi}
         self._before: dict[int, np.ndarray] = {}
-        if network.model.slots is None:  # with fixed slots a small group costs as much as all
+        self.columns = network.columns
+        # with fixed slots a small group costs as much as all; neighbours see other groups
+        if network.model.slots is None and not network.model.context:
             for group in range(len(GROUPS)):
                 self._before[group] = self._run(candidates.keep_candidates(shifts.group == group))
             if not self._adds_up():
@@ -88,7 +91,7 @@ class _Network:
                 self._before = {}
 
     def varied(self, members: np.ndarray, after: Ragged) -> np.ndarray:
-        """Return px and py, (2, n_events), where the candidates `members` have become `after`."""
+        """Return the columns, (k, n_events), where the candidates `members` have become `after`."""
         if not len(members):
             return self._nominal
         if self._before:
@@ -101,7 +104,7 @@ class _Network:
 
     def _run(self, candidates: Ragged) -> np.ndarray:
         result = self._network.estimate(candidates)
-        return np.stack([result.px, result.py])
+        return np.stack(list(result.columns("").values()))
 
     def _adds_up(self) -> bool:
         none = {name: self._candidates[name][:0] for name in self._columns}
@@ -112,5 +115,5 @@ class _Network:
         return not np.any(difference > limit)  # a result that is not finite says nothing
 
 
-def _both(results: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    return np.stack([results[f"{name}_px"], results[f"{name}_py"]])
+def _columns(network: NetworkEstimator, results: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    return np.stack([results[f"{name}_{column.name}"] for column in network.columns])
