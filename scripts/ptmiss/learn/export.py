@@ -165,7 +165,9 @@ def show_parity(
     total = distinct = candidates = 0
     reference, layout = _reference(network), network.spec.layout
     blocks = parity.enough_events(
-        _events(events, task.dataset_for(network.spec.network)), settings.parity_events, layout
+        _events(events, task.dataset_for(network.spec.network, network.spec.head)),
+        settings.parity_events,
+        layout,
     )
     for block, copy in blocks:
         n = len(block.offsets) - 1

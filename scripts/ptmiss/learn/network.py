@@ -95,7 +95,8 @@ class Network(keras.Model):
         x = tf.reshape(continuous, (n, layout.width))
         codes = tf.reshape(categories, (n, len(layout.categories)))
         event = tf.repeat(tf.range(shape[0]), shape[1])
-        rows = self._rows(Constituents(x, codes, event, masks.real(x, layout), shape[1]), training)
+        real = masks.real(x, layout)
+        rows = self._rows(Constituents(x, codes, event, real, shape[0], shape[1]), training)
         columns = rows if training else tf.cast(rows, tf.float64)
         sums = tf.reduce_sum(tf.reshape(columns, (shape[0], shape[1], rows.shape[1])), axis=1)
         return self.head.result(tf.cast(sums, tf.float32))
@@ -138,7 +139,7 @@ class Network(keras.Model):
         counted = masks.real(continuous, self.spec.layout)
         if training and self.spec.layout.size is None:  # nothing else tells them from real ones
             counted *= tf.cast(event < n_events - 1, counted.dtype)
-        constituents = Constituents(continuous, categories, event, counted, place.width)
+        constituents = Constituents(continuous, categories, event, counted, n_events, place.width)
         columns = self._rows(constituents, training, first)
         if not training:
             # one after the other, thousands of float32 numbers lose 1e-3 GeV in a hard event

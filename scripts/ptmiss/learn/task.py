@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from ptmiss.learn.features import FeatureLayout, Target
 from ptmiss.learn.records import DatasetSummary
+from ptmiss.learn.settings.heads import Head
 from ptmiss.learn.settings.networks import Network
 from ptmiss.learn.settings.preprocess import PreprocessSettings
 from ptmiss.learn.settings.trainings import Training
@@ -63,7 +64,7 @@ class LearningTask(Protocol):
     def name(self) -> str:
         """The task's name in the configuration."""
 
-    def dataset_for(self, network: Network) -> DatasetLayout:
+    def dataset_for(self, network: Network, head: Head) -> DatasetLayout:
         """Return what a dataset for such a network holds; tables with the row of unknown values."""
 
     @property

@@ -46,16 +46,23 @@ class Plan:
 class Constituents:
     """Constituents of many events, one after the other.
 
-    continuous float32 (n, F); categories int (n, C); event int (n,), the event each belongs to;
-    counted float32 (n,), 1 for real ones and 0 for pads; width: slots of each event where the
-    batch is bucketed, so that (n, F) is (n / width, width, F); None for a flat one.
+    continuous float32 (n, F); categories int (n, C); event int (n,), the event each belongs to, of
+    `n_events`; counted float32 (n,), 1 for real ones and 0 for pads; width: slots of each event
+    where the batch is bucketed, so that (n, F) is (n / width, width, F); None for a flat one.
     """
 
     continuous: tf.Tensor
     categories: tf.Tensor
     event: tf.Tensor
     counted: tf.Tensor
+    n_events: int | tf.Tensor
     width: int | tf.Tensor | None = None
+
+    def sums(self, values: tf.Tensor) -> tf.Tensor:
+        """Return the sums over the constituents of each event: (n, k) gives (n_events, k)."""
+        if self.width is None:
+            return tf.math.unsorted_segment_sum(values, self.event, self.n_events)
+        return tf.reduce_sum(tf.reshape(values, (-1, self.width, values.shape[1])), axis=1)
 
 
 class Backbone(Protocol):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ptmiss.learn.backbones.attention import Attention
 from ptmiss.learn.backbones.base import Backbone, Plan
 from ptmiss.learn.backbones.deepmet import DeepMET
 from ptmiss.learn.backbones.dense import Dense
+from ptmiss.learn.backbones.edgeconv import EdgeConv
 from ptmiss.learn.backbones.neighbours import Neighbours
 from ptmiss.learn.settings.networks import Network
 
@@ -14,6 +16,8 @@ KINDS: dict[str, Callable[..., Backbone]] = {
     "deepmet": DeepMET,
     "dense": Dense,
     "neighbours": Neighbours,
+    "attention": Attention,
+    "edgeconv": EdgeConv,
 }
 
 

@@ -63,7 +63,7 @@ class Recipe:
     @property
     def dataset(self) -> DatasetLayout:
         """What the datasets hold."""
-        return self.task.dataset_for(self.spec.network)
+        return self.task.dataset_for(self.spec.network, self.spec.head)
 
 
 @dataclass

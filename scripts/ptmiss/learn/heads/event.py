@@ -3,10 +3,10 @@
 The vector sum is trained with the backbone. Then, with the backbone frozen, a small network sees
 sums over kinds of constituents (`FeatureLayout.groups`), each weighted with 1, with the weight,
 with the predicted true share and with a weight among the features, as components along and across
-the sum itself and as scalar sums. It gives a factor of the sum, coefficients of the other vectors, a
-shift across, and two widths. It is applied to the event and to its mirror image: what is even under
-a reflection is averaged and what is odd is subtracted, so rotations and reflections of the event
-turn the estimate exactly.
+the sum itself and as scalar sums. It gives a factor of the sum, coefficients of the other vectors,
+a shift across, and two widths. It is applied to the event and to its mirror image: what is even
+under a reflection is averaged and what is odd is subtracted, so that rotations and reflections of
+the event turn the estimate exactly.
 """
 
 from __future__ import annotations

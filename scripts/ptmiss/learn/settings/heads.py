@@ -90,4 +90,9 @@ class RegressionHead(Section):
     ]
 
 
+def wants_labels(head: VectorSumHead | EventHead | RegressionHead) -> bool:
+    """Say whether a head learns from the true share of each constituent."""
+    return not isinstance(head, RegressionHead) and head.labels > 0.0
+
+
 Head = Annotated[VectorSumHead | EventHead | RegressionHead, Field(discriminator="kind")]

@@ -38,12 +38,41 @@ class NeighboursNetwork(Section):
     kind: Literal["neighbours"]
     units: Units
     embedding: Annotated[int, Field(ge=1, le=256, description="dimensions of each embedding")]
+    context: Annotated[bool, Field(description="false: it sees nothing of what lies around")] = True
 
 
-Network = Annotated[DeepMETNetwork | DenseNetwork | NeighboursNetwork, Field(discriminator="kind")]
+class AttentionNetwork(Section):
+    """Dense layers with attention to a few latent vectors of the event, cost linear in candidates;
+    inputs as `neighbours`."""
 
-WITH_CONTEXT = ("neighbours",)
-"""Kinds that see the context of a constituent, see `ptmiss.learn.features`."""
+    kind: Literal["attention"]
+    units: Units
+    latents: Annotated[int, Field(ge=1, le=256, description="latent vectors of an event")]
+    size: Annotated[int, Field(ge=1, le=256, description="numbers of a latent vector")]
+
+
+class EdgeConvNetwork(Section):
+    """Dense layers with residual edge convolutions over the nearest neighbours in eta and phi;
+    inputs as `neighbours`."""
+
+    kind: Literal["edgeconv"]
+    units: Units
+    neighbours: Annotated[int, Field(ge=1, le=64, description="nearest neighbours of each")]
+    blocks: Annotated[int, Field(ge=1, le=8, description="edge convolutions after each other")]
+
+
+Network = Annotated[
+    DeepMETNetwork | DenseNetwork | NeighboursNetwork | AttentionNetwork | EdgeConvNetwork,
+    Field(discriminator="kind"),
+]
+
+
+def sees_context(network: Network) -> bool:
+    """Say whether a network sees the context of a constituent, see `ptmiss.learn.features`."""
+    if isinstance(network, NeighboursNetwork):
+        return network.context
+    return isinstance(network, AttentionNetwork | EdgeConvNetwork)
+
 
 PUBLISHED = {"kind": "deepmet", "units": (64, 32, 16), "embedding": 8}
 """The network of CMS, arXiv:2509.12012: what a training without `network` means."""

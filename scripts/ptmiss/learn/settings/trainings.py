@@ -8,8 +8,8 @@ from pydantic import Field
 
 from ptmiss.core.settings.base import Section
 from ptmiss.core.settings.types import Name
-from ptmiss.learn.settings.heads import Head
-from ptmiss.learn.settings.networks import WITH_CONTEXT, Network
+from ptmiss.learn.settings.heads import Head, wants_labels
+from ptmiss.learn.settings.networks import Network, sees_context
 
 
 class Training(Section):
@@ -27,4 +27,5 @@ class Training(Section):
         """Return the settings that a dataset follows from."""
         own = self.model_dump(mode="json", exclude={"network", "head"})
         # said only where it is true: datasets of before go on
-        return own | ({"context": True} if self.network.kind in WITH_CONTEXT else {})
+        more = {"context": sees_context(self.network), "labels": wants_labels(self.head)}
+        return own | {name: True for name, wanted in more.items() if wanted}

@@ -87,7 +87,7 @@ def train(inputs: TrainInputs, recipe: Recipe, outputs: TrainOutputs) -> dict[st
     name = str(summary["training"])
     spec = network_spec(recipe, summary)
     model = new_network(spec, training.seed)
-    held = task.dataset_for(training.network)
+    held = task.dataset_for(training.network, training.head)
     loss = model.head.loss(settings).for_dataset(
         _targets(inputs.train, held), settings.response_min_events
     )
@@ -126,12 +126,13 @@ def _targets(dataset: Path, layout: DatasetLayout) -> Iterator[np.ndarray]:
 
 def network_spec(recipe: Recipe, summary: dict[str, object]) -> NetworkSpec:
     """Return the network that belongs to a training and to its dataset's summary."""
+    held = recipe.task.dataset_for(recipe.spec.network, recipe.spec.head)
     return NetworkSpec(
         network=recipe.spec.network,
         head=recipe.spec.head,
         transform=recipe.settings.features,
         layout=recipe.task.layout(summary),
-        targets=recipe.task.dataset_for(recipe.spec.network).targets,
+        targets=held.targets,
         details=recipe.task.network_details(summary),
     )
 

@@ -19,10 +19,13 @@ from ptmiss.events.objects import neighbours
 from ptmiss.learn.features import FeatureLayout
 from ptmiss.learn.onnx.interface import OUTPUT
 from ptmiss.learn.records import DatasetSummary
-from ptmiss.learn.settings.networks import WITH_CONTEXT, Network
+from ptmiss.learn.settings.heads import Head, wants_labels
+from ptmiss.learn.settings.networks import Network, sees_context
 from ptmiss.learn.task import DatasetLayout, Details, Rows
 from ptmiss.tasks.met import features as ft
 from ptmiss.tasks.met.settings.learning import PreprocessSettings, Training
+
+_LABEL = "truth"
 
 TRUTH = "cand_truth"
 """Column of a skim: the true share of a candidate."""
@@ -31,9 +34,7 @@ _ANY = ft.FeatureRules(dz_limit=ft.LIMIT, unknown_codes=True, use_puppi=True)
 
 
 _DATASET = DatasetLayout(ft.layout(_ANY, 0.0), ft.TARGETS)
-_WITH_CONTEXT = DatasetLayout(
-    ft.layout(replace(_ANY, neighbours=neighbours.VERSION), 0.0), ft.TARGETS, ("truth",)
-)
+_WITH_CONTEXT = ft.layout(replace(_ANY, neighbours=neighbours.VERSION), 0.0)
 
 
 class _Rules(Excerpt):
@@ -69,10 +70,10 @@ class MetLearning:
         "Missing transverse momentum (px, py) / 50 GeV from particle-flow candidates."
     )
 
-    def dataset_for(self, network: Network) -> DatasetLayout:
-        """Return what a dataset holds: with neighbours and true shares for networks that see what
-        is around a candidate."""
-        return _WITH_CONTEXT if network.kind in WITH_CONTEXT else self.dataset
+    def dataset_for(self, network: Network, head: Head) -> DatasetLayout:
+        """Return what a dataset holds: neighbours and true shares for networks that want them."""
+        features = _WITH_CONTEXT if sees_context(network) else self.dataset.features
+        return DatasetLayout(features, ft.TARGETS, (_LABEL,) if wants_labels(head) else ())
 
     def details(
         self, skims: Sequence[Path], name: str, training: Training, settings: PreprocessSettings
@@ -84,10 +85,11 @@ class MetLearning:
         rules = ft.FeatureRules(
             settings.dz_limit, settings.unknown_codes, training.use_puppi, _flavour(skims, name)
         )
-        if training.network.kind in WITH_CONTEXT:
+        if sees_context(training.network):
             pinned = settings.pinned_pt
             rules = replace(rules, neighbours=neighbours.VERSION, pinned_pt=pinned)
-        return {"features": dict(rules.as_dict()), "pinned_pt": settings.pinned_pt}
+        labels = {"labels": [_LABEL]} if wants_labels(training.head) else {}
+        return {"features": dict(rules.as_dict()), "pinned_pt": settings.pinned_pt, **labels}
 
     def rows(self, table: pa.Table, path: Path, details: Details) -> Rows:
         """Return features, true missing momentum and the sum of pinned leptons."""
@@ -114,7 +116,7 @@ class MetLearning:
         ).astype(np.float32)
         # a candidate without momentum contributes nothing, so it need not be stored
         kept = x[:, ft.PT] != 0.0
-        if rules.neighbours:
+        if details.get("labels"):
             x = np.concatenate([x, _truth(table, len(x))], axis=1)
         return Rows(
             offsets_of(segment_sum(kept.astype(np.int64), features.offsets)),
