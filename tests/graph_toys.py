@@ -12,6 +12,7 @@ from ptmiss.learn.backbones import deepmet_onnx
 from ptmiss.learn.heads import vector_sum_onnx
 from ptmiss.learn.onnx import writer
 from ptmiss.learn.onnx.interface import OUTPUT
+from ptmiss.learn.settings.heads import VectorSumHead
 from ptmiss.tasks.met import features as ft
 
 ROWS = (4, 12, 5)
@@ -29,11 +30,12 @@ def build(
     """Return the graph of arrays; tables are as long as those among the weights."""
     unknown = len(weights["embedding0"]) > len(ft.CHARGES)
     layout = ft.layout(ft.FeatureRules(100.0, unknown, use_puppi=True), pinned_pt)
+    head = VectorSumHead(kind="vector_sum", bias=bias, tune="response")
     return writer.write(
         layout,
         lambda graph, tensors: deepmet_onnx.add(graph, tensors, weights, epsilon),
         lambda graph, tensors, outputs: vector_sum_onnx.add(
-            graph, tensors, outputs, layout, bias, weights
+            graph, tensors, outputs, layout, head, weights
         ),
         writer.Output(OUTPUT, 2),
         writer.Header("deepmet", "", metadata),

@@ -43,16 +43,26 @@ NETWORKS = (
     {"kind": "deepmet", "units": (64, 32, 16), "embedding": 8},
     {"kind": "deepmet", "units": (12, 7), "embedding": 3},
     {"kind": "dense", "units": (16, 8), "activation": "relu"},
+    {"kind": "neighbours", "units": (16, 8), "embedding": 3},
+    {"kind": "attention", "units": (12, 8), "latents": 3, "size": 4},
+    {"kind": "edgeconv", "units": (12, 8), "neighbours": 4, "blocks": 2},
 )
 HEADS = (
     {"kind": "vector_sum", "bias": "caption", "tune": "response"},
     {"kind": "vector_sum", "bias": "training_code", "tune": "response"},
     {"kind": "vector_sum", "bias": "shipped", "tune": "response"},
+    {"kind": "vector_sum", "bias": "none", "tune": "response"},
+    {"kind": "event", "tune": "response", "labels": 5.0, "units": (9, 7), "members": 2},
     {"kind": "regression", "targets": ("truth_px", "truth_py", "pinned_px"), "huber": 10.0},
 )
 DENSE = {"kind": "dense", "units": (8,), "activation": "tanh"}
 RECORD = {"training": "toy", "weights_sha256": "0"}
-PAIRS = list(itertools.product(NETWORKS, HEADS))
+PAIRS = [
+    *itertools.product(NETWORKS[:3], HEADS),
+    *itertools.product(NETWORKS[3:], (HEADS[0], HEADS[4])),
+    (NETWORKS[3], HEADS[3]),
+    (NETWORKS[4], HEADS[-1]),
+]
 
 
 def named(pair: tuple[dict, dict]) -> str:
@@ -171,7 +181,7 @@ class AgainstTheMean(Dense):
         return tf.reshape(tf.reshape(own, slots) - 0.5 * mean, (-1, own.shape[1]))
 
 
-@pytest.mark.parametrize("head", [HEADS[0], HEADS[3]], ids=lambda head: head["kind"])
+@pytest.mark.parametrize("head", [HEADS[0], HEADS[-1]], ids=lambda head: head["kind"])
 def test_what_compares_constituents_of_an_event_gets_slots(
     head: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
