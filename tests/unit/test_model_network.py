@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from network_toys import FORMS, spec
 from ptmiss.core.errors import UserError
-from ptmiss.learn.heads import masks
+from ptmiss.learn import masks
 from ptmiss.learn.heads.vector_sum import BIAS_SCALE
 from ptmiss.learn.network import new_network, weights_of
 from ptmiss.learn.training.storage import load_model, save_model

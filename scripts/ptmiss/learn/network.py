@@ -12,10 +12,10 @@ import tensorflow as tf
 from pydantic import JsonValue
 
 from ptmiss.core.settings.base import Section
+from ptmiss.learn import masks
 from ptmiss.learn.backbones.base import Constituents, Plan
 from ptmiss.learn.backbones.registry import backbone
 from ptmiss.learn.features import FeatureLayout, Target
-from ptmiss.learn.heads import masks
 from ptmiss.learn.heads.base import HeadPlan
 from ptmiss.learn.heads.registry import head
 from ptmiss.learn.settings.heads import Head

@@ -12,8 +12,9 @@ import itertools
 
 import tensorflow as tf
 
-from ptmiss.learn.backbones.base import Constituents, Packing
+from ptmiss.learn.backbones.base import Constituents, Packing, Plan
 from ptmiss.learn.backbones.named import NamedLayers
+from ptmiss.learn.settings.networks import AttentionNetwork
 
 STEEP = 4.0
 """Bound of the logarithm of an attention: no largest one has to be subtracted before the
@@ -24,6 +25,10 @@ class Attention(NamedLayers):
     """Dense layer, attention to the event, dense layers; tanh everywhere."""
 
     packing: Packing = "flat"
+
+    def __init__(self, settings: AttentionNetwork, plan: Plan, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.settings, self.plan = settings, plan
 
     @property
     def shapes(self) -> dict[str, tuple[int, int]]:
@@ -58,4 +63,5 @@ class Attention(NamedLayers):
 
     def flops(self) -> int:
         """Return the floating-point operations of one constituent, to first order."""
-        return super().flops() + 4 * self.settings.latents * self.settings.size
+        dense: int = super().flops()
+        return dense + 4 * self.settings.latents * self.settings.size

@@ -13,8 +13,9 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from ptmiss.learn.backbones.base import Constituents, Packing
+from ptmiss.learn.backbones.base import Constituents, Packing, Plan
 from ptmiss.learn.backbones.named import NamedLayers
+from ptmiss.learn.settings.networks import EdgeConvNetwork
 
 FAR = 1e6
 """Squared distance of what is no neighbour."""
@@ -24,6 +25,10 @@ class EdgeConv(NamedLayers):
     """Dense layer, edge convolutions of its width, dense layers; tanh everywhere."""
 
     packing: Packing = "bucketed"
+
+    def __init__(self, settings: EdgeConvNetwork, plan: Plan, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.settings, self.plan = settings, plan
 
     @property
     def shapes(self) -> dict[str, tuple[int, int]]:
@@ -53,13 +58,17 @@ class EdgeConv(NamedLayers):
         """Return the floating-point operations of one constituent, to first order, without those
         of all pairs."""
         own = self.settings
-        return super().flops() + 4 * own.neighbours * own.blocks * own.units[0]
+        dense: int = super().flops()
+        return dense + 4 * own.neighbours * own.blocks * own.units[0]
 
     def _nearest(self, constituents: Constituents) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the rows of the nearest neighbours of each constituent, int32 (n, k), and 1 where
         there is one, float32 (n, k)."""
         x, layout = constituents.continuous, self.plan.layout
-        width, k = constituents.width, self.settings.neighbours
+        k = self.settings.neighbours
+        if constituents.width is None:
+            raise ValueError("edge convolutions want slots")
+        width = constituents.width
         eta, p = x[:, layout.place("eta")], x[:, layout.vector_place]
         length = tf.sqrt(tf.maximum(tf.reduce_sum(tf.square(p), axis=1), 1e-20))
         direction = tf.reshape(p / length[:, tf.newaxis], (-1, width, 2))

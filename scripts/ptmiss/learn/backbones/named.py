@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import keras
 import numpy as np
 import tensorflow as tf
 
+from ptmiss.learn import masks
 from ptmiss.learn.backbones.base import Constituents, Plan
 from ptmiss.learn.backbones.invariant import invariant, n_invariant
 from ptmiss.learn.backbones.transform import one_hot
-from ptmiss.learn.heads import masks
-
-
-class _Settings(Protocol):
-    units: tuple[int, ...]
 
 
 class NamedLayers(keras.layers.Layer):
@@ -25,10 +19,7 @@ class NamedLayers(keras.layers.Layer):
     """
 
     invariant = True
-
-    def __init__(self, settings: _Settings, plan: Plan, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        self.settings, self.plan = settings, plan
+    plan: Plan
 
     @property
     def shapes(self) -> dict[str, tuple[int, int]]:

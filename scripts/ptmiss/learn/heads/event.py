@@ -17,8 +17,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ptmiss.learn import masks
 from ptmiss.learn.features import EstimateColumn
-from ptmiss.learn.heads import event_fit, masks
+from ptmiss.learn.heads import event_fit
 from ptmiss.learn.heads.base import Frozen, HeadPlan
 from ptmiss.learn.heads.event_view import SCALARS, WEIGHTS, estimate, event_view, root
 from ptmiss.learn.heads.vector_sum import VectorLoss, VectorSum

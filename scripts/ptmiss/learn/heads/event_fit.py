@@ -100,11 +100,11 @@ def _events(layers: Layers, seen: EventSums) -> Events:
     blocks = []
     for first in range(0, len(seen.weight), BLOCK):
         view = event_view(tf.constant(seen.sums[first : first + BLOCK]), layers.layout)
-        columns = (view.own, view.vectors, view.axis, view.inputs, view.mirrored)
-        blocks.append([np.asarray(column.numpy()) for column in columns])
-    columns = [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+        blocks.append([np.asarray(column.numpy()) for column in view])
+    own, vectors, axis, inputs, mirrored = map(np.concatenate, zip(*blocks, strict=True))
     # the vector without pinned constituents, and the truth of it, differ by their sum alone
-    return Events(*columns, seen.targets[:, :2], seen.targets[:, 2:4], seen.weight)
+    truth, pinned = seen.targets[:, :2], seen.targets[:, 2:4]
+    return Events(own, vectors, axis, inputs, mirrored, truth, pinned, seen.weight)
 
 
 def _start(variables: Variables, rng: np.random.Generator) -> None:
@@ -138,7 +138,6 @@ def _train(layers: Layers, train: Events, spec: loss.LossSpec, rng: np.random.Ge
     optimiser.build(variables)
     state = tf.Variable(np.zeros((own.members, 2, spec.n_bins), np.float32), trainable=False)
 
-    @tf.function(jit_compile=True)
     def step(*columns: tf.Tensor) -> None:
         values = [variable.value for variable in variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -148,10 +147,11 @@ def _train(layers: Layers, train: Events, spec: loss.LossSpec, rng: np.random.Ge
         state.assign(sums)
         optimiser.apply(gradients, variables)
 
+    compiled = tf.function(step, jit_compile=True)
     for _ in range(own.epochs):
         order = rng.permutation(len(train.weight))
         for first in range(0, steps * size, size):
-            step(*train.take(order[first : first + size]))
+            compiled(*train.take(order[first : first + size]))
 
 
 def _loss(
@@ -221,4 +221,5 @@ def _cover(vector: np.ndarray, widths: np.ndarray, part: Events) -> np.ndarray:
     along = np.sum(error * axis, axis=1)
     across = error[:, 1] * axis[:, 0] - error[:, 0] * axis[:, 1]
     pulls = np.abs(np.stack([along, across], axis=1)) / widths
-    return np.quantile(pulls, LEVEL, axis=0).astype(np.float32)
+    scale: np.ndarray = np.quantile(pulls, LEVEL, axis=0).astype(np.float32)
+    return scale

@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.settings.names import unknown
+from ptmiss.learn import masks
 from ptmiss.learn.backbones.base import Outputs
 from ptmiss.learn.features import EstimateColumn
-from ptmiss.learn.heads import masks
 from ptmiss.learn.heads.base import Frozen, HeadPlan
 from ptmiss.learn.heads.loss import event_errors
 from ptmiss.learn.settings.heads import RegressionHead

@@ -14,9 +14,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ptmiss.learn import masks
 from ptmiss.learn.backbones.base import Outputs
 from ptmiss.learn.features import EstimateColumn, FeatureLayout
-from ptmiss.learn.heads import loss, masks
+from ptmiss.learn.heads import loss
 from ptmiss.learn.heads.base import Frozen, HeadPlan
 from ptmiss.learn.onnx.interface import OUTPUT
 from ptmiss.learn.settings.heads import VectorSumHead

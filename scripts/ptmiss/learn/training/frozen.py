@@ -28,7 +28,6 @@ class FrozenNetwork:
         width, flat = model.spec.layout.width, shape.packing == "flat"
         parts: list[tuple[np.ndarray, ...]] = []
 
-        @tf.function(jit_compile=flat)
         def of_batch(
             continuous: tf.Tensor, categories: tf.Tensor, event: tf.Tensor, weight: tf.Tensor
         ) -> tf.Tensor:
@@ -38,9 +37,10 @@ class FrozenNetwork:
             place = Place(event, (shape.events if flat else n) + 1, slots)
             return model.sums(continuous, tf.cast(categories, tf.int32), place)
 
+        compiled = tf.function(of_batch, jit_compile=flat)
         for batch in prefetch(pack(in_order(self.stores[split]), shape)):
             arrays = (batch.continuous[:, :width], batch.categories, batch.event, batch.weight)
-            sums = of_batch(*map(tf.constant, arrays)).numpy()
+            sums = compiled(*map(tf.constant, arrays)).numpy()
             n = batch.n_events
             parts.append((sums[:n], batch.targets[:n], batch.weight[:n]))
         return EventSums(*(np.concatenate(column) for column in zip(*parts, strict=True)))

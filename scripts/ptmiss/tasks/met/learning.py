@@ -88,8 +88,10 @@ class MetLearning:
         if sees_context(training.network):
             pinned = settings.pinned_pt
             rules = replace(rules, neighbours=neighbours.VERSION, pinned_pt=pinned)
-        labels = {"labels": [_LABEL]} if wants_labels(training.head) else {}
-        return {"features": dict(rules.as_dict()), "pinned_pt": settings.pinned_pt, **labels}
+        details: Details = {"features": dict(rules.as_dict()), "pinned_pt": settings.pinned_pt}
+        if wants_labels(training.head):
+            details["labels"] = [_LABEL]
+        return details
 
     def rows(self, table: pa.Table, path: Path, details: Details) -> Rows:
         """Return features, true missing momentum and the sum of pinned leptons."""
