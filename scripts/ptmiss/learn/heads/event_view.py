@@ -60,7 +60,8 @@ def event_view(sums: tf.Tensor, layout: FeatureLayout) -> EventView:
     x, y = axis[:, tf.newaxis, 0], axis[:, tf.newaxis, 1]
     along = vectors[:, :, 0] * x + vectors[:, :, 1] * y
     across = vectors[:, :, 1] * x - vectors[:, :, 0] * y
-    sizes = tf.math.log1p(tf.maximum(scalars, 0.0) / np.float32(SCALAR_UNIT))
+    # log(1 + x): the converter knows no log1p
+    sizes = tf.math.log(1.0 + tf.maximum(scalars, 0.0) / np.float32(SCALAR_UNIT))
     length = tf.where(squared > TINY, length, tf.zeros_like(length))
     seen = [tf.asinh(part / np.float32(UNIT)) for part in (along, across, length)]
     along, across, length = seen
