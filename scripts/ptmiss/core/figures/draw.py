@@ -102,7 +102,7 @@ def _band(panel: Panel, series: Series) -> None:
     low, high = (panel.up(bound[has]) for bound in (series.low, series.high))
     left, right = (panel.across(side[has]) for side in (series.left, series.right))
     if series.style == "line":
-        x = (left + right) / 2
+        x = panel.across((series.left + series.right)[has] / 2)
         corners = np.concatenate([np.stack([x, low], 1), np.stack([x, high], 1)[::-1]])[None]
     else:
         corners = _boxes(left, right, low, high)
@@ -111,8 +111,8 @@ def _band(panel: Panel, series: Series) -> None:
 
 def _boxes(left: np.ndarray, right: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Return the corners (n, 4, 2) of rectangles."""
-    corners = ((left, low), (left, high), (right, high), (right, low))
-    return np.stack([np.stack(corner, axis=1) for corner in corners], axis=1)
+    corners = [left, low, left, high, right, high, right, low]
+    return np.stack(corners, axis=1).reshape(-1, 4, 2)
 
 
 def _fill(panel: Panel, shapes: np.ndarray, colour: str, opacity: float) -> None:
@@ -127,8 +127,9 @@ def _fill(panel: Panel, shapes: np.ndarray, colour: str, opacity: float) -> None
 
 def _line(panel: Panel, series: Series) -> None:
     left, right = panel.across(series.left), panel.across(series.right)
-    value, middle, nothing = panel.up(series.value), (left + right) / 2, np.full_like(left, np.nan)
+    value = panel.up(series.value)
     if series.style == "line":
+        middle = panel.across((series.left + series.right) / 2)
         line = _stroke(middle, value, series.colour, 1.4, series.dashed)
         if len(value) <= _FEW:
             _mark(line, series, 4.0)
@@ -137,10 +138,10 @@ def _line(panel: Panel, series: Series) -> None:
         line = _stroke(x, y, series.colour, 1.3, series.dashed)
     else:
         # a gap after each bin
-        x = np.stack([left, middle, right, nothing], axis=1).ravel()
+        x = np.stack([left, (left + right) / 2, right, np.full_like(left, np.nan)], axis=1).ravel()
         line = _stroke(x, np.repeat(value, 4), series.colour, 1.1, series.dashed)
         _mark(line, series, _size(series))
-        line.set_markevery((1, 4))
+        line.set(markevery=(1, 4), zorder=2.2)  # data lie above histograms
     panel.add(line)
 
 

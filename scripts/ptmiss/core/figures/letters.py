@@ -17,7 +17,7 @@ from ptmiss.core.figures.formulas import pieces, width
 ASCENT = 0.73
 """Height of letters above their line, in sizes of the letters."""
 
-LINE = 1.1
+LINE = 1.2
 """From line to line, in sizes of the letters."""
 
 
