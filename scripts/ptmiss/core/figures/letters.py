@@ -10,9 +10,8 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import RendererAgg
-from matplotlib.font_manager import FontProperties
 
-from ptmiss.core.figures.formulas import pieces, width
+from ptmiss.core.figures.formulas import drawn, font, width
 
 ASCENT = 0.73
 """Height of letters above their line, in sizes of the letters."""
@@ -62,11 +61,11 @@ class Letters(Artist):
             renderer.draw_image(gc, round(x), round(y), image)
         else:
             x, y = self._place
-            font, before = _font(*self._look[1:]), self._align * width(*self._look)
-            for text, is_formula, start in pieces(*self._look):
-                along = start - before
-                at = (x, y + along) if self._turned else (x + along, y)
-                renderer.draw_text(gc, *at, text, font, 90.0 * self._turned, is_formula)
+            before = self._align * width(*self._look)
+            x, y = (x, y - before) if self._turned else (x - before, y)
+            text, is_formula = drawn(self._look[0])
+            letters = font(*self._look[1:])
+            renderer.draw_text(gc, x, y, text, letters, 90.0 * self._turned, is_formula)
         gc.restore()
 
 
@@ -74,25 +73,17 @@ _EDGE = 2
 """Pixels around the picture of a text."""
 
 
-def _font(size: float, bold: bool) -> FontProperties:
-    return FontProperties(size=size, weight="bold" if bold else "normal")
-
-
 @functools.lru_cache(4096)
 def _image(text: str, size: float, bold: bool, dpi: float) -> tuple[np.ndarray, float, int]:
     """Return pixels (rows from below, columns, RGBA) of a text, its width, and how many rows lie
     below the line that the letters stand on."""
-    font, measure = _font(size, bold), RendererAgg(1, 1, dpi)
-    parts, at, high, deep = [], 0.0, 0.0, 0.0
-    for piece, is_formula, start in pieces(text, size, bold):
-        _, tall, below = measure.get_text_width_height_descent(piece, font, is_formula)
-        parts.append((start * dpi / 72.0, piece, is_formula))
-        high, deep = max(high, tall - below), max(deep, below)
-    wide = width(text, size, bold) * dpi / 72.0
+    text, is_formula = drawn(text)
+    letters = font(size, bold)
+    wide, high, deep = RendererAgg(1, 1, dpi).get_text_width_height_descent(
+        text, letters, is_formula
+    )
     below = math.ceil(deep) + _EDGE
-    rows = math.ceil(high) + _EDGE + below
+    rows = math.ceil(high - deep) + _EDGE + below
     page = RendererAgg(math.ceil(wide) + 2 * _EDGE, rows, dpi)
-    gc = page.new_gc()
-    for at, piece, is_formula in parts:
-        page.draw_text(gc, _EDGE + at, rows - below, piece, font, 0.0, is_formula)
+    page.draw_text(page.new_gc(), _EDGE, rows - below, text, letters, 0.0, is_formula)
     return np.asarray(page.buffer_rgba())[::-1].copy(), wide, below

@@ -38,7 +38,6 @@ _SETTINGS = hep.ROOT | {
     # whatever a machine has installed
     "font.sans-serif": ["TeX Gyre Heros", "DejaVu Sans"],
     "font.size": TICK_SIZE,
-    "text.hinting": "none",  # letters are as wide in a picture as in PDF, where they are measured
     "figure.figsize": FIGURE_SIZE,
     "axes.unicode_minus": True,
     "axes.linewidth": 0.9,
