@@ -213,11 +213,11 @@ def _rows(figure: Figure, chart: Chart) -> None:
         has = np.isfinite(series.value)
         value = series.value[has]
         place = panel.up(series.left[has]) - (2 * k + 1 - n_series) * half
-        ends = tuple(
+        start, end = (
             panel.across(np.where(np.isfinite(bound[has]), bound[has], value))
             for bound in (series.low, series.high)
         )
-        _fill(panel, _boxes(*ends, place - 0.8 * half, place + 0.8 * half), series.colour, 0.3)
+        _fill(panel, _boxes(start, end, place - 0.8 * half, place + 0.8 * half), series.colour, 0.3)
         points = _stroke(panel.across(value), place, series.colour, 0.0)
         points.set_linestyle("none")
         _mark(points, series, 4.5)

@@ -11,12 +11,10 @@ from multiprocessing import get_context
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_mixed import MixedModeRenderer
 from matplotlib.backends.backend_pdf import PdfFile, RendererPdf
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from PIL import Image
 
 from ptmiss.core.figures import style
 from ptmiss.core.figures.chart import Chart, Drawing, Picture
@@ -78,36 +76,35 @@ class Painter:
             for panel in figure.axes:
                 figure.delaxes(panel)  # `clear` would first empty each
             figure.clear()
+            figure.set_dpi(self._dpi)
             outside = draw(figure, chart) if isinstance(chart, Chart) else chart.draw_on(figure)
-            image, png = self._image(), io.BytesIO()
+            self._canvas.draw()
+            image = reduced(np.asarray(self._canvas.buffer_rgba()), _colours(figure))
+            png = io.BytesIO()
             image.save(png, format="PNG", compress_level=6)
             pdf = self._pdf()
         return Picture(png.getvalue(), pdf, image.width, image.height, outside)
-
-    def _image(self) -> Image.Image:
-        self._figure.set_dpi(self._dpi)
-        self._canvas.draw()
-        return reduced(np.asarray(self._canvas.buffer_rgba()), _colours(self._figure))
 
     def _pdf(self) -> bytes:
         """Return the figure as PDF; `savefig` would set every formula anew for each file."""
         raw = io.BytesIO()
         file = PdfFile(raw, metadata=_NO_METADATA)
-        file.newPage(*style.FIGURE_SIZE)
         width, height = style.FIGURE_SIZE
+        file.newPage(width, height)
         writer = self._writer = self._writer or RendererPdf(file, self._dpi, height, width)
         writer.file = file
         writer.gc = writer.new_gc()
         self._figure.set_dpi(72.0)  # a point is the unit of PDF
-        self._figure.draw(MixedModeRenderer(self._figure, width, height, self._dpi, writer))
+        self._figure.draw(writer)
         writer.finalize()
         file.finalize()
         file.close()
         return raw.getvalue()
 
 
-def _colours(figure: Figure) -> list[tuple[int, int, int]]:
-    """Return the colours of all lines, those that are seen through on white."""
+def _colours(figure: Figure) -> list[tuple[int, ...]]:
+    """Return the colours of all lines as red, green and blue, of those that are seen through on
+    white."""
     found = set()
     for line in figure.findobj(Line2D):
         *rgb, alpha = to_rgba(line.get_color(), line.get_alpha())
