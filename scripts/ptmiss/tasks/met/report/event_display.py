@@ -90,8 +90,14 @@ class Display:
         panel.x = panel.y = Scale(-reach, reach)
         for colour, px, py in self.arrows.values():
             if math.hypot(px, py) > 0.01 * reach:
-                ends = (panel.at(0.0, 0.0), panel.at(px, py))
-                arrow = FancyArrowPatch(*ends, arrowstyle="-|>", mutation_scale=9.0)
+                arrow = FancyArrowPatch(
+                    panel.at(0.0, 0.0),
+                    panel.at(px, py),
+                    arrowstyle="-|>",
+                    mutation_scale=9.0,
+                    shrinkA=0.0,
+                    shrinkB=0.0,
+                )
                 arrow.set(color=colour, linewidth=1.6)
                 panel.add(arrow)
         frame.marks(panel, "x", most=4)
