@@ -66,8 +66,8 @@ def seconds(draw) -> float:
 
 
 @pytest.mark.benchmark_ratio
-def test_a_chart_takes_half_the_time_of_a_figure_with_marks_and_legend_of_matplotlib():
+def test_a_chart_takes_a_fifth_of_the_time_of_a_figure_with_marks_and_legend_of_matplotlib():
     painter = Painter(150)
     ratio = seconds(artists) / seconds(painter.paint)
     print(f"charts are drawn {ratio:.1f} times as fast as with marks and legend of matplotlib")
-    assert ratio > 2.0
+    assert ratio > 5.0

@@ -20,7 +20,10 @@ import report_toys
 from ptmiss.core.figures import frame, paint, style
 from ptmiss.core.figures.chart import Chart, Series, covered, empty_bins
 from ptmiss.tasks.met.report import samples, tables
+from ptmiss.tasks.met.report.event_display import Display
 from ptmiss.tasks.met.report.plots import resolution, shared
+from ptmiss.tasks.met.report.plots.interpretation import GROUPS
+from ptmiss.tasks.met.report.style import looks
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +44,12 @@ def picture(drawn):
     return np.asarray(Image.open(io.BytesIO(drawn.png)).convert("RGB")).astype(int)
 
 
-def near(image, colour):
-    wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-    return (np.abs(image - wanted).max(axis=-1) < 24).sum()
+def rgb(colour):
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+
+
+def near(image, wanted, most=0):
+    return (np.abs(image - wanted).max(axis=-1) <= most).sum()
 
 
 def series(label="a", **changed):
@@ -111,8 +117,8 @@ def test_a_figure_is_small_and_holds_no_metadata(figures, painter):
 def test_every_estimator_is_seen_in_its_colour(figures, painter):
     image = picture(painter.paint(figures["sigma_par", "n_pv", "width"].chart))
     for colour in ("#0072B2", "#56B4E9", "#E69F00", "#000000"):
-        assert near(image, colour) > 20, colour
-    assert near(image, "#D55E00") == 0  # DeepMET is not among them
+        assert near(image, rgb(colour)) > 20, colour
+    assert near(image, rgb("#D55E00"), 24) == 0  # DeepMET is not among them
 
 
 def test_empty_bins_stay_empty_and_are_told(figures, painter):
@@ -230,7 +236,29 @@ def test_a_drawing_uses_all_of_matplotlib_and_leaves_nothing_behind(painter):
 
 def test_a_palette_keeps_colours():
     chart = Chart([series(left=np.arange(3.0))], "x", "", "w", rows=("a", "b", "c"))
-    image = Image.open(io.BytesIO(paint.Painter(60).paint(chart).png)).convert("RGB")
-    colours = {colour: count for count, colour in image.getcolors()}
-    assert colours[255, 255, 255] > 30_000
-    assert colours[244, 244, 244] > 10_000  # the grey behind every second row
+    image = picture(paint.Painter(60).paint(chart))
+    assert near(image, 255) > 30_000
+    assert near(image, 244) > 10_000  # the grey behind every second row
+
+
+def test_every_colour_of_the_style_is_read_back_from_a_picture():
+    names = ["pf", "chs", "puppi", "oracle", *(f"deepmet:{n}" for n in "abcd"), "x", "y"]
+    many = [
+        series(look.label, colour=look.colour, value=np.full(3, 1.0 + k), style="line")
+        for k, look in enumerate(looks(names).values())
+    ]
+    for chart in (Chart(many, "x", "y", "w"), Chart(many, "x", "y", "w", rows=("a", "b", "c"))):
+        image = picture(paint.Painter(150).paint(chart))
+        assert all(near(image, rgb(one.colour)) > 20 for one in many)
+
+
+def test_groups_of_candidates_keep_colours_of_their_own():
+    values = np.linspace(-2.0, 2.0, 20 * len(GROUPS))
+    display = Display(
+        "w", np.full_like(values, 5.0), values, values[::-1], np.ones_like(values),
+        np.tile(list(GROUPS), 20), GROUPS,
+    )  # fmt: skip
+    image = picture(paint.Painter(150).paint(display))
+    for _, colour in GROUPS.values():
+        seen_through = 255 - 0.7 * (255 - rgb(colour))
+        assert near(image, seen_through, 1.0) > 20, colour

@@ -1,4 +1,4 @@
-"""From a chart to matplotlib's figure: axes, a few artists for each series, nothing global."""
+"""From a chart to matplotlib's figure: panels, a few artists for each series, nothing global."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
@@ -15,6 +14,7 @@ from matplotlib.path import Path
 from ptmiss.core.figures import frame
 from ptmiss.core.figures.chart import Chart, Series, span
 from ptmiss.core.figures.formulas import fitting, settable, width
+from ptmiss.core.figures.frame import Panel, Scale
 from ptmiss.core.figures.ranges import horizontal_range, ratio_range, vertical_range
 from ptmiss.core.figures.style import FIGURE_SIZE, GREY, TICK_SIZE
 from ptmiss.core.html.text import plain_mathtext
@@ -34,24 +34,24 @@ def draw(figure: Figure, chart: Chart) -> int:
         _rows(figure, chart)
         return 0
     whole = chart.ratio is None
-    axes = frame.add_panel(figure, frame.WHOLE if whole else frame.UPPER, chart.x_log, chart.y_log)
-    frame.header(axes, chart.origin, chart.what)
-    taken = frame.legend(axes, [_key(series) for series in chart.series], chart.title)
+    panel = Panel(figure, frame.WHOLE if whole else frame.UPPER)
+    frame.header(panel, chart.origin, chart.what)
+    taken = frame.legend(panel, [_key(series) for series in chart.series], chart.title)
     limits = chart.x_range or span(chart.series)
     low, high = vertical_range(chart, taken)
-    axes.set(xlim=limits, ylim=(low, high))
+    panel.x, panel.y = Scale(*limits, chart.x_log), Scale(low, high, chart.y_log)
     if chart.guide is not None:
-        _guide(axes, limits, (chart.guide, chart.guide))
+        _guide(panel, limits, (chart.guide, chart.guide))
     if chart.diagonal:
-        _guide(axes, limits, limits)
-    draw_series(axes, chart.series)
+        _guide(panel, limits, limits)
+    draw_series(panel, chart.series)
     # an efficiency has no marks beyond one, where the legend is
     end = chart.y_range[1] if isinstance(chart.y_range, tuple) else math.inf
-    frame.titles(axes, y=chart.y, widest=frame.marks(axes, "y", end=end))
-    lowest = axes
+    frame.titles(panel, y=chart.y, widest=frame.marks(panel, "y", end=end))
+    lowest = panel
     if chart.ratio is not None:
         if not chart.ticks:
-            frame.marks(axes, "x", text=False)
+            frame.marks(panel, "x", text=False)
         lowest = _ratios(figure, chart, chart.series[chart.ratio], limits)
     if chart.ticks:
         _names(lowest, chart.ticks)
@@ -62,94 +62,87 @@ def draw(figure: Figure, chart: Chart) -> int:
     return int(np.count_nonzero((values < low) | (values > high)))
 
 
-def _ratios(figure: Figure, chart: Chart, reference: Series, limits: tuple[float, float]) -> Axes:
+def _ratios(figure: Figure, chart: Chart, reference: Series, limits: tuple[float, float]) -> Panel:
     """Draw all series divided by a reference in the lower panel, which is returned."""
-    axes = frame.add_panel(figure, frame.LOWER, chart.x_log)
+    panel = Panel(figure, frame.LOWER)
     ratios = [series.over(reference) for series in chart.series]
-    axes.set(xlim=limits, ylim=ratio_range(ratios))
-    _guide(axes, limits, (1.0, 1.0))
-    draw_series(axes, ratios)
-    widest = frame.marks(axes, "y", most=4)
-    frame.titles(axes, y=chart.ratio_label, widest=widest, centred=True)
-    return axes
+    panel.x, panel.y = Scale(*limits, chart.x_log), Scale(*ratio_range(ratios))
+    _guide(panel, limits, (1.0, 1.0))
+    draw_series(panel, ratios)
+    widest = frame.marks(panel, "y", most=4)
+    frame.titles(panel, y=chart.ratio_label, widest=widest, centred=True)
+    return panel
 
 
-def _names(axes: Axes, ticks: Sequence[tuple[float, str]]) -> None:
+def _names(panel: Panel, ticks: Sequence[tuple[float, str]]) -> None:
     """Write names below the frame, in two rows by turns where they are too long."""
     names = [plain_mathtext(name) for _, name in ticks]
     places = np.array([place for place, _ in ticks])
-    low, high = axes.get_xlim()
-    wide = frame.size(axes)[0]
-    room = wide * float(np.diff(np.sort(places)).min(initial=high - low)) / (high - low)
+    room = float(np.diff(np.sort(panel.across(places))).min(initial=panel.wide))
     rows = 2 if max(width(name, TICK_SIZE) for name in names) >= 0.95 * room else 1
     if any("\n" in name for name in names):
         rows = 1
     for i, (place, name) in enumerate(zip(places.tolist(), names, strict=True)):
         size = fitting(name, TICK_SIZE, 0.95 * rows * room)
-        frame.write(axes, "x", place, "\n" * (i % rows) + name, size)
+        frame.write(panel, "x", place, "\n" * (i % rows) + name, size)
 
 
-def draw_series(axes: Axes, several: Sequence[Series]) -> None:
-    """Draw the bands of all series, then their lines, then their markers; limits are set."""
+def draw_series(panel: Panel, several: Sequence[Series]) -> None:
+    """Draw the bands of all series, then their lines and markers; the ends of axes are set."""
     for series in several:
-        _band(axes, series)
+        _band(panel, series)
     for series in several:
-        _line(axes, series)
-    for series in several:
-        _markers(axes, series)
+        _line(panel, series)
 
 
-def _band(axes: Axes, series: Series) -> None:
+def _band(panel: Panel, series: Series) -> None:
     has = np.isfinite(series.low) & np.isfinite(series.high)
     if not has.any():
         return
-    low, high = (_near(axes, bound[has]) for bound in (series.low, series.high))
-    left, right = series.left[has], series.right[has]
+    low, high = (panel.up(bound[has]) for bound in (series.low, series.high))
+    left, right = (panel.across(side[has]) for side in (series.left, series.right))
     if series.style == "line":
-        x = (left + right) / 2
+        x = panel.across((series.left + series.right)[has] / 2)
         corners = np.concatenate([np.stack([x, low], 1), np.stack([x, high], 1)[::-1]])[None]
     else:
         corners = _boxes(left, right, low, high)
-    _fill(axes, corners, series.colour, BAND)
+    _fill(panel, corners, series.colour, BAND)
 
 
 def _boxes(left: np.ndarray, right: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Return the corners (n, 4, 2) of rectangles."""
-    corners = ((left, low), (left, high), (right, high), (right, low))
-    return np.stack([np.stack(corner, axis=1) for corner in corners], axis=1)
+    corners = [left, low, left, high, right, high, right, low]
+    return np.stack(corners, axis=1).reshape(-1, 4, 2)
 
 
-def _fill(axes: Axes, shapes: np.ndarray, colour: str, opacity: float) -> None:
+def _fill(panel: Panel, shapes: np.ndarray, colour: str, opacity: float) -> None:
     """Fill polygons (n, corners, 2) as one path: neighbours of equal colour show no seam."""
     n, corners, _ = shapes.shape
     vertices = np.concatenate([shapes, shapes[:, :1]], axis=1).reshape(-1, 2)
     codes = np.full((n, corners + 1), Path.LINETO, dtype=Path.code_type)
     codes[:, 0], codes[:, -1] = Path.MOVETO, Path.CLOSEPOLY
     path = Path(vertices, codes.ravel())
-    axes.add_artist(PathPatch(path, facecolor=colour, alpha=opacity, linewidth=0.0, zorder=1.0))
+    panel.add(PathPatch(path, facecolor=colour, alpha=opacity, linewidth=0.0, zorder=1.0))
 
 
-def _near(axes: Axes, values: np.ndarray) -> np.ndarray:
-    """Return values that lie no further outside than the frame is high: what is not seen."""
-    low, high = axes.get_ylim()
-    if axes.get_yscale() == "log":
-        return values.clip(low * low / high, high * high / low)
-    return values.clip(2 * low - high, 2 * high - low)
-
-
-def _line(axes: Axes, series: Series) -> None:
-    value = _near(axes, series.value)
-    if series.style == "points":
-        # a gap after each bin
-        x = np.stack([series.left, series.right, series.right], axis=1).ravel()
-        y = np.stack([value, value, np.full_like(value, np.nan)], axis=1).ravel()
-        wide = 1.1
+def _line(panel: Panel, series: Series) -> None:
+    left, right = panel.across(series.left), panel.across(series.right)
+    value = panel.up(series.value)
+    if series.style == "line":
+        middle = panel.across((series.left + series.right) / 2)
+        line = _stroke(middle, value, series.colour, 1.4, series.dashed)
+        if len(value) <= _FEW:
+            _mark(line, series, 4.0)
     elif series.style == "steps":
-        x = np.stack([series.left, series.right], axis=1).ravel()
-        y, wide = np.repeat(value, 2), 1.3
+        x, y = np.stack([left, right], axis=1).ravel(), np.repeat(value, 2)
+        line = _stroke(x, y, series.colour, 1.3, series.dashed)
     else:
-        x, y, wide = (series.left + series.right) / 2, value, 1.4
-    axes.add_artist(_stroke(x, y, series.colour, wide, series.dashed))
+        # a gap after each bin
+        x = np.stack([left, (left + right) / 2, right, np.full_like(left, np.nan)], axis=1).ravel()
+        line = _stroke(x, np.repeat(value, 4), series.colour, 1.1, series.dashed)
+        _mark(line, series, _size(series))
+        line.set(markevery=(1, 4), zorder=2.2)  # data lie above histograms
+    panel.add(line)
 
 
 def _stroke(
@@ -170,29 +163,11 @@ def _stroke(
     )
 
 
-def _markers(axes: Axes, series: Series) -> None:
-    line = series.style == "line"
-    if series.style == "steps" or not series.marker or (line and len(series.value) > _FEW):
-        return
-    middle = (series.left + series.right) / 2
-    if axes.get_xscale() == "log" and not line:
-        middle = np.sqrt(series.left * series.right)
-    axes.add_artist(_sign(series, middle, series.value, 4.0 if line else _size(series)))
-
-
-def _sign(
-    series: Series, x: np.ndarray | Sequence[float], y: np.ndarray | Sequence[float], size: float
-) -> Line2D:
-    return Line2D(
-        x,
-        y,
-        linestyle="none",
-        color=series.colour,
-        marker=series.marker,
-        markersize=size,
-        markerfacecolor=series.colour if series.filled else "white",
-        markeredgewidth=0.4 if series.filled else 1.0,
-    )
+def _mark(line: Line2D, series: Series, size: float) -> None:
+    """Give a line the markers of a series."""
+    line.set(marker=series.marker, markersize=size)
+    line.set_markerfacecolor(series.colour if series.filled else "white")
+    line.set_markeredgewidth(0.4 if series.filled else 1.0)
 
 
 def _size(series: Series) -> float:
@@ -201,18 +176,18 @@ def _size(series: Series) -> float:
 
 def _key(series: Series) -> Line2D:
     """Return the entry of a series in a legend."""
-    key = _sign(series, [], [], 4.0 if series.style == "line" else _size(series))
-    if series.style != "points":
-        key.set(linestyle="--" if series.dashed else "-", linewidth=1.4)
-    if series.style == "steps":
-        key.set_marker("")
+    key = _stroke([], [], series.colour, 1.4, series.dashed)
+    if series.style == "points":
+        key.set_linestyle("none")
+    if series.style != "steps":
+        _mark(key, series, 4.0 if series.style == "line" else _size(series))
     key.set_label(plain_mathtext(series.label))
     return key
 
 
-def _guide(axes: Axes, x: tuple[float, float], y: tuple[float, float]) -> None:
+def _guide(panel: Panel, x: tuple[float, float], y: tuple[float, float]) -> None:
     """Draw a dashed grey line."""
-    axes.add_artist(_stroke(x, y, GREY, 0.9, dashed=True))
+    panel.add(_stroke(panel.across(x), panel.up(y), GREY, 0.9, dashed=True))
 
 
 def _rows(figure: Figure, chart: Chart) -> None:
@@ -221,41 +196,41 @@ def _rows(figure: Figure, chart: Chart) -> None:
     left, bottom, wide, high = frame.WHOLE
     needed = (max(width(name, _ROW_SIZE) for name in names) + 14.0) / (72.0 * FIGURE_SIZE[0])
     more = min(max(needed - left, 0.0), 0.3)
-    axes = frame.add_panel(figure, (left + more, bottom, wide - more, high))
+    panel = Panel(figure, (left + more, bottom, wide - more, high))
     n_rows, n_series = len(names), len(chart.series)
-    frame.header(axes, chart.origin, chart.what, start=-more / (wide - more))
-    taken = frame.legend(axes, [_key(series) for series in chart.series], chart.title)
-    low, high = horizontal_range(chart)
-    axes.set(xlim=(low, high), ylim=(n_rows - 0.5, n_rows - 0.5 - n_rows / (0.98 - taken)))
-    even = np.arange(0.0, n_rows, 2.0)
-    stripes = _boxes(np.full_like(even, low), np.full_like(even, high), even - 0.5, even + 0.5)
-    _fill(axes, stripes, "0.955", 1.0)
+    frame.header(panel, chart.origin, chart.what, start=-more / (wide - more))
+    taken = frame.legend(panel, [_key(series) for series in chart.series], chart.title)
+    panel.x = Scale(*horizontal_range(chart))
+    panel.y = Scale(n_rows - 0.5, n_rows - 0.5 - n_rows / (0.98 - taken))
+    even = panel.up(np.arange(0.0, n_rows, 2.0))
+    half = panel.high * (0.98 - taken) / n_rows / 2.0
+    ends = (np.full_like(even, panel.left), np.full_like(even, panel.right))
+    _fill(panel, _boxes(*ends, even - half, even + half), "0.955", 1.0)
     if chart.guide is not None:
-        _guide(axes, (chart.guide, chart.guide), (n_rows - 0.5, -0.5))
-    half = 0.36 / max(n_series, 1)
+        _guide(panel, (chart.guide, chart.guide), (n_rows - 0.5, -0.5))
+    half *= 0.72 / max(n_series, 1)
     for k, series in enumerate(chart.series):
         has = np.isfinite(series.value)
         value = series.value[has]
-        place = series.left[has] + (2 * k + 1 - n_series) * half
+        place = panel.up(series.left[has]) - (2 * k + 1 - n_series) * half
         start, end = (
-            np.where(np.isfinite(bound[has]), bound[has], value).clip(
-                2 * low - high, 2 * high - low
-            )
+            panel.across(np.where(np.isfinite(bound[has]), bound[has], value))
             for bound in (series.low, series.high)
         )
-        boxes = _boxes(start, end, place - 0.8 * half, place + 0.8 * half)
-        _fill(axes, boxes, series.colour, 0.3)
-        axes.add_artist(_sign(series, value, place, 4.5))
-    _row_names(axes, names)
-    frame.marks(axes, "x", most=6)
-    frame.titles(axes, x=chart.x)
+        _fill(panel, _boxes(start, end, place - 0.8 * half, place + 0.8 * half), series.colour, 0.3)
+        points = _stroke(panel.across(value), place, series.colour, 0.0)
+        points.set_linestyle("none")
+        _mark(points, series, 4.5)
+        panel.add(points)
+    _row_names(panel, names)
+    frame.marks(panel, "x", most=6)
+    frame.titles(panel, x=chart.x)
 
 
-def _row_names(axes: Axes, names: Sequence[str]) -> None:
+def _row_names(panel: Panel, names: Sequence[str]) -> None:
     """Write names left of the frame, in lines where they have several."""
-    bottom, top = axes.get_ylim()
-    apart = frame.size(axes)[1] / (bottom - top)
-    room = axes.get_position().x0 * FIGURE_SIZE[0] * 72.0 - 12.0
+    apart = panel.high / (panel.y.low - panel.y.high)
+    room = panel.left - 12.0
     for i, name in enumerate(names):
         most = min(_ROW_SIZE, 0.85 * apart / (name.count("\n") + 1))
-        frame.write(axes, "y", i, name, fitting(name, most, room), 6.0)
+        frame.write(panel, "y", i, name, fitting(name, most, room), 6.0)

@@ -50,17 +50,24 @@ def _can_set(text: str) -> bool:
     return True
 
 
+def drawn(text: str) -> tuple[str, bool]:
+    """Return a line of text as renderers take it, and whether it has formulas."""
+    return (text, True) if is_math_text(text) else (text.replace(r"\$", "$"), False)
+
+
+def font(size: float, bold: bool = False) -> FontProperties:
+    """Return the font of the style; size: of its letters in points."""
+    return FontProperties(size=size, weight="bold" if bold else "normal")
+
+
 @functools.lru_cache(4096)
 def width(text: str, size: float, bold: bool = False) -> float:
     """Return the width of a text in points, of its widest line; size: of its letters in points."""
-    font = FontProperties(size=size, weight="bold" if bold else "normal")
-    widths = [0.0]
-    for line in text.split("\n"):
-        math_text = is_math_text(line)
-        drawn = line if math_text else line.replace(r"\$", "$")
-        if drawn:
-            widths.append(text_to_path.get_text_width_height_descent(drawn, font, math_text)[0])
-    return float(max(widths))
+    lines = [drawn(line) for line in text.split("\n") if line]
+    widths = [
+        text_to_path.get_text_width_height_descent(s, font(size, bold), m)[0] for s, m in lines
+    ]
+    return float(max(widths, default=0.0))
 
 
 def fitting(text: str, size: float, room: float) -> float:

@@ -6,13 +6,15 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from matplotlib.axes import Axes
+from matplotlib.collections import CircleCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import FancyArrowPatch
+from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from ptmiss.core.figures import frame
 from ptmiss.core.figures.chart import SIMULATION
+from ptmiss.core.figures.formulas import width
+from ptmiss.core.figures.frame import Panel, Scale
 from ptmiss.core.figures.style import FIGURE_SIZE
 from ptmiss.core.html.text import plain_mathtext
 
@@ -49,9 +51,7 @@ class Display:
 
         The area of a circle is proportional to pT times weight, in both panels on the same scale.
         """
-        before, after, plane = (
-            frame.add_panel(figure, place) for place in (_BEFORE, _AFTER, _PLANE)
-        )
+        before, after, plane = (Panel(figure, place) for place in (_BEFORE, _AFTER, _PLANE))
         self._candidates(before, np.ones_like(self.pt), "weight 1")
         self._candidates(after, self.weight, "weighted")
         frame.marks(before, "x", text=False)
@@ -62,52 +62,49 @@ class Display:
         self._legend(plane)
         return 0
 
-    def _candidates(self, axes: Axes, weight: np.ndarray, text: str) -> None:
-        axes.set(xlim=(-_ETA, _ETA), ylim=(-math.pi, math.pi))
+    def _candidates(self, panel: Panel, weight: np.ndarray, text: str) -> None:
+        panel.x, panel.y = Scale(-_ETA, _ETA), Scale(-math.pi, math.pi)
         for colour, px, py in self.arrows.values():
-            axes.axhline(math.atan2(py, px), color=colour, linewidth=0.9, linestyle=":")
+            ends, phi = [panel.left, panel.right], [panel.at(0.0, math.atan2(py, px))[1]] * 2
+            panel.add(Line2D(ends, phi, color=colour, linewidth=0.9, linestyle=":"))
         largest = max(float(self.pt.max(initial=0.0)), 1.0)
         area = np.minimum(self.pt * np.maximum(weight, 0.0) / largest, 1.0) * _LARGEST
+        places = np.stack([panel.across(self.eta), panel.up(self.phi)], axis=1)
         for name, (_, colour) in self.groups.items():
             chosen = (self.group == name) & (area > 0.0)
-            axes.scatter(
-                self.eta[chosen], self.phi[chosen], area[chosen], colour, alpha=0.6, linewidths=0.0
-            )
-        widest = frame.marks(axes, "y", most=6)
-        frame.titles(axes, y=r"$\phi$ [rad]", widest=widest, centred=True)
-        axes.annotate(
-            text,
-            (0.0, 1.0),
-            (6.0, -6.0),
-            "axes fraction",
-            "offset points",
-            size=_SMALL,
-            va="top",
-            bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0.0, "pad": 2.0},
-        )
+            # the collection wants the area of a circle, not of the square around it
+            circles = CircleCollection(np.pi / 4.0 * area[chosen], offsets=places[chosen])
+            circles.set(offset_transform=panel.points, color=colour, alpha=0.6, linewidth=0.0)
+            panel.add(circles)
+        widest = frame.marks(panel, "y", most=6)
+        frame.titles(panel, y=r"$\phi$ [rad]", widest=widest, centred=True)
+        x, y = panel.left + 6.0, panel.top - 13.0
+        back = Rectangle((x - 2.0, y - 4.0), width(text, _SMALL) + 4.0, 13.0, zorder=2.8)
+        back.set(facecolor="white", alpha=0.8, linewidth=0.0)
+        panel.add(back)
+        panel.write((x, y), text, _SMALL)
 
-    def _plane(self, axes: Axes) -> None:
+    def _plane(self, panel: Panel) -> None:
         longest = max([math.hypot(px, py) for _, px, py in self.arrows.values()] or [1.0])
         reach = 1.15 * max(longest, 1.0)
-        axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
+        panel.x = panel.y = Scale(-reach, reach)
         for colour, px, py in self.arrows.values():
             if math.hypot(px, py) > 0.01 * reach:
                 arrow = FancyArrowPatch(
-                    (0.0, 0.0),
-                    (px, py),
+                    panel.at(0.0, 0.0),
+                    panel.at(px, py),
                     arrowstyle="-|>",
                     mutation_scale=9.0,
-                    color=colour,
-                    linewidth=1.6,
                     shrinkA=0.0,
                     shrinkB=0.0,
                 )
-                axes.add_artist(arrow)
-        frame.marks(axes, "x", most=4)
-        widest = frame.marks(axes, "y", most=4)
-        frame.titles(axes, r"$p_x$ [GeV]", r"$p_y$ [GeV]", widest, away=20.0)
+                arrow.set(color=colour, linewidth=1.6)
+                panel.add(arrow)
+        frame.marks(panel, "x", most=4)
+        widest = frame.marks(panel, "y", most=4)
+        frame.titles(panel, r"$p_x$ [GeV]", r"$p_y$ [GeV]", widest, away=20.0)
 
-    def _legend(self, axes: Axes) -> None:
+    def _legend(self, panel: Panel) -> None:
         """Write the legend below the plane."""
         keys = [
             (f"{label}: {math.hypot(px, py):.0f} GeV", Line2D([], [], color=colour, linewidth=1.8))
@@ -117,7 +114,7 @@ class Display:
             (label, Line2D([], [], linestyle="none", marker="o", color=colour, alpha=0.7))
             for label, colour in self.groups.values()
         ]
-        wide = frame.size(axes)[0]
+        x, y = panel.left - 34.0, panel.bottom - 46.0
         for i, (label, key) in enumerate(keys):
             name = plain_mathtext(label)
-            frame.entry(axes, key, name, (-34.0, -46.0 - 13.5 * i), _SMALL, wide + 20.0)
+            frame.entry(panel, key, name, (x, y - 13.5 * i), _SMALL, panel.wide + 20.0)

@@ -112,11 +112,11 @@ def figures(frame: pd.DataFrame) -> Iterator[Figure]:
         (training, table, estimator, axis, quantity): part
         for (training, table, estimator, axis, quantity), part in groups(frame, *columns)
     }
-    trainings = sorted(set(frame["training"]))
+    present = {(training, estimator) for training, _, estimator, *_ in parts}
+    first = min(training for training, _ in present) if present else ""
     for key in sorted(parts, key=lambda key: (key[0], *_place(key[1], key[2]))):
-        names = set(frame.loc[frame["training"] == key[0], "estimator"])
-        main = next((name for name in _MAIN if name in names), key[2])
-        wanted = _wanted(key, key[2] == main, key[0] == trainings[0])
+        main = next((name for name in _MAIN if (key[0], name) in present), key[2])
+        wanted = _wanted(key, key[2] == main, key[0] == first)
         if wanted and parts[key]["value"].notna().any():
             yield _figure(key, parts[key])
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from ptmiss.core.figures.chart import Chart, Figure, Series
+from ptmiss.core.figures.chart import Chart, Figure
 from ptmiss.core.html.text import capital
 from ptmiss.tasks.met.report.plots.quantities import AXES, QUANTITIES
-from ptmiss.tasks.met.report.plots.shared import Context, Words, arrays, groups, names_of, narrowest
-from ptmiss.tasks.met.report.style import TRAINED, Look, cycle, looks
+from ptmiss.tasks.met.report.plots.shared import (
+    Context,
+    Words,
+    groups,
+    names_of,
+    narrowest,
+    series_of,
+)
+from ptmiss.tasks.met.report.style import TRAINED, cycle, looks
 from ptmiss.tasks.met.report.tables import as_csv
 
 TOTAL, SYSTEMATIC = "total", "systematic"
@@ -56,7 +64,9 @@ def figures(frame: pd.DataFrame, context: Context) -> Iterator[Figure]:
 def _totals(rows: pd.DataFrame, key: tuple[str, str, str, str], context: Context) -> Figure:
     about = QUANTITIES[key[2]]
     total = rows[rows["source"] == TOTAL]
-    series = tuple(_series(total, name, look) for name, look in looks(total["estimator"]).items())
+    nominal = total["nominal"]
+    bounds = total.assign(low=nominal + total["down"], high=nominal + total["up"])
+    series = series_of(bounds, columns=("nominal", "low", "high"))
     unit = f" [{about.unit}]" if about.unit else ""
     names = list(looks(total["estimator"]))
     with_ratio = "puppi" in names and key[2].startswith("sigma") and len(names) > 1
@@ -82,22 +92,6 @@ def _what(sample: str, context: Context) -> str:
     return context.kinds[sample].what(context.events.get(sample))
 
 
-def _series(rows: pd.DataFrame, estimator: str, look: Look) -> Series:
-    own = rows[rows["estimator"] == estimator].sort_values("bin_low")
-    left, right, value, down, up = arrays(own, "bin_low", "bin_high", "nominal", "down", "up")
-    return Series(
-        look.label,
-        look.colour,
-        left,
-        right,
-        value,
-        value + down,
-        value + up,
-        look.marker,
-        look.filled,
-    )
-
-
 def _sources(
     rows: pd.DataFrame, key: tuple[str, str, str, str], context: Context
 ) -> Iterator[Figure]:
@@ -105,20 +99,16 @@ def _sources(
     own = [name for name in looks(rows["estimator"]) if name.split(":")[0] in TRAINED]
     name = own[-1] if own else "puppi"
     part = rows[(rows["estimator"] == name) & (rows["nominal"] != 0)]
-    drawn = []
-    for source, look in cycle(_sources_of(part), _WORDS).items():
-        mine = part[part["source"] == source].sort_values("bin_low")
-        nominal, up, down = (mine[c].to_numpy(np.float64) for c in ("nominal", "up", "down"))
-        size = 100 * np.fmax(np.abs(up), np.abs(down)) / np.abs(nominal)
-        none = np.full(len(size), np.nan)
-        edges = (mine["bin_low"].to_numpy(np.float64), mine["bin_high"].to_numpy(np.float64))
-        colour = "#000000" if source == SYSTEMATIC else look.colour
-        drawn.append(Series(look.label, colour, *edges, size, none, none, look.marker))
-    if not drawn:
+    largest = 100 * part[["up", "down"]].abs().max(axis=1) / part["nominal"].abs()
+    sources = cycle(_sources_of(part), _WORDS)
+    if not sources:
         return
+    if SYSTEMATIC in sources:
+        sources[SYSTEMATIC] = replace(sources[SYSTEMATIC], colour="#000000")
+    sized = part.assign(value=largest, err_low=np.nan, err_high=np.nan)
     label = looks([name])[name].label
     chart = Chart(
-        tuple(drawn),
+        series_of(sized, "source", lambda _: sources),
         AXES[key[3]].symbol,
         f"uncertainty of {about.symbol} [%]",
         _what(key[1], context),
