@@ -26,7 +26,9 @@ def test_every_axis_has_its_bins():
     shown = [item for item in grid.bins if not item.hidden]
     assert {item.axis for item in shown} == set(AXES)
     edges = [(b.low, b.high) for b in shown if b.axis == "qt"]
-    assert set(itertools.pairwise(settings.qt_edges)) | set(settings.qt_ranges) == set(edges)
+    narrow = set(itertools.pairwise(settings.qt_edges))
+    responses = set(itertools.pairwise(settings.response_edges))
+    assert narrow | responses | set(settings.qt_ranges) == set(edges)
     assert len(edges) == len(set(edges))
 
 
