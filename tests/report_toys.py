@@ -149,9 +149,21 @@ def forms(table, over) -> list[dict]:
         entries.append(
             {"form": form, "of": of, "quantity": f"{of}{suffix}", **where, "gains": gains,
              "estimators": {name: _bounds(width, 0.3) for name, width in widths.items()},
-             "limit": []}
+             "limit": limit(widths, {"quantity": f"{of}{suffix}", **where})}
         )  # fmt: skip
     return entries
+
+
+def limit(widths, where) -> list[dict]:
+    """Return the shares of the way from PUPPI to the oracle."""
+    if not {"puppi", "oracle"} <= set(widths):
+        return []
+    start, end = widths["puppi"], widths["oracle"]
+    return [
+        {"estimator": name, "over": "limit", **where,
+         **_bounds((start - width) / (start - end), 0.05)}
+        for name, width in widths.items() if name not in ("puppi", "oracle")
+    ]  # fmt: skip
 
 
 def responses(table) -> list[dict]:

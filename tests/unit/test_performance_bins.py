@@ -92,7 +92,8 @@ def test_only_the_axes_that_are_wanted():
 
 
 def test_a_range_is_made_of_bins_and_their_parts():
-    settings = toys.settings(correction_edges=[0, 20, 60, 150], qt_ranges=[[0, 50], [0, 150]])
+    settings = toys.settings(correction_edges=[0, 20, 60, 150], qt_ranges=[[0, 50], [0, 150]],
+                             headline_high_qt=[0, 50])  # fmt: skip
     assert cut_range(settings, 0.0, 50.0) == [((0, 20), (0, 20)), ((20, 50.0), (20, 60))]
     assert len(cut_range(settings, 0.0, 150.0)) == 3
     assert cut_range(settings, 0.0, 151.0) == []

@@ -1,8 +1,10 @@
 """The headline in three forms: what corrects a resolution decides what a gain is worth.
 
 Divided by the response on the plateau, an estimator that shrinks small recoils looks better than it
-is, because the plateau does not see that. Divided by the response of each event's own bin it does
-not. Above 50 GeV both say nearly the same.
+is, because the plateau does not see that. Divided by the response of each event's own bin of q_T, a
+factor of the recoil gains nothing; one that depends on the size of the recoil still narrows it
+across the boson, and widens it along, so that both belong together. Above 50 GeV there is little
+to shrink.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The trivial competitor of a network: its own recoil, rescaled by a function of its size alone.
 
-A network that does nothing but shrink small recoils knows when there is none, and resolutions that
-are corrected on the plateau take that for a gain. What a factor f(|u|) gains needs no candidates;
-only what a network gains beyond it does.
+Small recoils are mostly noise, and shrinking them makes every error smaller. Resolutions that are
+corrected on the plateau take that for a gain. What a factor f(|u|) gains needs no knowledge of
+candidates, and how large that is says how much a form of the headline is worth.
 """
 
 from __future__ import annotations
@@ -60,8 +60,9 @@ def fit(sources: Iterable[Source], learnt: Sequence[str], folds: FoldSettings) -
     """Return the rescaling of the network of these estimates; None where there cannot be one.
 
     Its factor minimises the squared error of the recoil in bins of |u|, E[u . true] / E[u . u], in
-    the training and validation folds of the samples `learnt`, each of which counts the same. What
-    is measured plays no part in it. Recorded samples and those without a boson have no true recoil.
+    the training and validation folds of the samples `learnt`, each of which counts the same, and
+    each event of it with the sign of its weight, as trainings count them by default. What is
+    measured plays no part in it. Recorded samples and those without a boson have no true recoil.
     """
     sums = _Sums.of()
     for source in sources:
@@ -121,12 +122,12 @@ def extended(source: Source, rescaling: Rescaling | None) -> Source:
 
 @dataclass
 class _Sums:
-    """Sums over events in cells of |u|: of 1 and |u|, and of weight, weight times u . true and
-    weight times u . u; the last three of each sample in units of its sum of weights."""
+    """Sums over events in cells of |u|: of 1 and |u|, and of the sign of the weight, alone, times
+    u . true and times u . u; the last three of each sample in units of its sum of signs."""
 
     events: np.ndarray
     size: np.ndarray
-    weight: np.ndarray
+    sign: np.ndarray
     product: np.ndarray
     square: np.ndarray
 
@@ -140,25 +141,25 @@ class _Sums:
         u, true = -(chunk.met[place] + _visible(chunk)), -chunk.boson
         size = np.hypot(*u)
         good = np.isfinite(size)
-        u, true, size, weight = u[:, good], true[:, good], size[good], chunk.weight[good]
+        u, true, size, sign = u[:, good], true[:, good], size[good], np.sign(chunk.weight[good])
         cells = np.minimum(size / _WIDTH, _CELLS - 1).astype(np.int64)
         for sums, values in (
             (self.events, np.ones_like(size)),
             (self.size, size),
-            (self.weight, weight),
-            (self.product, weight * (u * true).sum(axis=0)),
-            (self.square, weight * size**2),
+            (self.sign, sign),
+            (self.product, sign * (u * true).sum(axis=0)),
+            (self.square, sign * size**2),
         ):
             sums += np.bincount(cells, values, _CELLS)
 
     def join(self, other: _Sums) -> None:
         """Add those of a sample, which counts as much as any other."""
-        total = other.weight.sum()
+        total = other.sign.sum()
         if not total > 0.0:
             return
         self.events += other.events
         self.size += other.size
-        self.weight += other.weight / total
+        self.sign += other.sign / total
         self.product += other.product / total
         self.square += other.square / total
 

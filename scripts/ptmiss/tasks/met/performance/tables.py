@@ -142,8 +142,8 @@ def headline(
         "n_events": parts.n_events,
         "effective_events": _finite(_effective(parts, measured)),
         "estimators": estimators,
-        "gains": [entry for entry in stated if entry["over"] != LIMIT],
-        "gains_bincorr": [entry for entry in per_bin if entry["over"] != LIMIT],
+        "gains": [entry for entry in stated if entry["over"] in settings.over],
+        "gains_bincorr": [entry for entry in per_bin if entry["over"] in settings.over],
         "limit": [entry for entry in stated if entry["over"] == LIMIT],
         "empty_bins": empty_bins(parts, measured, settings),
     }

@@ -29,7 +29,7 @@ def tables(summary: Values, kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
     place = list(kinds)
     return [
         {
-            "id": identifier("low-recoil", name),
+            "id": identifier("low", "recoil", name),
             "label": kinds[name].label,
             "bins": found[name]["bins"],
             "forms": found[name]["forms"],
