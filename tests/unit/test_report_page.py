@@ -15,7 +15,6 @@ import pytest
 import report_toys
 from ptmiss.core.errors import UserError
 from ptmiss.core.html import page
-from ptmiss.core.html.text import number
 from ptmiss.tasks.met.report import build
 from ptmiss.tasks.met.settings.config import Config
 
@@ -267,7 +266,7 @@ def test_responses_at_low_recoil_are_on_the_page(plain):
     shown = rows[3]
     for cell, one in zip(shown[1:6], sample["response_qt"], strict=True):
         bounds = one["estimators"]["deepmet"]
-        value, low, high = (number(bounds[key], 2) for key in ("value", "low", "high"))
+        value, low, high = (f"{bounds[key]:.2f}" for key in ("value", "low", "high"))
         assert cell == f"{value} [{low}, {high}]"
     assert len(shown) == 1 + 5 + 6
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ptmiss.core.html.text import DASH, number
+from ptmiss.core.html.text import DASH
 from ptmiss.core.io.records import Values
 from ptmiss.core.report.sections import identifier
 from ptmiss.tasks.met.performance.names import RESCALED
@@ -82,7 +82,10 @@ def _ordered(rows: Mapping[tuple[str, str], dict[str, Any]]) -> list[dict[str, A
 def _response(bounds: Values | None) -> dict[str, str]:
     if bounds is None or bounds["value"] is None:
         return _NOTHING
-    interval = ""
-    if bounds["low"] is not None and bounds["high"] is not None:
-        interval = f"[{number(bounds['low'], 2)}, {number(bounds['high'], 2)}]"
-    return {"text": number(bounds["value"], 2), "interval": interval}
+    low, high = bounds["low"], bounds["high"]
+    interval = "" if low is None or high is None else f"[{_fixed(low)}, {_fixed(high)}]"
+    return {"text": _fixed(bounds["value"]), "interval": interval}
+
+
+def _fixed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "\u2212")

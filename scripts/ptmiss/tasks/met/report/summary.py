@@ -101,7 +101,7 @@ def _stated(sample: Headline, name: str) -> Iterator[tuple[str, str, float]]:
     for entry in sample.get("forms", ()):
         for gain in entry["gains"]:
             stated = gain["estimator"] == name and gain["value"] is not None
-            if stated and entry["form"] in (OWN, OWN_HIGH):
+            if stated and gain["over"] != RESCALED and entry["form"] in (OWN, OWN_HIGH):
                 yield f"{gain['over']}_{entry['form']}", entry["of"], gain["value"]
 
 
