@@ -38,6 +38,10 @@ def _bins(boson: bool):
             yield name, float(low), float(high), round(4000 * math.exp(-0.35 * i))
         if name == "qt":
             yield name, 0.0, 150.0, 11000
+            yield name, 50.0, 150.0, 5000
+            for low, high in itertools.pairwise((0.0, 10.0, 20.0, 30.0, 50.0, 80.0)):
+                if (low, high) != (20.0, 30.0):
+                    yield name, low, high, 3000
 
 
 def rows(sample: str, boson: bool, estimators=CLASSICAL, variation="nominal", seed=1):
@@ -80,8 +84,11 @@ def write_csv(path: Path, table) -> Path:
 def headline(training: str, table, labels=None, over=("pf", "puppi")) -> dict:
     """Return headline numbers that agree with a table."""
     found: dict[str, dict] = {}
+    table = list(table)
     for sample, variation, name, axis, low, high, quantity, value, *_, n in table:
-        quoted = (axis, high) == ("qt", 150.0) and quantity in ("sigma_par", "sigma_perp")
+        quoted = (
+            low == 0.0 and (axis, high) == ("qt", 150.0) and quantity in ("sigma_par", "sigma_perp")
+        )
         if not quoted and (axis, quantity) != ("all", "sigma_xy"):
             continue
         one = found.setdefault(
@@ -108,7 +115,69 @@ def headline(training: str, table, labels=None, over=("pf", "puppi")) -> dict:
                      "bin_high": high if math.isfinite(high) else None,
                      "value": gain, "low": gain - 0.02, "high": gain + 0.02, "n_events": 11000}
                 )  # fmt: skip
+    for name, one in found.items():
+        own = [row for row in table if row[0] == name]
+        one["forms"], one["response_qt"] = forms(own, over), responses(own)
     return {"training": training, "samples": list(found.values())}
+
+
+_FORMS = (
+    *(("own_response", sigma, "_bincorr", "qt", 0.0) for sigma in ("sigma_par", "sigma_perp")),
+    ("own_response", "sigma_xy", "_bincorr", "all", -math.inf),
+    *(("own_response_high", of, "_bincorr", "qt", 50.0) for of in ("sigma_par", "sigma_perp")),
+    *(("plateau", sigma, "", "qt", 0.0) for sigma in ("sigma_par", "sigma_perp")),
+    ("plateau", "sigma_xy", "", "all", -math.inf),
+)
+
+
+def forms(table, over) -> list[dict]:
+    """Return the forms of the headline numbers of one sample."""
+    entries = []
+    for form, of, suffix, axis, low in _FORMS:
+        high = 150.0 if axis == "qt" else math.inf
+        place = (axis, low, high, f"{of}{suffix}")
+        widths = {row[2]: row[7] for row in table if row[3:7] == place}
+        if not widths:
+            continue
+        where = {"axis": axis, "bin_low": low if axis == "qt" else None,
+                 "bin_high": high if axis == "qt" else None}  # fmt: skip
+        gains = [
+            {"estimator": name, "over": base, "quantity": f"{of}{suffix}", **where,
+             **_bounds(1 - widths[name] / widths[base], 0.03)}
+            for name, base in itertools.product(widths, over) if name != base
+        ]  # fmt: skip
+        entries.append(
+            {"form": form, "of": of, "quantity": f"{of}{suffix}", **where, "gains": gains,
+             "estimators": {name: _bounds(width, 0.3) for name, width in widths.items()},
+             "limit": limit(widths, {"quantity": f"{of}{suffix}", **where})}
+        )  # fmt: skip
+    return entries
+
+
+def limit(widths, where) -> list[dict]:
+    """Return the shares of the way from PUPPI to the oracle."""
+    if not {"puppi", "oracle"} <= set(widths):
+        return []
+    start, end = widths["puppi"], widths["oracle"]
+    return [
+        {"estimator": name, "over": "limit", **where,
+         **_bounds((start - width) / (start - end), 0.05)}
+        for name, width in widths.items() if name not in ("puppi", "oracle")
+    ]  # fmt: skip
+
+
+def responses(table) -> list[dict]:
+    """Return the responses at low recoil of one sample."""
+    return [
+        {"bin_low": low, "bin_high": high, "estimators": values}
+        for low, high in itertools.pairwise((0.0, 10.0, 20.0, 30.0, 50.0, 80.0))
+        if (values := {row[2]: _bounds(row[7], 0.05) for row in table
+                       if row[3:7] == ("qt", low, high, "response")})
+    ]  # fmt: skip
+
+
+def _bounds(value: float, half: float) -> dict[str, float]:
+    return {"value": value, "low": value - half, "high": value + half}
 
 
 def write_run(

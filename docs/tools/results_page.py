@@ -11,6 +11,7 @@ NETWORK = "deepmet"
 SHOWN = ("sigma_par", "sigma_perp", "sigma_xy")
 WORDS = {"sigma_par": "along the boson", "sigma_perp": "across the boson", "sigma_xy": "component"}
 HEADS = {"pf": "PF", "chs": "CHS", "puppi": "PUPPI", NETWORK: "network", "oracle": "oracle"}
+LEADING, BESIDE = "own_response", ("own_response_high", "plateau")
 KEPT = ("trainings", "generalisation", "gate", "closure", "parity", "stages")
 PREFERRED = "mixed"
 """The training whose table stands in README.md, where it exists."""
@@ -40,7 +41,7 @@ def page(kept: Mapping) -> str:
         "detector: no number is a result of any experiment. [Limits](limits.md) says what they can",
         "and cannot show.",
         "",
-        _about(),
+        _about(kept["trainings"]),
         "",
         "<!-- figure: overview -->",
         "",
@@ -55,11 +56,25 @@ def page(kept: Mapping) -> str:
     return "\n".join(parts)
 
 
-def _about() -> str:
+def _about(trainings: Mapping) -> str:
+    formed = any(one.get("forms") for samples in trainings.values() for one in samples)
+    corrected = (
+        "each event divided by the response of its own bin of qT (without a boson: by the response "
+        "of all events with true pTmiss), in GeV, "
+        if formed
+        else "divided by the plateau response, in GeV, "
+    )
+    beside = (
+        "High: the same for 50 < qT < 150 GeV. Plateau form: divided by the response on the "
+        "plateau, which does not see what an estimator shrinks at low recoil. "
+        if formed
+        else ""
+    )
     return (
-        "Resolution: half of the 16-84 % width divided by the plateau response, in GeV, in events "
-        "of the test folds. Z samples: of the recoil along and across the boson, 0 < qT < 150 GeV. "
-        "Others: of one component of pTmiss. Gain: 1 - ratio of resolutions. Brackets: 95 % "
+        f"Resolution: half of the 16-84 % width {corrected}in events of the test folds. "
+        "Z samples: of the recoil along and across the boson, 0 < qT < 150 GeV. "
+        "Others: of one component of pTmiss. Gain: 1 - ratio of resolutions. "
+        f"{beside}Brackets: 95 % "
         "interval of the paired bootstrap over events; it does not hold the spread between "
         "trainings with other seeds. `oracle` knows which candidates are pile-up: the limit."
     )
@@ -72,7 +87,8 @@ def into_readme(readme: str, kept: Mapping) -> str:
     if not begin or not end:
         raise ValueError(f"README.md has no lines {BEGIN} and {END}")
     training = PREFERRED if PREFERRED in kept["trainings"] else next(iter(kept["trainings"]))
-    lines = [f"Training `{training}`. {_about()}", "", *table(kept["trainings"][training])]
+    about = _about(kept["trainings"])
+    lines = [f"Training `{training}`. {about}", "", *table(kept["trainings"][training])]
     return "\n".join([before + BEGIN, *lines, END + after])
 
 
@@ -80,35 +96,49 @@ def table(samples: list[Mapping]) -> list[str]:
     """Return the lines of a Markdown table of one training."""
     network = any(NETWORK in sample["estimators"] for sample in samples)
     columns = ("pf", "chs", "puppi", *((NETWORK,) if network else ()), "oracle")
+    formed = any(sample.get("forms") for sample in samples)
+    gains = ["gain over PUPPI (%)", *(("high (%)", "plateau form (%)") if formed else ())]
     head = ["sample", "resolution (GeV)", *(HEADS[name] for name in columns)]
-    head += ["gain over PUPPI (%)", "gain over PF (%)", "response"] if network else []
+    head += [*gains, "gain over PF (%)", "response"] if network else []
     rows = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for sample in samples:
         if sample["variation"] != "nominal":
             continue
         for quantity in (name for name in SHOWN if name in sample["measured_in"]):
-            found = sample["estimators"]
-            widths = [_width(found, name, quantity) for name in columns]
+            found = _in_form(sample, quantity, LEADING)
+            widths = [_width(found, name) for name in columns]
             if not any(widths):
                 continue
             label = sample["label"].replace("|", "\\|").replace("<", "&lt;")
             cells = [label, WORDS[quantity], *widths]
             if network:
-                own = found.get(NETWORK, {}).get("resolution", {}).get(quantity, {})
-                gains = own.get("gain_over", {})
-                cells += [_gain(gains.get("puppi")), _gain(gains.get("pf"))]
-                response = (found.get(NETWORK, {}).get("plateau_response") or {}).get("value")
+                cells += [_gain(found, "puppi")]
+                for form in BESIDE if formed else ():
+                    cells += [_gain(_in_form(sample, quantity, form), "puppi")]
+                cells += [_gain(found, "pf")]
+                own = sample["estimators"].get(NETWORK, {})
+                response = (own.get("plateau_response") or {}).get("value")
                 cells += ["" if response is None else f"{response:.2f}"]
             rows.append("| " + " | ".join(cells) + " |")
     return rows
 
 
-def _width(found: Mapping, name: str, quantity: str) -> str:
-    value = found.get(name, {}).get("resolution", {}).get(quantity, {}).get("value")
+def _in_form(sample: Mapping, quantity: str, form: str) -> Mapping:
+    """Return estimator -> numbers of a resolution; of a summary without forms in its only one."""
+    forms = sample.get("forms", {}).get(quantity)
+    if forms is None:
+        found = sample["estimators"].items()
+        return {name: one["resolution"].get(quantity, {}) for name, one in found}
+    return forms.get(form, {}).get("estimators", {})
+
+
+def _width(found: Mapping, name: str) -> str:
+    value = found.get(name, {}).get("value")
     return "" if value is None else f"{value:.1f}"
 
 
-def _gain(gain: Mapping | None) -> str:
+def _gain(found: Mapping, over: str) -> str:
+    gain = found.get(NETWORK, {}).get("gain_over", {}).get(over)
     if not gain or gain["value"] is None:
         return ""
     low, high = (None if gain[key] is None else 100 * gain[key] for key in ("low", "high"))
@@ -122,9 +152,12 @@ def _generalisation(found: Mapping) -> list[str]:
         return []
     rows = ["| training | final states | mean gain over PUPPI (%) | best in |", "|---|---|---|---|"]
     for training, one in found.items():
-        gain = f"{100 * one['mean_gain_over_puppi']:.0f}" if "mean_gain_over_puppi" in one else ""
-        best = one.get("best_over_puppi", "")
-        rows.append(f"| `{training}` | {one['final_states']} | {gain} | {best} |")
+        # a summary without forms has them in that of the plateau alone
+        end = f"_{LEADING}" if f"mean_gain_over_puppi_{LEADING}" in one else ""
+        mean = one.get(f"mean_gain_over_puppi{end}")
+        gain = "" if mean is None else f"{100 * mean:.0f}"
+        best, n = one.get(f"best_over_puppi{end}", ""), one[f"final_states{end}"]
+        rows.append(f"| `{training}` | {n} | {gain} | {best} |")
     return ["## Trainings", "", *rows, ""]
 
 

@@ -28,8 +28,10 @@
       const name = ["calibrated", "deepmet"].find((one) => one in sample.estimators);
       if (!name || sample.variation !== "nominal") continue;
       const own = sample.estimators[name];
-      for (const [quantity, values] of Object.entries(own.resolution)) {
+      for (const [quantity, plateau] of Object.entries(own.resolution)) {
         if (!(quantity in symbols)) continue;
+        // as the other tables: corrected by the response of each event's own bin
+        const values = sample.forms?.[quantity]?.own_response?.estimators[name] ?? plateau;
         found.set(`${sample.sample} ${quantity}`, {
           sample: sample.sample,
           label: sample.label,

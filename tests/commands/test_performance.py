@@ -20,11 +20,13 @@ FOLDS = json.dumps({"train": [0, 1, 2, 3, 4], "validation": [5], "test": [6, 7, 
 SETTINGS = to_json(toys.settings(replicas=30))
 
 
-def _main(estimates, folder: Path, settings: str = SETTINGS) -> tuple[Path, Path]:
+def _main(
+    estimates, folder: Path, settings: str = SETTINGS, learnt: tuple[str, ...] = ()
+) -> tuple[Path, Path]:
     outputs = _outputs(folder)
     arguments = [text for flag, path in outputs.items() for text in (f"--{flag}", str(path))]
     command("performance", "--estimates", *estimates, "--folds", FOLDS, "--settings", settings,
-            *arguments)  # fmt: skip
+            "--learnt", *learnt, *arguments)  # fmt: skip
     return outputs["table"], outputs["headline"]
 
 
@@ -103,6 +105,57 @@ def test_slices_are_what_a_sample_of_their_events_gives(estimates, tmp_path):
     low = slices[(slices["slice"] == "low") & (slices["axis"] == "n_pv")]
     assert (low[low["bin_low"] >= 21.5]["n_events"] == 0).all()
     assert low[low["bin_low"] == 13.5]["value"].notna().any()
+
+
+def test_a_networks_recoil_is_rescaled_where_the_training_learned_from_a_sample(tmp_path, caplog):
+    columns = toys.toy(3000, estimators={"puppi": (0.9, 18.0), "deepmet": (0.9, 12.0)})
+    other = toys.toy(1000, 2, "none", {"puppi": (0.9, 18.0), "deepmet": (0.9, 12.0)})
+    paths = [
+        toys.write(tmp_path / "z.parquet", columns),
+        toys.write(tmp_path / "t.parquet", other, sample="ttbar", selection="none"),
+    ]
+    (tmp_path / "plain").mkdir()
+    table, _ = _main(paths, tmp_path / "plain")
+    assert set(report_tables.read([table])["estimator"]) == {"puppi", "deepmet"}
+    with caplog.at_level("INFO"):
+        table, headline = _main(paths, tmp_path, learnt=("zmumu", "ttbar"))
+    assert "deepmet_rescaled: 0." in caplog.text
+    warnings = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert not [line for line in warnings if "rescaled" in line]
+    frame = report_tables.read([table])
+    assert set(frame["estimator"]) == {"puppi", "deepmet", "deepmet_rescaled"}
+    rescaled = frame[frame["estimator"] == "deepmet_rescaled"]
+    assert set(rescaled["sample"]) == {"zmumu"}
+    response = frame[
+        (frame["sample"] == "zmumu") & (frame["axis"] == "qt") & (frame["quantity"] == "response")
+    ].set_index(["estimator", "bin_low", "bin_high"])["value"]
+    low, high = (
+        response["deepmet_rescaled", a, b] / response["deepmet", a, b]
+        for a, b in ((0, 10), (50, 80))
+    )
+    # 12 GeV of noise: the best factor of a small recoil is small, of a large one nearly 1 / 0.9
+    assert low < 0.8
+    assert high == pytest.approx(1.0, abs=0.12)
+    gains = pd.read_csv(_outputs(tmp_path)["gains"])
+    beyond = gains[gains["over"] == "deepmet_rescaled"]
+    assert set(beyond["estimator"]) == {"deepmet"}
+    samples = {one["sample"]: one for one in json.loads(headline.read_text())["samples"]}
+    assert "deepmet_rescaled" in samples["zmumu"]["estimators"]
+    assert "deepmet_rescaled" not in samples["ttbar"]["estimators"]
+    forms = {(one["form"], one["of"]) for one in samples["zmumu"]["forms"]}
+    assert len(forms) == 6
+    assert {one["form"] for one in samples["ttbar"]["forms"]} == {"own_response", "plateau"}
+    assert [one["bin_high"] for one in samples["zmumu"]["response_qt"]] == [10, 20, 30, 50, 80]
+    # what stood there before is as it was: one form, over the estimators of the settings
+    assert {one["over"] for one in samples["zmumu"]["gains"]} == {"puppi"}
+
+
+def test_a_network_without_events_to_rescale_it_is_said(tmp_path, caplog):
+    columns = toys.toy(400, kind="none", estimators={"puppi": (0.9, 18.0), "deepmet": (0.9, 9.0)})
+    path = toys.write(tmp_path / "t.parquet", columns, sample="ttbar", selection="none")
+    table, _ = _main([path], tmp_path, learnt=("ttbar",))
+    assert "no deepmet_rescaled: none of ttbar has enough events with a boson" in caplog.text
+    assert "deepmet_rescaled" not in table.read_text()
 
 
 def test_stored_estimates_are_measured_masked_and_counted(tmp_path, caplog):

@@ -53,7 +53,8 @@ def shown(tmp_path_factory):
     build.build(inputs, config, build.Outputs(*out), threads=2)
     page, summary = out[0].read_text(encoding="utf-8"), json.loads(out[1].read_text())
     samples = {one["sample"]: one for one in summary["trainings"]["classical"]}
-    return page, samples, json.loads(Path(outputs.headline).read_text())
+    places = outputs.table, outputs.headline
+    return page, samples, json.loads(Path(outputs.headline).read_text()), places
 
 
 def screen(page, sample):
@@ -64,13 +65,12 @@ def screen(page, sample):
 
 
 @pytest.mark.parametrize(("sample", "n_rows"), [("z", 2), ("hh", 1)])
-def test_another_correction_stands_in_and_is_marked(shown, sample, n_rows):
-    page, samples, _ = shown
+def test_the_form_of_own_bins_needs_no_plateau(shown, sample, n_rows):
+    page, samples, *_ = shown
     rows = screen(page, sample)
     assert len(rows) == n_rows
     for row, (quantity, said) in zip(rows, samples[sample]["without_plateau"].items(), strict=True):
-        why = "† no event on the response plateau: corrected by the response of the"
-        assert why in row
+        assert "no event on the response plateau: not in the plateau form" in row
         assert said == {"events_on_plateau": 0, "instead": f"{quantity}_bincorr"}
         values = {
             name: one["resolution"][quantity] for name, one in samples[sample]["estimators"].items()
@@ -78,16 +78,42 @@ def test_another_correction_stands_in_and_is_marked(shown, sample, n_rows):
         for name in ("pf", "puppi", "oracle"):
             assert 1.0 < values[name]["value"] < 60.0
             assert values[name]["rms"] > 1.0
-            assert f"{number(values[name]['value'])}†" in row
+            assert f"{number(values[name]['value'])} " in f"{row} "
         gain = values["puppi"]["gain_over"]["pf"]
         ratio = values["puppi"]["value"] / values["pf"]["value"]
         assert gain["value"] == pytest.approx(1.0 - ratio)
         assert gain["low"] < gain["value"] < gain["high"]
-        assert f"{100 * gain['value']:.1f}†" in row
+        assert f"{100 * gain['value']:.1f} [" in row
+
+
+def test_of_headlines_without_forms_another_correction_stands_in_and_is_marked(first_row):
+    row = first_row("z")
+    assert "† no event on the response plateau: corrected by the response of the events" in row
+    assert re.search(r"\d†", row)
+
+
+@pytest.fixture
+def first_row(shown, tmp_path):
+    """Return the first row of a sample on the page of the same headlines without their forms."""
+    table, headline = shown[3]
+
+    def row(sample):
+        value = json.loads(Path(headline).read_text())
+        for one in value["samples"]:
+            del one["forms"]
+        changed = tmp_path / Path(headline).name
+        changed.write_text(json.dumps(value))
+        out = tmp_path / "r.html", tmp_path / "s.json"
+        inputs = build.Inputs(tables=[table], headlines=[changed])
+        build.build(inputs, Config.load(report_toys.config(LABELS, dpi=50), {}),
+                    build.Outputs(*out))  # fmt: skip
+        return screen(out[0].read_text(encoding="utf-8"), sample)[0]
+
+    return row
 
 
 def test_where_nothing_can_stand_in_the_row_says_why(shown):
-    page, samples, _ = shown
+    page, samples, *_ = shown
     said = "no event on the response plateau, too few in other bins too: no corrected resolution"
     rows = screen(page, "few")
     assert len(rows) == 2
@@ -96,7 +122,7 @@ def test_where_nothing_can_stand_in_the_row_says_why(shown):
 
 
 def test_a_sample_with_a_plateau_is_as_it_was(shown):
-    page, samples, headline = shown
+    page, samples, headline, _ = shown
     assert all("plateau" not in row and "†" not in row for row in screen(page, "good"))
     assert "without_plateau" not in samples["good"]
     found = {one["sample"]: one for one in headline["samples"]}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -160,3 +162,27 @@ def test_a_bin_of_too_few_training_events_has_no_part_in_the_term():
     _, before = response_sums(met, truth, pinned, tf.ones(4), SPEC)
     np.testing.assert_array_equal(lengths, before.numpy() * np.float32([1, 1, 0, 0]))
     assert before[3] > 0
+
+
+def test_edges_from_10_hold_the_response_at_low_recoil():
+    """An event of 12 GeV has no part in the term of the default edges, and its own bin in these."""
+    low = replace(SPEC, recoil_edges=(10.0, 15.0, 20.0, 30.0, 50.0), met_edges=(50.0,))
+    high = replace(low, recoil_edges=(30.0, 50.0))
+    truth, pinned = np.zeros((2, 2), np.float32), np.float32([[12.0, 0.0], [9.9, 0.0]]) / 50
+    np.testing.assert_array_equal(events_in_bins(truth, pinned, low), [1, 0, 0, 0, 0, 0])
+    np.testing.assert_array_equal(events_in_bins(truth, pinned, high), [0, 0, 0])
+    assert bin_names(low)[0] == "recoil_10"
+    # half of the recoil of 12 GeV is seen: pTmiss of -6 GeV along the boson
+    gradients = []
+    for spec in (low, high):
+        met = tf.Variable(np.float32([[-6.0, 0.0], [0.0, 0.0]]) / 50)
+        with tf.GradientTape() as tape:
+            errors, lengths = response_sums(
+                met, tf.constant(truth), tf.constant(pinned), tf.ones(2), spec
+            )
+            state, seen = tf.zeros((2, spec.n_bins)), tf.constant(0)
+            term, _ = running_response_term(errors, lengths, state, seen, spec)
+        gradients.append(tape.gradient(term, met).numpy())
+    # 2 * response * excess / length, which is -0.5 / 0.24
+    np.testing.assert_allclose(gradients[0], [[2 * 2.0 * -0.5 / 0.24, 0.0], [0.0, 0.0]], rtol=1e-5)
+    np.testing.assert_array_equal(gradients[1], np.zeros((2, 2)))

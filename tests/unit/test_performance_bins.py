@@ -26,7 +26,9 @@ def test_every_axis_has_its_bins():
     shown = [item for item in grid.bins if not item.hidden]
     assert {item.axis for item in shown} == set(AXES)
     edges = [(b.low, b.high) for b in shown if b.axis == "qt"]
-    assert set(itertools.pairwise(settings.qt_edges)) | set(settings.qt_ranges) == set(edges)
+    narrow = set(itertools.pairwise(settings.qt_edges))
+    responses = set(itertools.pairwise(settings.response_edges))
+    assert narrow | responses | set(settings.qt_ranges) == set(edges)
     assert len(edges) == len(set(edges))
 
 
@@ -90,7 +92,8 @@ def test_only_the_axes_that_are_wanted():
 
 
 def test_a_range_is_made_of_bins_and_their_parts():
-    settings = toys.settings(correction_edges=[0, 20, 60, 150], qt_ranges=[[0, 50], [0, 150]])
+    settings = toys.settings(correction_edges=[0, 20, 60, 150], qt_ranges=[[0, 50], [0, 150]],
+                             headline_high_qt=[0, 50])  # fmt: skip
     assert cut_range(settings, 0.0, 50.0) == [((0, 20), (0, 20)), ((20, 50.0), (20, 60))]
     assert len(cut_range(settings, 0.0, 150.0)) == 3
     assert cut_range(settings, 0.0, 151.0) == []

@@ -320,6 +320,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
     settings = toys.settings(
         replicas=120, qt_edges=[0, 1000], n_pv_edges=[0, 1], gen_ht_edges=[0, 1],
         qt_ranges=[[0, 1000]], headline_qt=[0, 1000], gen_met_edges=[0, 1],
+        headline_high_qt=[0, 1000], response_edges=[0, 1000],
         correction_edges=[0, 1000], plateau_low=0.0, median_range=[0.0, 10.0],
     )  # fmt: skip
     for seed in range(n_toys):

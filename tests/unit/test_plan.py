@@ -99,6 +99,14 @@ def test_estimates_of_each_stage(plan):
     ]
 
 
+def test_samples_that_rescale_a_network_are_measured_and_its_own(plan):
+    both = {**NET, "samples": {"z": 1, "f": 2}}
+    made = plan(trainings={"net": both, "one": NET}, performance={"leave_out": ["f"]})
+    assert made.learnt_samples(WILDCARDS) == ["z"]
+    assert plan(trainings={"net": both}).learnt_samples(WILDCARDS) == ["z", "f"]
+    assert made.learnt_samples(SimpleNamespace(training="classical")) == []
+
+
 def test_no_calibration_without_its_samples(plan):
     made = plan({"z": SIMULATED}, trainings={})
     assert made.calibrated_trainings == []

@@ -194,7 +194,7 @@ def test_summary_equals_the_tables(plain):
     wanted = {
         (row[2], row[6]): row[7]
         for row in table
-        if (row[3], row[5]) == ("qt", 150.0) and row[6].startswith("sigma")
+        if row[3:6] == ("qt", 0.0, 150.0) and row[6].startswith("sigma")
     }
     entry = next(one for one in summary["trainings"]["classical"] if one["sample"] == "zmumu")
     for name, estimator in entry["estimators"].items():
@@ -207,6 +207,90 @@ def test_summary_equals_the_tables(plain):
     assert own["gain_over"]["puppi"]["value"] == pytest.approx(1 - own["value"] / puppi)
     assert own["way_to_oracle"] == pytest.approx((puppi - own["value"]) / (puppi - oracle))
     assert f"{own['value']:#.3g}" in Elements(text).texts["td"]
+
+
+def test_the_form_of_own_bins_leads_and_the_plateau_stands_beside(plain):
+    text, summary = plain
+    samples = {one["sample"]: one for one in summary["trainings"]["classical"]}
+    forms = samples["zmumu"]["forms"]["sigma_perp"]
+    ranges = {form: (one["bin_low"], one["bin_high"]) for form, one in forms.items()}
+    assert ranges == {
+        "own_response": (0.0, 150.0), "own_response_high": (50.0, 150.0), "plateau": (0.0, 150.0)
+    }  # fmt: skip
+    assert set(samples["hh"]["forms"]["sigma_xy"]) == {"own_response", "plateau"}
+    shown = _rows(text, "gains-classical", "zmumu")[1]
+    gains = [forms[form]["estimators"]["deepmet"]["gain_over"]["puppi"] for form in ranges]
+    told = [f"{100 * gain['value']:.1f}" for gain in gains]
+    assert [cell.split()[0] for cell in shown[6:9]] == told
+    width = forms["own_response"]["estimators"]["deepmet"]["value"]
+    assert shown[4] == f"{width:#.3g}"
+    # the mean of the first screen is that of the first form, and the old one is as it was
+    own = [
+        one["own_response"]["estimators"]["deepmet"]["gain_over"]["puppi"]["value"]
+        for sample in samples.values()
+        for one in sample["forms"].values()
+    ]
+    general = summary["generalisation"]["classical"]
+    assert general["mean_gain_over_puppi_own_response"] == pytest.approx(sum(own) / len(own))
+    assert general["final_states_own_response"] == len(own) == 3
+    assert general["final_states_own_response_high"] == 2
+    plateau = [
+        one["estimators"]["deepmet"]["resolution"][quantity]["gain_over"]["puppi"]["value"]
+        for one in samples.values()
+        for quantity in one["measured_in"]
+    ]
+    assert general["mean_gain_over_puppi"] == pytest.approx(sum(plateau) / len(plateau))
+
+
+def _rows(text, table, sample=""):
+    """Return the cells of the rows of a table, those of a sample, as text without tags."""
+    inside = text.partition(f'<table id="{table}"')[2].partition("</table>")[0]
+    rows = [
+        one for one in inside.split("<tr")[2:] if not sample or f'data-sample="{sample}"' in one
+    ]
+    return [
+        [" ".join(re.sub("<[^>]*>", " ", f"<td{cell}").split())
+         for cell in re.split("<t[hd]", row)[1:]]
+        for row in rows
+    ]  # fmt: skip
+
+
+def test_responses_at_low_recoil_are_on_the_page(plain):
+    text, summary = plain
+    (sample,) = [one for one in summary["trainings"]["classical"] if one["response_qt"]]
+    assert [one["bin_high"] for one in sample["response_qt"]] == [10.0, 20.0, 30.0, 50.0, 80.0]
+    rows = _rows(text, "low-recoil-zmumu")
+    assert [cells[0] for cells in rows] == [
+        "PF", "CHS", "PUPPI", "DeepMET", "oracle (limit)"
+    ]  # fmt: skip
+    shown = rows[3]
+    for cell, one in zip(shown[1:6], sample["response_qt"], strict=True):
+        bounds = one["estimators"]["deepmet"]
+        value, low, high = (f"{bounds[key]:.2f}" for key in ("value", "low", "high"))
+        assert cell == f"{value} [{low}, {high}]"
+    assert len(shown) == 1 + 5 + 6
+
+
+def test_a_rescaled_network_is_in_tables_and_in_no_figure(make):
+    estimators = ("pf", "puppi", "deepmet", "deepmet_rescaled")
+    text, summary = make({"zmumu": True}, estimators=estimators, axes=("qt",))
+    elements = Elements(text)
+    assert "DeepMET rescaled" in text
+    assert not any("rescaled" in one["alt"] for one in elements.every("img"))
+    assert any(cell == "DeepMET rescaled" for cell in elements.texts["td"])
+    (sample,) = summary["trainings"]["classical"]
+    assert "deepmet_rescaled" in sample["forms"]["sigma_par"]["own_response"]["estimators"]
+
+
+def test_forms_of_another_run_are_refused(tmp_path):
+    table, headline = report_toys.write_run(tmp_path, {"zmumu": True}, axes=("qt",))
+    value = json.loads(headline.read_text(encoding="utf-8"))
+    value["samples"][0]["forms"][0]["estimators"]["puppi"]["value"] *= 1.01
+    headline.write_text(json.dumps(value), encoding="utf-8")
+    out = build.Outputs(tmp_path / "r.html", tmp_path / "s.json")
+    config = Config.load(report_toys.config({"zmumu": "Z"}))
+    with pytest.raises(UserError, match=r"puppi: sigma_par_bincorr is .* of different runs"):
+        build.build(build.Inputs([table], [headline]), config, out)
 
 
 def test_summary_holds_ledger_stages_seeds_and_versions(plain):

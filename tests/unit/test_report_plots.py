@@ -73,7 +73,8 @@ def test_gains_of_all_final_states_are_those_of_the_summary(run, figures):
     table = pd.read_csv(io.StringIO(figure.table))
     for row in table.itertuples():
         sample = next(s for s in run[2]["trainings"][row.training] if s["sample"] == row.sample)
-        gain = sample["estimators"]["deepmet"]["resolution"][row.quantity]["gain_over"]["puppi"]
+        leading = sample["forms"][row.quantity]["own_response"]
+        gain = leading["estimators"]["deepmet"]["gain_over"]["puppi"]
         assert [row.value, row.low, row.high] == pytest.approx(list(gain.values()))
     assert [one.label for one in figure.chart.series] == ["mixed", "zmumu"]
     assert figure.chart.rows[0].startswith("HH")
@@ -82,7 +83,8 @@ def test_gains_of_all_final_states_are_those_of_the_summary(run, figures):
 def test_the_way_to_the_oracle_is_a_share_of_the_distance(run, figures):
     figure = next(f for f in figures if f.parts == ("all", "way", "oracle"))
     sample = next(s for s in run[2]["trainings"]["mixed"] if s["sample"] == "hh")
-    wanted = sample["estimators"]["deepmet"]["resolution"]["sigma_xy"]["way_to_oracle"]
+    leading = sample["forms"]["sigma_xy"]["own_response"]
+    wanted = leading["estimators"]["deepmet"]["way_to_oracle"]
     assert figure.chart.series[0].value[0] == pytest.approx(100 * wanted)
 
 

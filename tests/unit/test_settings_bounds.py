@@ -53,6 +53,8 @@ NOMINAL = "simulate.settings.nominal"
         ("performance.qt_edges", list(range(5001)), "at most 1001"),
         ("performance.qt_ranges", [[0, 150], [0, 150]], "stands there twice"),
         ("performance.qt_ranges", [[-50, 0], [0, 150]], "greater than or equal to 0"),
+        ("performance.headline_high_qt", [60, 150], "must be one of qt_ranges"),
+        ("performance.response_edges", [0, 10, 10], "10 follows 10"),
         ("performance.n_pv_edges", [4.5, 4.5], "4.5 follows 4.5"),
         ("performance.met_edges", [0, 10, 1e30], "less than or equal to"),
         ("performance.leave_out", ["ww", "ww"], "'ww' stands there twice"),

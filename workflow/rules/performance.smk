@@ -29,5 +29,6 @@ rule performance:
         runtime=60,
     params:
         **RULES.params("performance"),
+        learnt=PLAN.learnt_samples,
     shell:
         RULES.command("performance")

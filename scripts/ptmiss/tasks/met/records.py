@@ -39,6 +39,28 @@ class Numbers(Excerpt):
     non_finite: Count = 0
 
 
+class Form(Excerpt):
+    """A resolution `of` a sample in a form (`performance.names.FORMS`), in a bin of the tables."""
+
+    form: Text
+    of: Text
+    quantity: Text
+    axis: Text
+    bin_low: Number | None
+    bin_high: Number | None
+    estimators: dict[str, Quoted]
+    gains: list[Gain]
+    limit: list[Gain]
+
+
+class Responses(Excerpt):
+    """The response of every estimator in a bin of q_T."""
+
+    bin_low: Number
+    bin_high: Number
+    estimators: dict[str, Quoted]
+
+
 class HeadlineSample(Excerpt):
     """The headline numbers of a sample and variation."""
 
@@ -50,6 +72,8 @@ class HeadlineSample(Excerpt):
     gains: list[Gain]
     gains_bincorr: list[Gain] = Field(default_factory=list)
     limit: list[Gain] = Field(default_factory=list)
+    forms: list[Form] = Field(default_factory=list)
+    response_qt: list[Responses] = Field(default_factory=list)
 
 
 class Headline(Excerpt):

@@ -66,6 +66,13 @@ PERFORMANCE = Stage(
         _ESTIMATES,
         _MEASURED_FOLDS,
         section("settings", "performance", _PERFORMANCE),
+        text(
+            "learnt",
+            "samples that the training learned from: these rescale its recoil, deepmet_rescaled",
+            many=True,
+            required=False,
+            place="params.learnt",
+        ),
         writes("table", "tidy table to write, CSV"),
         writes("gains", "gains and shares of the limit to write, CSV"),
         writes("spectra", "pTmiss and transverse mass to write, CSV"),

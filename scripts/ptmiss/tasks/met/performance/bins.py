@@ -100,7 +100,8 @@ def make_grid(
     low_qt, high_qt = (-math.inf, settings.qt_split), (settings.qt_split, math.inf)
     bins = [Bin("all", *_ALL, "n_pv")]
     if has_boson:
-        ranges = [*itertools.pairwise(settings.qt_edges), *settings.qt_ranges]
+        edges = (settings.qt_edges, settings.response_edges)
+        ranges = [*itertools.chain(*map(itertools.pairwise, edges)), *settings.qt_ranges]
         bins += [Bin("qt", low, high, "qt") for low, high in _unique(ranges)]
         plateau = (settings.plateau_low, settings.plateau_high)
         bins.append(Bin("plateau_qt", *plateau, "qt", hidden=True))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from ptmiss.core.stats.bootstrap import gain, share
+from ptmiss.tasks.met.performance.names import NETWORK, RESCALED
 from ptmiss.tasks.met.performance.resolution import Measured, Value
 
 START, END, LIMIT = "puppi", "oracle", "limit"
@@ -32,7 +33,7 @@ def gains(
     over: Sequence[str],
 ) -> Iterator[Gain]:
     """Yield in bin b the gains over the estimators `over`, 1 - ratio of resolutions, and the shares
-    of the way to the limit (over = "limit").
+    of the way to the limit (over = "limit"). The network's are over its own rescaling too.
 
     quantities: resolutions, those that the bin does not have are left out. A share is empty where
     PUPPI is not worse than the oracle beyond doubt (95 %), because there is no way then.
@@ -41,7 +42,7 @@ def gains(
     for quantity in quantities:
         widths = {name: values[quantity] for name, values in by_name.items() if quantity in values}
         for name, mine in widths.items():
-            for base in over:
+            for base in (*over, *((RESCALED,) if name == NETWORK else ())):
                 if base != name and base in widths:
                     yield name, base, quantity, _combine(gain, mine, widths[base])
             if START in widths and END in widths and name not in (START, END):

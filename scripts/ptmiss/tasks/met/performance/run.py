@@ -13,9 +13,10 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
 from ptmiss.core.paths import PathLike
 from ptmiss.events.settings.folds import FoldSettings
-from ptmiss.tasks.met.performance import roc, tables
+from ptmiss.tasks.met.performance import forms, rescaling, roc, tables
 from ptmiss.tasks.met.performance.layouts import GAINS, PERFORMANCE, ROC, SLICES, SPECTRA
 from ptmiss.tasks.met.performance.measure import Distributions, cores, measure
+from ptmiss.tasks.met.performance.names import NETWORK, RESCALED
 from ptmiss.tasks.met.performance.resolution import Measured
 from ptmiss.tasks.met.performance.spectra import TRUTH, Spectra, spectra
 from ptmiss.tasks.met.performance.stream import Replay, Source, sources
@@ -54,16 +55,20 @@ def performance(
     folds: FoldSettings,
     settings: PerformanceSettings,
     outputs: Outputs,
+    learnt: Sequence[str] = (),
 ) -> None:
     """Measure every estimator in every sample of the files and write the results.
 
-    One sample and variation is in memory at a time. Raises `UserError` for files that do not
-    belong together (see `stream.sources`).
+    learnt: samples that the training learned from; with these there is the estimator `RESCALED`.
+    One sample and variation is in memory at a time. Raises `UserError` for files that do not belong
+    together (see `stream.sources`).
     """
     texts, headlines, tails = _Texts(), [], []
     slices = {name: parse(condition) for name, condition in settings.slices.items()}
     given = sources(estimates, settings.stored)
-    for source in given:
+    factor = rescaling.fit(given, learnt, folds)
+    _say_factor(factor, given, learnt)
+    for source in (rescaling.extended(one, factor) for one in given):
         headline, tail = _nominal(source, folds, settings, texts)
         headlines.append(headline)
         if source.info.variation == "nominal":
@@ -101,6 +106,8 @@ def _nominal(
     texts.gains.append(GAINS.lines(tables.rows(gains)))
     texts.spectra.append(SPECTRA.lines(tables.rows(tables.spectrum_items(source, shapes))))
     headline = tables.headline(source, parts, measured, settings)
+    headline["forms"] = forms.forms(parts, measured, settings)
+    headline["response_qt"] = forms.responses(parts, measured, settings)
     repeated = len(source.repeats.dropped)
     if repeated:
         headline["repeated"] = repeated
@@ -177,6 +184,21 @@ def _areas(sample: str, variation: str, tails: Sequence[roc.Tail]) -> list[dict[
     ]
 
 
+def _say_factor(
+    factor: rescaling.Rescaling | None, given: Sequence[Source], learnt: Sequence[str]
+) -> None:
+    """Log what the recoil of a network is rescaled with, and that there is nothing to do so."""
+    if factor is not None:
+        numbers = (factor.factor[0], factor.size[0], factor.factor[-1], factor.size[-1])
+        _LOG.info("%s: %.2f at %.1f GeV to %.2f at %.1f GeV", RESCALED, *numbers)
+    elif learnt and any(NETWORK in source.estimators for source in given):
+        _LOG.warning(
+            "no %s: none of %s has enough events with a boson in the training and validation folds",
+            RESCALED,
+            ", ".join(learnt),
+        )
+
+
 def _say(
     source: Source,
     parts: Distributions,
@@ -206,7 +228,8 @@ def _say(
         _LOG.warning("%s: neither boson nor true pTmiss: only spectra are made", name)
     for selected in source.estimators:
         if selected not in parts.estimators:  # a skim has columns for METs that its input had not
-            level = logging.INFO if selected.startswith("stored_") else logging.WARNING
+            expected = selected.startswith("stored_") or selected == RESCALED
+            level = logging.INFO if expected else logging.WARNING
             _LOG.log(level, "%s: %s is not finite in any event and left out", name, selected)
     for estimator, bad in zip(parts.estimators, parts.non_finite, strict=True):
         if bad:

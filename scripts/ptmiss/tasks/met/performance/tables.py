@@ -133,8 +133,8 @@ def headline(
             "non_finite": int(parts.non_finite[e]),
             **{sigma: quoted(bins[sigma]) for sigma, bins in quantities if sigma in bins},
         }
-    stated = _gains(parts, measured, chosen, settings.over)
-    per_bin = _gains(parts, measured, further, settings.over)
+    stated = stated_gains(parts, measured, chosen, settings.over)
+    per_bin = stated_gains(parts, measured, further, settings.over)
     return {
         "sample": source.name,
         "variation": source.info.variation,
@@ -142,23 +142,24 @@ def headline(
         "n_events": parts.n_events,
         "effective_events": _finite(_effective(parts, measured)),
         "estimators": estimators,
-        "gains": [entry for entry in stated if entry["over"] != LIMIT],
-        "gains_bincorr": [entry for entry in per_bin if entry["over"] != LIMIT],
+        "gains": [entry for entry in stated if entry["over"] in settings.over],
+        "gains_bincorr": [entry for entry in per_bin if entry["over"] in settings.over],
         "limit": [entry for entry in stated if entry["over"] == LIMIT],
         "empty_bins": empty_bins(parts, measured, settings),
     }
 
 
-def _gains(
+def stated_gains(
     parts: Distributions,
     measured: Sequence[Measured],
     chosen: Sequence[tuple[str, int]],
     over: Sequence[str],
 ) -> list[dict[str, object]]:
+    """Return gains and shares of the limit of resolutions in bins (number), with 95 % intervals."""
     entries = []
     for sigma, number in chosen:
         item = parts.grid.bins[number]
-        where = {"axis": item.axis, **_edges(item)}
+        where = {"axis": item.axis, **edges_of(item)}
         for name, base, quantity, value in gains(parts.estimators, measured, number, [sigma], over):
             entries.append(
                 {"estimator": name, "over": base, "quantity": quantity, **where, **quoted(value)}
@@ -183,7 +184,7 @@ def empty_bins(
             entries.append(
                 {
                     "axis": axis,
-                    **_edges(item),
+                    **edges_of(item),
                     "estimators": list(few),
                     "effective_events": round(min(few.values()), 3),
                 }
@@ -210,5 +211,6 @@ def _finite(number: float) -> float | None:
     return float(number) if math.isfinite(number) else None
 
 
-def _edges(item: Bin) -> dict[str, float | None]:
+def edges_of(item: Bin) -> dict[str, float | None]:
+    """Return the edges of a bin as JSON has them, None where it is open."""
     return {"bin_low": _finite(item.low), "bin_high": _finite(item.high)}

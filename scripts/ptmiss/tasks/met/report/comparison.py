@@ -2,59 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ptmiss.core.html.text import DASH
 from ptmiss.core.io.records import Values
 from ptmiss.core.report.sections import identifier
-from ptmiss.tasks.met.report.rows import all_rows, gain_cell, points
+from ptmiss.tasks.met.performance.names import FORMS, OWN, OWN_HIGH, PLATEAU
+from ptmiss.tasks.met.report.rows import all_rows, gain_cell, high_range, points
 from ptmiss.tasks.met.report.samples import Kind
 from ptmiss.tasks.met.report.summary import further_looks
 
 
 def matrices(summary: Values, kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
     """Return gains over PUPPI, over PF and over others, responses and ways to the oracle: tables of
-    final states against trainings, the best of each row marked."""
-    leading = [row for row in all_rows(summary, kinds) if row["leads"]]
-    trainings = list(summary["trainings"])
-    general = summary["generalisation"]
-    tables = []
-    for over, name, heading in (
-        ("over_puppi", "gains-puppi", "Gain over PUPPI [%]"),
-        ("over_pf", "gains-pf", "Gain over PF [%]"),
+    final states against trainings, the best of each row marked. Gains over PUPPI and PF in every
+    form, all else in the leading one."""
+    rows = [row for row in all_rows(summary, kinds) if row["leads"]]
+    leading = [row for row in rows if row["first_form"]]
+    by_form = {form: [row for row in rows if row["form"] == form] for form in (OWN_HIGH, PLATEAU)}
+    further, high = further_looks(summary).items(), high_range(summary)
+    chosen = [
+        ("over_puppi", OWN, "gains-puppi", "Gain over PUPPI [%]", leading),
+        *_other_forms("puppi", "PUPPI", by_form, high),
+        ("over_pf", OWN, "gains-pf", "Gain over PF [%]", leading),
+        *_other_forms("pf", "PF", by_form, high),
         *(
-            (f"over_{name}", identifier("gains", "over", name), f"Gain over {look.label} [%]")
-            for name, look in further_looks(summary).items()
+            (
+                f"over_{name}",
+                OWN,
+                identifier("gains", "over", name),
+                f"Gain over {look.label} [%]",
+                leading,
+            )
+            for name, look in further
         ),
-        ("plateau", "responses", "Response on the plateau"),
-        ("to_oracle", "ways", "Way from PUPPI to the oracle [%]"),
+        ("plateau", "", "responses", "Response on the plateau", leading),
+        ("to_oracle", OWN, "ways", "Way from PUPPI to the oracle [%]", leading),
+    ]
+    return [_matrix(summary, *one) for one in chosen]
+
+
+_Chosen = tuple[str, str, str, str, list[dict[str, Any]]]
+
+
+def _other_forms(
+    over: str, words: str, by_form: Mapping[str, list[dict[str, Any]]], high: str
+) -> Iterator[_Chosen]:
+    """Yield the tables of gains in the forms that do not lead, where any row has one."""
+    for form, ending, said in (
+        (OWN_HIGH, "high", high),
+        (PLATEAU, "plateau", "plateau form"),
     ):
-        lines: dict[tuple[str, ...], dict[str, Any]] = {}
-        for row in leading:
-            key = (row["sample"], row["label"], row["quantity"])
-            line = lines.setdefault(key, {**row, "gains": {}})
-            line["gains"][row["training"]] = row.get(over, gain_cell(None))
-        filled = [
-            {
-                **line,
-                "gains": _marked([line["gains"].get(t, gain_cell(None)) for t in trainings], over),
-            }
-            for line in lines.values()
-        ]
-        means = [points(general.get(t, {}).get(f"mean_gain_{over}")) for t in trainings]
-        best = [general.get(t, {}).get(over.replace("over", "best_over")) for t in trainings]
-        tables.append(
-            {
-                "name": name,
-                "heading": heading,
-                "trainings": trainings,
-                "rows": filled,
-                "means": means if any(mean != DASH for mean in means) else [],
-                "best": [DASH if n is None else str(n) for n in best],
-            }
-        )
-    return tables
+        rows = by_form[form]
+        if any(not row["first_form"] for row in rows):
+            heading = f"Gain over {words}, {said} [%]"
+            yield f"over_{over}", form, f"gains-{over}-{ending}", heading, rows
+
+
+def _matrix(
+    summary: Values, what: str, form: str, name: str, heading: str, rows: list[dict[str, Any]]
+) -> dict[str, Any]:
+    trainings = list(summary["trainings"])
+    lines: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in rows:
+        key = (row["sample"], row["label"], row["quantity"])
+        line = lines.setdefault(key, {**row, "gains": {}})
+        line["gains"][row["training"]] = row.get(what, gain_cell(None))
+    filled = [
+        {
+            **line,
+            "gains": _marked([line["gains"].get(t, gain_cell(None)) for t in trainings], what),
+        }
+        for line in lines.values()
+    ]
+    general = [mean_gain(summary, training, what, form) for training in trainings]
+    means = [points(mean) for mean in general]
+    return {
+        "name": name,
+        "heading": heading,
+        "trainings": trainings,
+        "rows": filled,
+        "means": means if any(mean != DASH for mean in means) else [],
+    }
+
+
+def mean_gain(summary: Values, training: str, what: str, form: str) -> float | None:
+    """Return the mean gain of a training, "over_puppi" and so on, in a form: that of the plateau
+    where headlines have no forms; None where there is none."""
+    general = summary["generalisation"].get(training, {})
+    key = f"mean_gain_{what}"
+    mean: float | None = general.get(f"{key}_{form}")
+    if mean is None and (form == PLATEAU or not _has_forms(summary)):
+        mean = general.get(key)
+    return mean
+
+
+def _has_forms(summary: Values) -> bool:
+    return any(
+        sample.get("forms") for samples in summary["trainings"].values() for sample in samples
+    )
 
 
 def _marked(cells: list[dict[str, Any]], over: str) -> list[dict[str, Any]]:
@@ -78,23 +125,26 @@ def _heat(value: float) -> str:
 
 
 def generalisation(summary: Values) -> list[dict[str, str]]:
-    """Return one row a training: mean gains and in how many final states it is the best."""
-    return [
-        {
-            "training": training,
-            "puppi": points(one.get("mean_gain_over_puppi")),
-            "pf": points(one.get("mean_gain_over_pf")),
-            "best": f"{one.get('best_over_puppi', 0)} of {one['final_states']}",
+    """Return one row a training: mean gains in each form and in how many final states it is the
+    best."""
+    rows = []
+    for training, one in summary["generalisation"].items():
+        means = {
+            f"{over}_{form}": points(mean_gain(summary, training, f"over_{over}", form))
+            for over in ("puppi", "pf")
+            for form in FORMS
         }
-        for training, one in summary["generalisation"].items()
-    ]
+        best = one.get(f"best_over_puppi_{OWN}", one.get("best_over_puppi", 0))
+        n = one.get(f"final_states_{OWN}", one["final_states"])
+        rows.append({"training": training, **means, "best": f"{best} of {n}"})
+    return rows
 
 
 def lead_training(summary: Values) -> str:
-    """Return the training that the first screen shows: the one of the largest mean gain."""
-    general = summary["generalisation"]
-    gains = {name: one.get("mean_gain_over_puppi") for name, one in general.items()}
+    """Return the training that the first screen shows: of the largest mean gain over PUPPI."""
+    trainings = summary["trainings"]
+    gains = {name: mean_gain(summary, name, "over_puppi", OWN) for name in trainings}
     known: dict[str, float] = {name: value for name, value in gains.items() if value is not None}
     if known:
         return max(known, key=lambda name: known[name])
-    return str(next(iter(summary["trainings"]), ""))
+    return str(next(iter(trainings), ""))

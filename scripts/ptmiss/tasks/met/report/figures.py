@@ -12,6 +12,7 @@ from ptmiss.core.figures.chart import Figure
 from ptmiss.core.io.records import Values
 from ptmiss.core.paths import PathLike
 from ptmiss.tasks.met.performance.layouts import GAINS, ROC, SLICES, SPECTRA
+from ptmiss.tasks.met.performance.names import RESCALED
 from ptmiss.tasks.met.report import samples, tables, verdicts
 from ptmiss.tasks.met.report.plots import (
     calibration,
@@ -95,7 +96,12 @@ class PageFigures:
         self.kinds = samples.kinds(named.settings, [*named.names, *dict.fromkeys(more)])
 
     def _chosen(self, frame: pd.DataFrame) -> pd.DataFrame:
-        return frame[frame["training"].isin(self._trainings)].reset_index(drop=True)
+        """Return what is drawn: of the chosen trainings, without rescaled networks, which crowd."""
+        drawn = frame["training"].isin(self._trainings)
+        for column in ("estimator", "over"):
+            if column in frame:
+                drawn &= frame[column] != RESCALED
+        return frame[drawn].reset_index(drop=True)
 
     def _of_chosen(self, values: Values) -> dict[str, Any]:
         return {name: value for name, value in values.items() if name in self._trainings}

@@ -149,8 +149,7 @@ def compare(numbers: dict[Key, float], headlines: dict[str, list[Headline]]) -> 
 
     Raises `UserError` at the first difference beyond rounding.
     """
-    for training, sample, estimator, quantity, where in _quoted(headlines):
-        own = sample["estimators"][estimator][quantity]["value"]
+    for training, sample, estimator, quantity, where, own in _quoted(headlines):
         listed = numbers.get(key_of(training, sample, estimator, quantity, where))
         if own is None or listed is None:
             equal = own is listed
@@ -166,10 +165,15 @@ def compare(numbers: dict[Key, float], headlines: dict[str, list[Headline]]) -> 
 
 def _quoted(
     headlines: dict[str, list[Headline]],
-) -> Iterator[tuple[str, Headline, str, str, dict[str, Any]]]:
+) -> Iterator[tuple[str, Headline, str, str, dict[str, Any], Any]]:
+    """Yield training, sample, estimator, quantity, bin and value of each resolution."""
     for training, samples in headlines.items():
         for sample in samples:
             for quantity, where in quantities(sample).items():
                 for estimator, values in sample["estimators"].items():
                     if values.get(quantity) is not None:
-                        yield training, sample, estimator, quantity, where
+                        value = values[quantity]["value"]
+                        yield training, sample, estimator, quantity, where, value
+            for form in sample.get("forms", ()):
+                for estimator, bounds in form["estimators"].items():
+                    yield training, sample, estimator, form["quantity"], form, bounds["value"]

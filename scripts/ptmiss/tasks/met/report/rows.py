@@ -8,6 +8,8 @@ from typing import Any
 from ptmiss.core.html.text import DASH, count, number
 from ptmiss.core.io.records import Values
 from ptmiss.core.report.sections import identifier
+from ptmiss.tasks.met.performance.names import FORMS, OWN_HIGH
+from ptmiss.tasks.met.report import forms
 from ptmiss.tasks.met.report.samples import Kind
 from ptmiss.tasks.met.report.style import looks
 from ptmiss.tasks.met.report.summary import further_looks
@@ -31,7 +33,7 @@ QUANTITY_NAMES = {
 
 def overviews(summary: Values, kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
     """Return the tables of the first screen: one a training, a row for each final state."""
-    rows = [row for row in all_rows(summary, kinds) if row["leads"]]
+    rows, high = _led(all_rows(summary, kinds)), high_range(summary)
     tables = []
     for training in summary["trainings"]:
         own = [row for row in rows if row["training"] == training]
@@ -43,9 +45,43 @@ def overviews(summary: Values, kinds: Mapping[str, Kind]) -> list[dict[str, Any]
                 "leader": leaders.pop() if len(leaders) == 1 else "",
                 "network": any(row["network"] for row in own),
                 "rows": own,
+                "high": high,
             }
         )
     return [table for table in tables if table["rows"]]
+
+
+def high_range(summary: Values) -> str:
+    """Return which events the form with recoil is of, empty where there is none."""
+    return next(
+        (
+            range_words(one.where)
+            for samples in summary["trainings"].values()
+            for sample in samples
+            for one in forms.formed(sample)
+            if one.form == OWN_HIGH
+        ),
+        "",
+    )
+
+
+def _led(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of the leading estimators in the leading form, each with the gains over PUPPI
+    and PF that it has in the other forms: `beside`, form -> over -> cell."""
+    led = [row for row in rows if row["leads"]]
+    beside: dict[tuple[str, ...], dict[str, dict[str, Any]]] = {}
+    for row in led:
+        cells = {over: row[f"over_{over}"] for over in ("puppi", "pf")}
+        beside.setdefault(_place_of(row), {})[row["form"]] = cells
+    nothing = {over: gain_cell(None) for over in ("puppi", "pf")}
+    empty = dict.fromkeys(FORMS, nothing)
+    return [
+        {**row, "beside": {**empty, **beside[_place_of(row)]}} for row in led if row["first_form"]
+    ]
+
+
+def _place_of(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(row[key] for key in ("training", "sample", "label", "quantity", "name"))
 
 
 def everything(summary: Values, kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
@@ -68,13 +104,14 @@ def all_rows(summary: Values, kinds: Mapping[str, Kind]) -> list[dict[str, Any]]
     rows = []
     for training, samples in summary["trainings"].items():
         for sample in samples:
-            for quantity, where in sample["measured_in"].items():
-                if quantity not in QUANTITY_NAMES:
-                    continue
-                own = _sample_rows(training, sample, quantity, where, kinds)
-                if own:
-                    own[0]["first"] = True
-                rows += own
+            first = {one.quantity: one.form for one in reversed([*forms.formed(sample)])}
+            for one in forms.formed(sample):
+                if one.quantity in QUANTITY_NAMES:
+                    own = _sample_rows(training, sample, one, kinds)
+                    for row in own:
+                        row["first"] = row is own[0]
+                        row["first_form"] = one.form == first[one.quantity]
+                    rows += own
     # in the order of the configuration, the trainings of one sample together
     place = {name: i for i, name in enumerate(kinds)}
     quantities = list(QUANTITY_NAMES.values())
@@ -82,16 +119,18 @@ def all_rows(summary: Values, kinds: Mapping[str, Kind]) -> list[dict[str, Any]]
 
 
 def _sample_rows(
-    training: str, sample: Values, quantity: str, where: Values, kinds: Mapping[str, Kind]
+    training: str, sample: Values, formed: forms.Formed, kinds: Mapping[str, Kind]
 ) -> list[dict[str, Any]]:
+    quantity = formed.quantity
     names = list(looks(sample["estimators"]))
     without = sample.get("without_plateau", {}).get(quantity)
-    mark = MARK if without and without["instead"] else ""
+    # a headline without forms: what the plateau lacks stands in its place
+    mark = MARK if without and without["instead"] and not sample.get("forms") else ""
     leader = next((name for name in LEADING if name in names), None)
     rows = []
     for name, look in looks(names).items():
         estimator = sample["estimators"][name]
-        values = estimator["resolution"].get(quantity)
+        values = formed.estimators.get(name)
         if values is None:
             continue
         response = estimator["plateau_response"]
@@ -108,13 +147,15 @@ def _sample_rows(
                 "label": label,
                 "training": training,
                 "quantity": QUANTITY_NAMES[quantity],
-                "range": _range(where),
+                "range": range_words(formed.where),
+                "form": formed.form,
+                "corrected": formed.words,
+                "name": name,
                 "estimator": look.label,
                 "leads": name == leader,
                 "network": name == leader and leader in ("deepmet", "calibrated"),
-                "others": {other: _value(sample, other, quantity, mark) for other in COMPARED},
-                "first": False,
-                "why": _why(without),
+                "others": {other: _value(formed, other, mark) for other in COMPARED},
+                "why": _why(without, mark),
                 "value": _marked_number(values["value"], mark),
                 "rms": _marked_number(values["rms"], mark),
                 "over_pf": gain_cell(gains.get("pf"), mark),
@@ -133,15 +174,17 @@ def _sample_rows(
     return rows
 
 
-def _why(without: Values | None) -> str:
+def _why(without: Values | None, mark: str) -> str:
     """Say why a row has no resolution corrected on the plateau; nothing where it has one."""
     if without is None:
         return ""
     n = without["events_on_plateau"]
     reason = f"only {count(n)} event{'' if n == 1 else 's'}" if n else "no event"
     reason = f"{reason} on the response plateau"
+    if mark:
+        return f"{mark} {reason}: corrected by the response of the events\u2019 own bins"
     if without["instead"]:
-        return f"{MARK} {reason}: corrected by the response of the events\u2019 own bins"
+        return f"{reason}: not in the plateau form"
     return f"{reason}, too few in other bins too: no corrected resolution"
 
 
@@ -149,8 +192,8 @@ def _marked_number(value: float | None, mark: str) -> str:
     return number(value) if value is None else f"{number(value)}{mark}"
 
 
-def _value(sample: Values, name: str, quantity: str, mark: str) -> str:
-    values = sample["estimators"].get(name, {}).get("resolution", {}).get(quantity)
+def _value(formed: forms.Formed, name: str, mark: str) -> str:
+    values = formed.estimators.get(name)
     return _marked_number(None if values is None else values["value"], mark)
 
 
@@ -172,7 +215,8 @@ def points(value: float | None) -> str:
     return f"{100 * value:.1f}".replace("-", "\u2212")
 
 
-def _range(where: Values) -> str:
+def range_words(where: Values) -> str:
+    """Return in words which events a number is of."""
     names = {"qt": "q_T", "gen_met": "true pTmiss", "gen_ht": "generator H_T", "n_pv": "vertices"}
     if where["axis"] == "all":
         return "all events"

@@ -26,6 +26,7 @@ _KNOWN = {
     "chs": Look("CHS", "#56B4E9", "v", True, 1),
     "puppi": Look("PUPPI", "#E69F00", "o", True, 2),
     "deepmet": Look("DeepMET", "#D55E00", "D", True, 3),
+    "deepmet_rescaled": Look("DeepMET rescaled", "#999933", ">", False, 3),
     "calibrated": Look("calibrated", "#CC79A7", "P", True, 4),
     "oracle": Look("oracle (limit)", "#000000", "*", True, 90),
 }

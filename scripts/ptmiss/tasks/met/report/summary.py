@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ptmiss.core.figures.latex import readable
 from ptmiss.core.html.provenance import digest_of
 from ptmiss.core.html.stages import Stage
 from ptmiss.core.io.records import Values
+from ptmiss.tasks.met.performance.names import OWN, OWN_HIGH, RESCALED
+from ptmiss.tasks.met.report import forms
 from ptmiss.tasks.met.report import headlines as heads
 from ptmiss.tasks.met.report.headlines import Headline, Key
 from ptmiss.tasks.met.report.ledgers import Ledger
@@ -59,36 +61,48 @@ def further_looks(summary: Values) -> dict[str, Look]:
         for values in estimator["resolution"].values()
         for over in values["gain_over"]
     }
-    return looks(names - {"pf", "puppi"})
+    return looks(names - {"pf", "puppi", RESCALED})
 
 
 def _generalisation(headlines: Mapping[str, list[Headline]]) -> dict[str, dict[str, Any]]:
     """Return, for each training with a network, its mean gain over PUPPI, PF and others that gains
-    are quoted over, in all final states, and in how many it is the best."""
+    are quoted over, in all final states, and in how many it is the best: in the plateau form, and
+    with the form in the key in the others."""
     gains: dict[str, dict[tuple[str, str], dict[str, float]]] = {"puppi": {}, "pf": {}}
-    for samples in headlines.values():
-        gains |= {over: {} for sample in samples for over in heads.over(sample)}
     for training, samples in headlines.items():
         for sample in samples:
             name = next((one for one in TRAINED if one in sample["estimators"]), None)
             if name is None or sample["variation"] != "nominal":
                 continue
-            for quantity in heads.quantities(sample):
-                for over, values in gains.items():
-                    gain = heads.gain(sample, name, over, quantity)
-                    if gain is not None and gain["value"] is not None:
-                        cell = values.setdefault((sample["sample"], quantity), {})
-                        cell[training] = gain["value"]
+            for over, quantity, value in _stated(sample, name):
+                cells = gains.setdefault(over, {})
+                cells.setdefault((sample["sample"], quantity), {})[training] = value
     result: dict[str, dict[str, Any]] = {}
     for over, values in gains.items():
         for training in sorted({name for cell in values.values() for name in cell}):
             own = [cell[training] for cell in values.values() if training in cell]
             entry = result.setdefault(training, {"final_states": len(own)})
+            if over.startswith("puppi_"):
+                entry[f"final_states{over.removeprefix('puppi')}"] = len(own)
             entry[f"mean_gain_over_{over}"] = math.fsum(own) / len(own)
             entry[f"best_over_{over}"] = sum(
                 cell.get(training) == max(cell.values()) for cell in values.values()
             )
     return result
+
+
+def _stated(sample: Headline, name: str) -> Iterator[tuple[str, str, float]]:
+    """Yield over whom, and in which form but that of the plateau, resolution, and the gain."""
+    for quantity in heads.quantities(sample):
+        for over in heads.over(sample):
+            gain = heads.gain(sample, name, over, quantity)
+            if gain is not None and gain["value"] is not None:
+                yield over, quantity, gain["value"]
+    for entry in sample.get("forms", ()):
+        for gain in entry["gains"]:
+            stated = gain["estimator"] == name and gain["value"] is not None
+            if stated and gain["over"] != RESCALED and entry["form"] in (OWN, OWN_HIGH):
+                yield f"{gain['over']}_{entry['form']}", entry["of"], gain["value"]
 
 
 def _sample(training: str, sample: Headline, numbers: Mapping[Key, float]) -> dict[str, Any]:
@@ -126,6 +140,8 @@ def _sample(training: str, sample: Headline, numbers: Mapping[Key, float]) -> di
         "variation": sample["variation"],
         "n_events": sample["n_events"],
         "measured_in": where,
+        "forms": forms.of_sample(training, sample, numbers),
+        "response_qt": sample.get("response_qt", []),
         "estimators": estimators,
         **_without_plateau(sample, where),
     }

@@ -13,7 +13,7 @@ from ptmiss.learn.settings.models import ModelLimits
 Estimator = Literal["pf", "chs", "puppi", "oracle"]
 CLASSICAL: tuple[str, ...] = get_args(Estimator)
 
-TAKEN = (*CLASSICAL, "deepmet", "calibrated", "boson", "gen_met")
+TAKEN = (*CLASSICAL, "deepmet", "deepmet_rescaled", "calibrated", "boson", "gen_met")
 """Names that an external model cannot have: they begin columns of their own."""
 
 

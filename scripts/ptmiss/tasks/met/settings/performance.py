@@ -70,6 +70,12 @@ class PerformanceSettings(Section):
         Positive, Field(description="response to true pTmiss is of events above this true pTmiss")
     ]
     headline_qt: Annotated[Range, Field(description="the one of qt_ranges that headlines use")]
+    headline_high_qt: Annotated[
+        Range, Field(description="the one of qt_ranges that stands beside it: no low recoil")
+    ]
+    response_edges: Annotated[
+        Edges, Field(description="bins of qT of the table of responses at low recoil")
+    ]
     median_range: Annotated[
         Range, Field(description="response_median is of |pTmiss| / true within this")
     ]
@@ -116,8 +122,9 @@ class PerformanceSettings(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.headline_qt not in self.qt_ranges:
-            raise ValueError(f"headline_qt {list(self.headline_qt)} must be one of qt_ranges")
+        for name in ("headline_qt", "headline_high_qt"):
+            if (chosen := getattr(self, name)) not in self.qt_ranges:
+                raise ValueError(f"{name} {list(chosen)} must be one of qt_ranges")
         if self.plateau_low >= self.plateau_high:
             raise ValueError("plateau_low must be below plateau_high")
         return self
@@ -133,7 +140,7 @@ def memory_mb(settings: PerformanceSettings, n_estimators: int) -> int:
     Every replica of every estimator, observable and bin has a histogram of 8 bytes a cell. The
     bins of `correction_edges` and `qt_ranges` overlap: each can be cut by all edges of the other.
     """
-    n_recoil = len(settings.qt_edges) + 2 * len(settings.qt_ranges)
+    n_recoil = len(settings.qt_edges) + len(settings.response_edges) + 2 * len(settings.qt_ranges)
     n_recoil += len(settings.correction_edges) * len(settings.qt_ranges)
     n_bins = n_recoil + 3 * len(settings.n_pv_edges)
     n_bins += len(settings.gen_ht_edges) + len(settings.gen_met_edges)

@@ -25,7 +25,8 @@ def require_memory(config: Config, has_files: bool, limit: str) -> None:
         + len(config.evaluate.external)
         # our simulation stores none
         + (len(config.performance.stored) if has_files else 0)
-        + bool(config.trainings),
+        # the network, and its own recoil rescaled
+        + 2 * bool(config.trainings),
     )
     plain = re.fullmatch(r"(?:attempt \* )?(\d+)(?: \* attempt)?", limit.strip())
     if plain and needed > int(plain[1]):

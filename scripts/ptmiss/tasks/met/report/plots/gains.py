@@ -11,6 +11,7 @@ import pandas as pd
 from ptmiss.core.figures.chart import Chart, Figure, Series
 from ptmiss.core.html.text import capital
 from ptmiss.core.io.records import Values
+from ptmiss.tasks.met.report.forms import leading
 from ptmiss.tasks.met.report.plots.quantities import AXES, QUANTITIES
 from ptmiss.tasks.met.report.plots.shared import (
     Context,
@@ -50,9 +51,9 @@ def overview(summary: Values, context: Context) -> Iterator[Figure]:
     for over, words in {**_WORDS, **further}.items():
         heading = f"Gain over {words} in every final state"
         text = (
-            f"One minus the ratio of response-corrected resolutions to that of {words}, with the "
-            "95 % interval of the paired bootstrap. Resolution: of a component of pTmiss where "
-            "there is a true one, else along and across the boson."
+            f"One minus the ratio of resolutions to that of {words}, with the 95 % interval of the "
+            "paired bootstrap. Resolution: of a component of pTmiss where there is a true one, "
+            "else along and across the boson; corrected by the response of each event's own bin."
         )
         yield from _forest(
             summary, context, ("gain", over), Words(heading, text), f"gain over {words} [%]", "gain"
@@ -88,8 +89,9 @@ def _forest(
             estimator = next((name for name in TRAINED if name in sample["estimators"]), None)
             if estimator is None or sample["variation"] != "nominal":
                 continue
-            for name, values in sample["estimators"][estimator]["resolution"].items():
-                bounds = _bounds(values, what)
+            for formed in leading(sample):
+                name, values = formed.quantity, formed.estimators.get(estimator)
+                bounds = None if values is None else _bounds(values, what)
                 if name in _SHORT and bounds is not None:
                     key = (sample["sample"], name)
                     rows.append(key)
