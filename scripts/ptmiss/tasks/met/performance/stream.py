@@ -208,7 +208,7 @@ def _require_estimates(schema: pa.Schema, file: str) -> None:
 def _estimators(part: Part, stored: Sequence[str]) -> tuple[str, ...]:
     """Return the estimators of a file, and those of the METs of its input that it has."""
     columns_of = declared(part.schema, part.path, _REMEDY)
-    estimators = [name for name, columns in columns_of.items() if columns == ESTIMATE]
+    estimators = [name for name, columns in columns_of.items() if columns[:2] == ESTIMATE]
     estimators += [f"stored_{name}" for name in stored if f"stored_{name}_px" in part.schema.names]
     if not estimators:
         raise UserError(f"{part.path}: holds no estimator of pTmiss (px and py in GeV); {_REMEDY}")
