@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from ptmiss.events.columns import CANDIDATE_COLUMNS, IDENTITY, layout_of
 from ptmiss.events.folds import in_folds
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.events.skim import info
+from ptmiss.learn.features import EstimateColumn
 from ptmiss.tasks.met.estimators import table
 from ptmiss.tasks.met.estimators.evaluate import (
     Models,
@@ -88,8 +89,8 @@ def vary(
         counts = dict.fromkeys(("events", *networks), 0)
         writers = {}
         for variation, path in estimates.items():
-            names = [*fixed, *networks]
-            declared = dict.fromkeys(names, ESTIMATE)
+            declared: dict[str, Sequence[EstimateColumn]] = dict.fromkeys(fixed, ESTIMATE)
+            declared |= {name: network.columns for name, network in networks.items()}
             out = table.estimates_schema(schema, events, declared, training, variation)
             writers[variation] = stack.enter_context(parquet.writing(path, out)), out
         for group in parquet.row_groups(skim, columns, layout_of(columns)):
