@@ -261,7 +261,7 @@ def test_responses_at_low_recoil_are_on_the_page(plain):
     assert [one["bin_high"] for one in sample["response_qt"]] == [10.0, 20.0, 30.0, 50.0, 80.0]
     rows = _rows(text, "low-recoil-zmumu")
     assert [cells[0] for cells in rows] == [
-        "PF", "CHS", "PUPPI", "DeepMET", "oracle (limit)"
+        "PF", "CHS", "PUPPI", "network", "oracle (limit)"
     ]  # fmt: skip
     shown = rows[3]
     for cell, one in zip(shown[1:6], sample["response_qt"], strict=True):
