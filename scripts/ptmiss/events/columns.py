@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -32,6 +33,16 @@ _EVENT = [
 
 STORED_METS = ("raw_pf", "pf", "raw_puppi", "puppi", "deepmet_resolution", "deepmet_response")
 """METs that an input may hold; each gives columns stored_{name}_px and stored_{name}_py."""
+
+STORED_SHIFTS = tuple(
+    f"{source}_{way}" for source in ("jes", "jer", "unclustered") for way in ("up", "down")
+)
+"""Systematic variations of stored METs that an input may hold: columns
+stored_{name}_{shift}_px and _py of those METs that it has moved."""
+
+STORED_KEY, CANDIDATES_KEY = "stored_mets", "has_candidates"
+"""Metadata of a skim: stored METs that the input has, separated by commas; whether there are
+columns of candidates."""
 
 PREFIX = "cand_"
 """Of the columns of candidates in a skim; readers and objects name them without it."""
@@ -86,7 +97,25 @@ def with_prefix(candidates: Ragged) -> Ragged:
     return Ragged(candidates.offsets, columns)
 
 
-def skim_schema(has_truth: bool, other_puppi: str | None = None) -> pa.Schema:
+class Content(NamedTuple):
+    """What the input of a skim had, beyond the columns that all skims have alike.
+
+    candidates: whether it had candidates; stored: the stored METs; shifts: those that it had moved
+    too, such as "puppi_jes_up". Only the shifts have columns that others lack: a stored MET that is
+    not there is null.
+    """
+
+    candidates: bool = True
+    stored: tuple[str, ...] = ()
+    shifts: tuple[str, ...] = ()
+
+
+WHOLE = Content()
+
+
+def skim_schema(
+    has_truth: bool, other_puppi: str | None = None, content: Content = WHOLE
+) -> pa.Schema:
     """Return the Arrow schema of a skim; with the column cand_truth if `has_truth`.
 
     other_puppi: the flavour that has a column of its own beside cand_puppi, None for none.
@@ -101,7 +130,15 @@ def skim_schema(has_truth: bool, other_puppi: str | None = None) -> pa.Schema:
             fields.append(
                 pa.field(f"stored_{name}_{axis}", pa.float32(), metadata={"meaning": text})
             )
-    for name, kind, text in (*_CANDIDATE, *_OTHER_PUPPI):
+    for name in content.shifts:
+        for axis in ("px", "py"):
+            text = (
+                f"stored MET and its variation, {name}, along {axis[1]} in GeV; null where absent"
+            )
+            fields.append(
+                pa.field(f"stored_{name}_{axis}", pa.float32(), metadata={"meaning": text})
+            )
+    for name, kind, text in (*_CANDIDATE, *_OTHER_PUPPI) if content.candidates else ():
         if name == "cand_truth" and not has_truth:
             continue
         if (name, kind, text) in _OTHER_PUPPI and name != f"{PUPPI}_{other_puppi}":
@@ -109,6 +146,18 @@ def skim_schema(has_truth: bool, other_puppi: str | None = None) -> pa.Schema:
         item = pa.field("item", kind, nullable=False)
         fields.append(pa.field(name, pa.list_(item), nullable=False, metadata={"meaning": text}))
     return pa.schema(fields)
+
+
+def content_of(schema: pa.Schema) -> Content:
+    """Return what a skim says that its input had, see `Content`."""
+    metadata = schema.metadata or {}
+    stored = metadata.get(STORED_KEY.encode(), b"").decode(errors="replace")
+    shifts = (f"{name}_{shift}" for name in STORED_METS for shift in STORED_SHIFTS)
+    return Content(
+        candidates=metadata.get(CANDIDATES_KEY.encode()) != b"false",
+        stored=tuple(name for name in stored.split(",") if name in STORED_METS),
+        shifts=tuple(name for name in shifts if f"stored_{name}_px" in schema.names),
+    )
 
 
 def flavour_of(schema: pa.Schema, skim: PathLike) -> str:
@@ -159,7 +208,9 @@ def layout_of(names: Iterable[str]) -> pa.Schema:
 
     The columns of a skim as `skim_schema` has them; `{estimator}_px` and `_py` hold float64.
     """
-    known = pa.unify_schemas([skim_schema(True, flavour) for flavour in OTHER_FLAVOUR])
+    shifts = tuple(f"{name}_{shift}" for name in STORED_METS for shift in STORED_SHIFTS)
+    content = Content(shifts=shifts)
+    known = pa.unify_schemas([skim_schema(True, flavour, content) for flavour in OTHER_FLAVOUR])
     fields = []
     for name in names:
         if name in known.names:

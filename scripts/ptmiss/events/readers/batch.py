@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +29,8 @@ class EventBatch:
     (n_events,). gen_met: the true invisible momentum. stored: name (one of
     `ptmiss.events.columns.STORED_METS`) -> MET of the input. muons: pt, eta, phi, mass and, where
     the input has them, charge, isolation, loose. electrons: pt, eta, phi and isolation likewise.
-    jets: pt, eta, phi. gen_jets: pt.
+    jets: pt, eta, phi. gen_jets: pt. shifts: METs of the input under its own systematic
+    variations, such as "puppi_jes_up" (`ptmiss.events.columns.STORED_SHIFTS`).
     """
 
     run: np.ndarray
@@ -45,6 +46,7 @@ class EventBatch:
     electrons: Ragged
     jets: Ragged | None
     gen_jets: Ragged | None
+    shifts: dict[str, Vector] = field(default_factory=dict)
 
     @property
     def n_events(self) -> int:
@@ -67,6 +69,7 @@ class EventBatch:
             electrons=self.electrons.keep_events(mask),
             jets=None if self.jets is None else self.jets.keep_events(mask),
             gen_jets=None if self.gen_jets is None else self.gen_jets.keep_events(mask),
+            shifts={name: vector.keep_events(mask) for name, vector in self.shifts.items()},
         )
 
 

@@ -71,10 +71,14 @@ class Expected:
 
 @functools.cache
 def expected(name: str) -> Expected:
-    """Return the expectation of a format ("pfnano", "delphes")."""
+    """Return the expectation of a format ("pfnano", "nanoaod", "delphes").
+
+    One that extends another has the fields of that as well, unless it has its own of that name.
+    """
     text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
     values = yaml.load(text, Loader=SAFE_LOADER)
-    fields = {
+    fields = dict(expected(values["extends"]).fields) if "extends" in values else {}
+    fields |= {
         key: Field(
             tuple(field["names"]),
             field["shape"],

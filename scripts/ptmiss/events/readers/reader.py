@@ -35,9 +35,12 @@ class Reader(abc.ABC):
     address: its path or address; n_events: how many it has; sqrt_s: centre-of-mass energy in TeV,
     None where the file does not say it. Readers give momenta in GeV, lengths in cm, azimuth in
     radians. truth_name: what holds the truth of the candidates in this format; numbers_events:
-    whether run, luminosity block and event of recorded collisions are those of the experiment.
+    whether run, luminosity block and event of recorded collisions are those of the experiment;
+    has_candidates: whether the format has candidates; without them it needs jets, a density rho and
+    stored METs.
     """
 
+    has_candidates: ClassVar[bool] = True
     truth_name: ClassVar[str] = "truth of the candidates"
     numbers_events: ClassVar[bool] = True
 

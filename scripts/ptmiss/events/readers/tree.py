@@ -12,7 +12,7 @@ import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.ragged import Ragged, offsets_of
-from ptmiss.events.columns import STORED_METS
+from ptmiss.events.columns import STORED_METS, STORED_SHIFTS
 from ptmiss.events.readers.batch import EventBatch, Vector, vector_of
 from ptmiss.events.readers.branch import Branch, Table
 from ptmiss.events.readers.branches import Expected, bind, expected, single
@@ -80,6 +80,27 @@ class Columns:
         """Return the METs of the input by name."""
         vectors = {name: self.vector(f"stored_{name}", start, stop) for name in STORED_METS}
         return {name: vector for name, vector in vectors.items() if vector is not None}
+
+    def shifts(self, start: int, stop: int) -> dict[str, Vector]:
+        """Return the METs that the input has moved by systematic uncertainties, by name.
+
+        NanoAOD has either the moved MET, or the difference that the variation makes upwards.
+        """
+        moved = {}
+        for name in (f"{met}_{shift}" for met in STORED_METS for shift in STORED_SHIFTS):
+            vector = self.vector(f"shift_{name}", start, stop)
+            if vector is not None:
+                moved[name] = vector
+        for met in STORED_METS:
+            fields = [f"shift_{met}_unclustered_d{axis}" for axis in "xy"]
+            nominal = self.vector(f"stored_{met}", start, stop)
+            if nominal is None or not self.has(*fields):
+                continue
+            step = [self.needed(field, start, stop).astype(np.float64) for field in fields]
+            for way, sign in (("up", 1.0), ("down", -1.0)):
+                vector = Vector(nominal.px + sign * step[0], nominal.py + sign * step[1])
+                moved.setdefault(f"{met}_unclustered_{way}", vector)
+        return moved
 
     def leptons(self, kind: str, start: int, stop: int) -> Ragged:
         """Return the collection "muon" or "electron", empty where the input has none."""
@@ -184,6 +205,7 @@ class TreeReader(Reader):
             electrons=read.leptons("electron", start, stop),
             jets=read.jets(start, stop),
             gen_jets=read.gen_jets(start, stop),
+            shifts={} if read.is_data else read.shifts(start, stop),
         )
 
     def chunks(self, limit: int) -> list[tuple[int, int]]:

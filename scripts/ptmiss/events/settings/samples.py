@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Discriminator, Field, RootModel, Tag, model
 
 from ptmiss.core.settings.base import Section
 from ptmiss.core.settings.types import FilePath, Name, each_once, one_line
-from ptmiss.events.readers.names import READERS
+from ptmiss.events.readers.names import READERS, WITHOUT_CANDIDATES
 
 FoldNumber = Annotated[int, Field(ge=0, le=9)]
 
@@ -62,7 +62,7 @@ class FileSample(Section):
     source: Annotated[
         str,
         Field(
-            description="format: pfnano, delphes, or the name of an installed reader",
+            description="format: pfnano, nanoaod, delphes, or the name of an installed reader",
             examples=list(READERS.built_in),
         ),
         AfterValidator(_known_source),
@@ -90,6 +90,11 @@ class FileSample(Section):
         float | None,
         Field(gt=0, le=1000, description="centre-of-mass energy, TeV; null or left out: not known"),
     ] = None
+
+    @property
+    def has_candidates(self) -> bool:
+        """Whether the format has candidates; without them METs are those that the files store."""
+        return self.source not in WITHOUT_CANDIDATES
 
     @model_validator(mode="after")
     def _weights_stay_numbers(self) -> Self:

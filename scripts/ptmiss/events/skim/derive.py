@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from ptmiss.core.errors import UserError
 from ptmiss.core.ragged import Ragged
 from ptmiss.events.columns import OTHER_FLAVOUR
 from ptmiss.events.objects.jets import cluster, count_jets
@@ -19,6 +20,8 @@ USED_IN_FIT, USED_IN_TIGHT_FIT = 6, 7
 whichever that is."""
 
 _LEPTONS = (11, 13)
+
+Given = TypeVar("Given")
 
 
 class Limits(NamedTuple):
@@ -110,12 +113,38 @@ def density(columns: Ragged) -> np.ndarray:
     return median_density(columns)
 
 
-def n_jets(events: EventBatch, columns: Ragged, leptons: Ragged) -> np.ndarray:
+def rho(events: EventBatch, columns: Ragged | None, address: str) -> np.ndarray:
+    """Return the median energy density in GeV, shape (n_events,): of the input where it has one
+    that is finite, else of all candidates.
+
+    columns: candidates, None where the input has none. Raises `UserError` if it has neither.
+    """
+    given = events.rho
+    if columns is None:
+        return _given(given, "energy density", address)
+    if given is None:
+        return density(columns)
+    finite = np.isfinite(given)
+    return given if finite.all() else np.where(finite, given, density(columns))
+
+
+def _given(values: Given | None, what: str, address: str) -> Given:
+    if values is None:
+        raise UserError(
+            f"{address}: neither candidates nor {what}; produce the file with one of them"
+        )
+    return values
+
+
+def n_jets(events: EventBatch, columns: Ragged | None, leptons: Ragged, address: str) -> np.ndarray:
     """Return the jets above 20 GeV with |eta| < 3 that are no lepton, uint8, shape (n_events,).
 
-    Jets of the input where it has some, else anti-kT 0.4 jets of all candidates.
+    Jets of the input where it has some, else anti-kT 0.4 jets of all candidates. columns:
+    candidates, None where the input has none. Raises `UserError` if it has neither.
     """
     jets = events.jets
-    if jets is None:
+    if columns is None:
+        jets = _given(jets, "jets", address)
+    elif jets is None:
         jets = cluster(columns, radius=0.4, min_pt=20.0)
     return count_jets(jets, leptons)

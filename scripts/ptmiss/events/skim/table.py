@@ -23,11 +23,12 @@ class Derived(NamedTuple):
 
 
 def to_table(
-    schema: pa.Schema, events: EventBatch, candidates: Ragged, derived: Derived
+    schema: pa.Schema, events: EventBatch, candidates: Ragged | None, derived: Derived
 ) -> pa.Table:
     """Return the rows of a batch; values that the input does not have, or not finite, are null.
 
-    candidates: columns named as in the data model, without `cand_`.
+    candidates: columns named as in the data model, without `cand_`; None for a
+    schema that has none.
     """
     values: dict[str, np.ndarray | None] = {
         "run": events.run,
@@ -44,14 +45,15 @@ def to_table(
         values["gen_ht"] = segment_sum(events.gen_jets["pt"], events.gen_jets.offsets)
     vectors = {"gen_met": events.gen_met, "boson": derived.boson}
     vectors |= {f"stored_{name}": events.stored.get(name) for name in STORED_METS}
+    vectors |= {f"stored_{name}": vector for name, vector in events.shifts.items()}
     for name, vector in vectors.items():
         values[f"{name}_px"] = None if vector is None else vector.px
         values[f"{name}_py"] = None if vector is None else vector.py
-    columns, candidates = [], with_prefix(candidates)
+    columns, lists = [], None if candidates is None else with_prefix(candidates)
     for field in schema:
-        if field.name in CANDIDATE_COLUMNS:
-            flat = candidates[field.name]
-            columns.append(to_arrow(flat, candidates.offsets, field.type.value_type))
+        if lists is not None and field.name in CANDIDATE_COLUMNS:
+            flat = lists[field.name]
+            columns.append(to_arrow(flat, lists.offsets, field.type.value_type))
         else:
             columns.append(_column(values[field.name], field, events.n_events))
     return pa.Table.from_arrays(columns, schema=schema)

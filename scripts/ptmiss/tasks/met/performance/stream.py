@@ -14,6 +14,7 @@ from ptmiss.core.io.parquet import float64
 from ptmiss.core.paths import PathLike
 from ptmiss.core.stats.bootstrap import states_of
 from ptmiss.events.samples import Part, Sample, grouped, part_of
+from ptmiss.tasks.met.estimators.stored import STORED
 from ptmiss.tasks.met.estimators.table import declared
 from ptmiss.tasks.met.features import ESTIMATE
 
@@ -58,6 +59,14 @@ class Source(Sample):
     """Estimates of one sample and variation. estimators: in the order of their columns."""
 
     estimators: tuple[str, ...]
+
+    def shifted(self, shift: str) -> dict[str, str]:
+        """Return which estimators the file holds under a variation of its input, and the name of
+        their columns: {"puppi": "puppi_jes_up"}.
+        """
+        names = self.parts[0].schema.names
+        moved = {name: f"{name}_{shift}" for name in self.estimators}
+        return {name: other for name, other in moved.items() if f"{other}_px" in names}
 
     def chunks(
         self,
@@ -209,7 +218,12 @@ def _estimators(part: Part, stored: Sequence[str]) -> tuple[str, ...]:
     """Return the estimators of a file, and those of the METs of its input that it has."""
     columns_of = declared(part.schema, part.path, _REMEDY)
     estimators = [name for name, columns in columns_of.items() if columns == ESTIMATE]
-    estimators += [f"stored_{name}" for name in stored if f"stored_{name}_px" in part.schema.names]
-    if not estimators:
+    there = stored if part.info.stored is None else part.info.stored
+    estimators += [
+        f"{STORED}{name}"
+        for name in stored
+        if name in there and f"{STORED}{name}_px" in part.schema.names
+    ]
+    if not estimators and (part.rows or part.info.has_candidates):
         raise UserError(f"{part.path}: holds no estimator of pTmiss (px and py in GeV); {_REMEDY}")
     return tuple(estimators)

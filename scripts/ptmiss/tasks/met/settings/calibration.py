@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ptmiss.core.settings.base import Section
 from ptmiss.core.settings.types import LARGEST, Edges, Name, NotNegative, Ranges, each_once
+from ptmiss.tasks.met.settings.stored import StoredMets
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Form = Literal["gaussians", "kernel", "empirical"]
@@ -54,6 +55,13 @@ class CalibrationSettings(Section):
     apply: Annotated[
         dict[Name, Name],
         Field(description="sample -> its counterpart in data, where the maps are only applied"),
+    ]
+    stored: Annotated[
+        StoredMets,
+        Field(
+            description="METs of inputs with candidates that are calibrated too, where all samples"
+            " of the calibration have them"
+        ),
     ]
     mix_backgrounds: Annotated[
         bool, Field(description="add one half of the backgrounds to simulated pseudo-data")

@@ -76,6 +76,11 @@ def vary(
         raise UserError(
             f"{skim}: recorded events are not varied; take this sample out of vary.samples"
         )
+    if not about.has_candidates:
+        raise UserError(
+            f"{skim}: has no candidates to move; stored METs have their own variations, which the"
+            " stage uncertainty reads from nominal estimates"
+        )
     fixed = usable(estimators.estimators, schema, skim)
     n_muons = BOSON_MUONS.get(about.selection, 0)
     with contextlib.ExitStack() as stack:
