@@ -17,8 +17,9 @@ import uproot
 from ptmiss.core.io import parquet
 from ptmiss.core.paths import PathLike
 from ptmiss.core.ragged import offsets_of, segment_sum, to_arrow
-from ptmiss.events.columns import CANDIDATE_COLUMNS, STORED_METS, skim_schema
+from ptmiss.events.columns import CANDIDATE_COLUMNS, skim_schema
 from ptmiss.events.folds import fold_of
+from ptmiss.events.mets import STORED_METS
 
 MUON_MASS = np.float32(0.10566)
 PION_MASS = np.float32(0.13957)

@@ -57,7 +57,8 @@ def test_widths_of_stored_mets(samples, tmp_path, name):
         true = np.stack([table[f"gen_met_p{a}"].to_numpy() for a in "xy"])
         low, high = np.nanquantile(both - true, [0.16, 0.84])
         assert 0.5 * (high - low) == pytest.approx(width, abs=0.3)
-        assert measured[estimator] == pytest.approx(width, abs=0.3)
+        # of 200 events the histograms of the replicas have cells of 3 GeV
+        assert measured[estimator] == pytest.approx(width, abs=0.6)
 
 
 @pytest.mark.parametrize(

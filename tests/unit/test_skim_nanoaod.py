@@ -9,7 +9,7 @@ import uproot
 
 from nanoaod_toys import WIDTHS, branches, write_nanoaod
 from ptmiss.core.errors import UserError
-from ptmiss.events.columns import CANDIDATE_COLUMNS, content_of
+from ptmiss.events.columns import CANDIDATE_COLUMNS, Content, content_of
 from ptmiss.events.skim import info
 from skims import skim
 from toys import write_pfnano, write_tree
@@ -155,7 +155,7 @@ def test_candidates_of_pfnano_are_ignored(tmp_path):
     assert content_of(table.schema).stored == ("raw_pf", "raw_puppi")
     assert ledger.candidates_in == 0
     whole, _ = skim(tmp_path / "a.root", tmp_path, source="pfnano")
-    assert content_of(whole.schema) == (True, ("raw_pf", "raw_puppi"), ())
+    assert content_of(whole.schema) == Content(stored=("raw_pf", "raw_puppi"))
     names = [name for name in table.column_names if name not in CANDIDATE_COLUMNS]
     assert whole.select(names).equals(table)
 

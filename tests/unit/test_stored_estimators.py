@@ -88,12 +88,18 @@ def test_not_finite_is_counted_and_left_out_alone(tmp_path):
 
 
 def test_widths_are_those_that_were_put_in(tmp_path):
-    frame = measured(tmp_path, estimates(tmp_path, n=6000, response=1.0))
+    path = estimates(tmp_path, n=4000, response=1.0)
+    frame = measured(tmp_path, path)
     rows = frame[(frame["axis"] == "all") & (frame["quantity"] == "sigma_perp_raw")]
     found = dict(zip(rows["estimator"], rows["value"], strict=True))
+    table = pq.read_table(path)
+    boson = np.stack([table[f"boson_p{axis}"].to_numpy() for axis in "xy"])
+    across = np.stack([-boson[1], boson[0]]) / np.hypot(*boson)
     for name, width in WIDTHS.items():
-        # the noise grows with the root of the number of vertices, whose mean is 30
-        assert found[name] == pytest.approx(width, rel=0.06)
+        met = np.stack([table[f"{name}_p{axis}"].to_numpy() for axis in "xy"])
+        low, high = np.quantile((met * across).sum(axis=0), [0.16, 0.84])
+        assert found[name] == pytest.approx(0.5 * (high - low), rel=0.02)
+        assert found[name] == pytest.approx(0.94 * width, rel=0.08)  # of many numbers of vertices
 
 
 def test_no_weights_and_no_model_without_candidates(tmp_path):

@@ -10,6 +10,7 @@ import pyarrow as pa
 from ptmiss.core.errors import UserError
 from ptmiss.core.paths import PathLike
 from ptmiss.core.ragged import Ragged
+from ptmiss.events.mets import STORED_METS, STORED_SHIFTS
 
 IDENTITY = ("run", "lumi", "event")
 """Columns that name an event."""
@@ -31,14 +32,10 @@ _EVENT = [
     ("n_jets", pa.uint8(), False, "anti-kT 0.4 jets, pT > 20 GeV, |eta| < 3, cleaned of leptons"),
 ]
 
-STORED_METS = ("raw_pf", "pf", "raw_puppi", "puppi", "deepmet_resolution", "deepmet_response")
-"""METs that an input may hold; each gives columns stored_{name}_px and stored_{name}_py."""
-
-STORED_SHIFTS = tuple(
-    f"{source}_{way}" for source in ("jes", "jer", "unclustered") for way in ("up", "down")
-)
-"""Systematic variations of stored METs that an input may hold: columns
-stored_{name}_{shift}_px and _py of those METs that it has moved."""
+_LEPTON = [
+    ("lepton_px", pa.float32(), True, "lepton of the W, px in GeV; of skims of W alone"),
+    ("lepton_py", pa.float32(), True, "lepton of the W, py in GeV; of skims of W alone"),
+]
 
 STORED_KEY, CANDIDATES_KEY = "stored_mets", "has_candidates"
 """Metadata of a skim: stored METs that the input has, separated by commas; whether there are
@@ -101,13 +98,14 @@ class Content(NamedTuple):
     """What the input of a skim had, beyond the columns that all skims have alike.
 
     candidates: whether it had candidates; stored: the stored METs; shifts: those that it had moved
-    too, such as "puppi_jes_up". Only the shifts have columns that others lack: a stored MET that is
-    not there is null.
+    too, such as "puppi_jes_up"; lepton: whether the selection is of a W, whose lepton is kept.
+    Shifts and lepton have columns that others lack: a stored MET that is not there is null.
     """
 
     candidates: bool = True
     stored: tuple[str, ...] = ()
     shifts: tuple[str, ...] = ()
+    lepton: bool = False
 
 
 WHOLE = Content()
@@ -122,7 +120,7 @@ def skim_schema(
     """
     fields = [
         pa.field(name, kind, nullable=null, metadata={"meaning": text})
-        for name, kind, null, text in _EVENT
+        for name, kind, null, text in (*_EVENT, *(_LEPTON if content.lepton else ()))
     ]
     for name in STORED_METS:
         for axis in ("px", "py"):
@@ -157,6 +155,7 @@ def content_of(schema: pa.Schema) -> Content:
         candidates=metadata.get(CANDIDATES_KEY.encode()) != b"false",
         stored=tuple(name for name in stored.split(",") if name in STORED_METS),
         shifts=tuple(name for name in shifts if f"stored_{name}_px" in schema.names),
+        lepton="lepton_px" in schema.names,
     )
 
 
@@ -209,7 +208,7 @@ def layout_of(names: Iterable[str]) -> pa.Schema:
     The columns of a skim as `skim_schema` has them; `{estimator}_px` and `_py` hold float64.
     """
     shifts = tuple(f"{name}_{shift}" for name in STORED_METS for shift in STORED_SHIFTS)
-    content = Content(shifts=shifts)
+    content = Content(shifts=shifts, lepton=True)
     known = pa.unify_schemas([skim_schema(True, flavour, content) for flavour in OTHER_FLAVOUR])
     fields = []
     for name in names:

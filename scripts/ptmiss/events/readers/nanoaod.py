@@ -10,7 +10,7 @@ import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.ragged import Ragged
-from ptmiss.events.columns import STORED_METS
+from ptmiss.events.mets import STORED_METS
 from ptmiss.events.readers.batch import Candidates
 from ptmiss.events.readers.branch import Table
 from ptmiss.events.readers.branches import expected, friends_of

@@ -15,18 +15,38 @@ Identity = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Run, luminosity block (uint32) and event (uint64), each of shape (n_events,)."""
 
 
+class Asked(NamedTuple):
+    """Branches that only the settings of a sample ask for, by their names in the file.
+
+    muon, electron: of these leptons, without the collection: columns `id_{name}` of
+    `EventBatch.muons` and `electrons`; flags: true or false of an event; columns: numbers of an
+    event; optional: those of the flags that may be missing.
+    """
+
+    muon: tuple[str, ...] = ()
+    electron: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    optional: frozenset[str] = frozenset()
+
+
+NOTHING = Asked()
+
+
 class Input(NamedTuple):
     """What the settings say of a file that is opened.
 
     is_data: recorded collisions, without truth; puppi_flavour: "no_lepton" or "standard", which
     weight the column puppi is; identity: a text that differs between files with different content;
-    remote: how patient to be with an address that is read over the network.
+    remote: how patient to be with an address that is read over the network; asked: further
+    branches, which a format need not be able to give.
     """
 
     is_data: bool
     puppi_flavour: str
     identity: str
     remote: Remote = ONCE
+    asked: Asked = NOTHING
 
 
 class Reader(abc.ABC):

@@ -12,7 +12,7 @@ import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.ragged import Ragged, offsets_of
-from ptmiss.events.columns import STORED_METS, STORED_SHIFTS
+from ptmiss.events.mets import STORED_METS, STORED_SHIFTS
 from ptmiss.events.readers.batch import EventBatch, Vector, vector_of
 from ptmiss.events.readers.branch import Branch, Table
 from ptmiss.events.readers.branches import Expected, bind, expected, single
@@ -115,12 +115,26 @@ class Columns:
                 f"{self.address}: no branch {name}, although the file has others of {kind}s; "
                 "produce the file with all three of pt, eta and phi, or with none"
             )
-        others = {name: f"{kind}_{name}" for name in ("mass", "charge", "isolation", "loose")}
-        leptons = self.ragged(momentum | others, start, stop)
+        names = ("mass", "charge", "isolation", "loose", "delta_eta")
+        others = {name: f"{kind}_{name}" for name in names}
+        begin = f"{kind}_id_"
+        asked = {f"id_{f.removeprefix(begin)}": f for f in self.branches if f.startswith(begin)}
+        leptons = self.ragged(momentum | others | asked, start, stop)
         columns = dict(leptons.columns)
+        if "delta_eta" in columns:
+            columns["eta_sc"] = columns["eta"] + columns.pop("delta_eta")
         if kind == "muon" and "mass" not in columns:
             columns["mass"] = np.full(len(columns["pt"]), MUON_MASS, dtype=np.float32)
         return Ragged(leptons.offsets, columns)
+
+    def asked(self, kind: str, start: int, stop: int) -> dict[str, np.ndarray]:
+        """Return the branches that settings ask for, by name; kind: "flag" or "column"."""
+        fields = [field for field in self.branches if field.startswith(f"{kind}_")]
+        dtype = bool if kind == "flag" else np.float64
+        return {
+            field.removeprefix(f"{kind}_"): self.needed(field, start, stop).astype(dtype)
+            for field in fields
+        }
 
     def jets(self, start: int, stop: int) -> Ragged | None:
         """Return the reconstructed jets, None where the input has none."""
@@ -166,7 +180,7 @@ class TreeReader(Reader):
     @contextlib.contextmanager
     def open(cls, address: str, given: Input) -> Iterator[Self]:
         """Yield the reader of a file; one without events has no need of branches."""
-        want = expected(cls.form)
+        want = expected(cls.form).with_asked(given.asked, address)
         with opened(address, given.remote) as file:
             table = table_of(file, address, want.tree)
             branches = {}
@@ -206,6 +220,8 @@ class TreeReader(Reader):
             jets=read.jets(start, stop),
             gen_jets=read.gen_jets(start, stop),
             shifts={} if read.is_data else read.shifts(start, stop),
+            flags=read.asked("flag", start, stop),
+            columns=read.asked("column", start, stop),
         )
 
     def chunks(self, limit: int) -> list[tuple[int, int]]:

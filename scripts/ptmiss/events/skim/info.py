@@ -11,8 +11,8 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.paths import PathLike
 from ptmiss.events.columns import PUPPI_KEY, STORED_KEY, content_of
 
-SELECTIONS = ("none", "zmumu", "wmunu")
-"""Kinds of selection (`settings.skim`); in `wmunu` the boson holds a neutrino."""
+SELECTIONS = ("none", "zmumu", "zee", "wmunu", "wenu")
+"""Kinds of selection (`settings.skim`); in the last two the boson holds a neutrino."""
 
 _TRUTH_VALUES = {"true": True, "false": False}
 
@@ -42,7 +42,7 @@ class Info:
     @property
     def boson_has_neutrino(self) -> bool:
         """Whether the boson is a lepton and a neutrino."""
-        return self.selection == "wmunu"
+        return self.selection in ("wmunu", "wenu")
 
 
 def read(schema: pa.Schema, path: PathLike, remedy: str, estimates: bool = False) -> Info:

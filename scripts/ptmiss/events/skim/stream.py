@@ -29,11 +29,12 @@ from ptmiss.events.readers.formats import reader_of
 from ptmiss.events.readers.reader import Input, Reader
 from ptmiss.events.readers.remote import Remote
 from ptmiss.events.settings.samples import FileSample, SimulatedSample
-from ptmiss.events.settings.skim import SkimSettings
+from ptmiss.events.settings.skim import SkimSettings, WenuSelection, WmunuSelection
 from ptmiss.events.skim import derive
 from ptmiss.events.skim.agreement import Agreement
 from ptmiss.events.skim.candidates import CandidateSteps
 from ptmiss.events.skim.identity import Identities
+from ptmiss.events.skim.quality import Quality
 from ptmiss.events.skim.select import clean_leptons, select
 from ptmiss.events.skim.table import Derived, to_table
 from ptmiss.events.skim.weights import Weights
@@ -84,6 +85,9 @@ class Skim:
         )
         simulated = self.spec.source == "simulated"
         self.candidates = CandidateSteps(self.settings, self.ledger, simulated)
+        self.quality = Quality.of(self.spec)
+        self.asked = self.quality.asked(self.selection)
+        self.of_w = isinstance(self.selection, WmunuSelection | WenuSelection)
         self.light = 1 if self.reader.has_candidates else LIGHT
 
     def run(self, ntuples: Sequence[str], events_path: PathLike, ledger_path: PathLike) -> Ledger:
@@ -91,7 +95,7 @@ class Skim:
         tables = self._tables(ntuples)
         first = next(tables, None)
         if first is None:
-            content = Content(self.reader.has_candidates)
+            content = Content(self.reader.has_candidates, lepton=self.of_w)
             schema = self._schema(self.spec.source == "simulated", content)
         else:
             schema = first.schema
@@ -126,7 +130,9 @@ class Skim:
     def _tables(self, ntuples: Sequence[str]) -> Iterator[pa.Table]:
         for address in ntuples:
             sha256 = None if is_remote(address) else sha256_of(address)
-            given = Input(self.is_data, self.settings.puppi_flavour, sha256 or address, self.remote)
+            identity = sha256 or address
+            flavour = self.settings.puppi_flavour
+            given = Input(self.is_data, flavour, identity, self.remote, self.asked)
             with self.reader.open(address, given) as reader:
                 self.ledger.add_input(base_name(address), sha256, reader.n_events)
                 _LOG.info("%s: %d events", base_name(address), reader.n_events)
@@ -134,7 +140,7 @@ class Skim:
                 if reader.n_events == 0:
                     continue
                 self.agreement.check_truth(reader)
-                schema = self._schema(reader.has_truth, self.agreement.content(reader))
+                schema = self._schema(reader.has_truth, self.agreement.content(reader, self.of_w))
                 limit = self.settings.chunk_events * self.light
                 self.identities.open(reader, limit)
                 pieces = reader.chunks(limit)
@@ -166,7 +172,8 @@ class Skim:
             bad = int(np.count_nonzero(~(np.isfinite(vector.px) & np.isfinite(vector.py))))
             if bad:
                 self.ledger.not_finite[name] += bad
-        return to_table(schema, events, columns, Derived(weight, rho, selected.boson, jets))
+        derived = Derived(weight, rho, selected.boson, jets, selected.lepton)
+        return to_table(schema, events, columns, derived)
 
     def _judge(
         self, events: EventBatch, weight: np.ndarray, again: np.ndarray, address: str
@@ -180,6 +187,7 @@ class Skim:
         failed = dict(zip(COMMON_REASONS, (again, ~np.isfinite(weight), bad_met), strict=True))
         if not self.reader.has_candidates and events.rho is not None:
             failed["energy density not finite"] = ~np.isfinite(events.rho)
+        failed |= self.quality.failed(events, address)
         reasons = (*failed, *selected.reasons)
         reason = np.where(selected.passed, -1, selected.reason + len(failed))
         for k, mask in reversed(list(enumerate(failed.values()))):

@@ -8,18 +8,21 @@ import numpy as np
 import pyarrow as pa
 
 from ptmiss.core.ragged import Ragged, segment_sum, to_arrow
-from ptmiss.events.columns import CANDIDATE_COLUMNS, STORED_METS, with_prefix
+from ptmiss.events.columns import CANDIDATE_COLUMNS, with_prefix
 from ptmiss.events.folds import fold_of
+from ptmiss.events.mets import STORED_METS
 from ptmiss.events.readers.batch import EventBatch, Vector
 
 
 class Derived(NamedTuple):
-    """What the skim makes of events: weight, rho in GeV, n_jets of shape (n_events,), the boson."""
+    """What the skim makes of events: weight, rho in GeV, n_jets of shape (n_events,), the boson and
+    the lepton of a W, None for other selections."""
 
     weight: np.ndarray
     rho: np.ndarray
     boson: Vector
     n_jets: np.ndarray
+    lepton: Vector | None = None
 
 
 def to_table(
@@ -43,7 +46,11 @@ def to_table(
     }
     if events.gen_jets is not None:
         values["gen_ht"] = segment_sum(events.gen_jets["pt"], events.gen_jets.offsets)
-    vectors = {"gen_met": events.gen_met, "boson": derived.boson}
+    vectors = {
+        "gen_met": events.gen_met,
+        "boson": derived.boson,
+        "lepton": derived.lepton,
+    }
     vectors |= {f"stored_{name}": events.stored.get(name) for name in STORED_METS}
     vectors |= {f"stored_{name}": vector for name, vector in events.shifts.items()}
     for name, vector in vectors.items():

@@ -11,7 +11,7 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.settings.configuration import CLASSICAL, Configuration
 from ptmiss.core.settings.names import Named, require_known, unknown, written
 from ptmiss.core.settings.types import Name
-from ptmiss.events.columns import STORED_METS
+from ptmiss.events.mets import STORED_METS
 from ptmiss.events.n_folds import N_FOLDS
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.events.settings.samples import FileSample, Sample, SimulatedSample

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from ptmiss.core.settings.types import each_once
-from ptmiss.events.columns import STORED_METS
+from ptmiss.events.mets import STORED_METS
 
 
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:

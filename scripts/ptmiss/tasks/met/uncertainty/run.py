@@ -85,10 +85,11 @@ def _check(sample: str, variations: Mapping[str, Source]) -> None:
             f"{nominal.files[0]}: sample {sample} is data; uncertainties are of simulated samples"
         )
     for name, source in variations.items():
-        if source.estimators != nominal.estimators:
+        mine, its = candidate_estimators(nominal), candidate_estimators(source)
+        if mine != its:
             raise UserError(
                 f"{source.files[0]}: variation {name} of {sample} has the estimators"
-                f" {', '.join(source.estimators)}, the nominal one {', '.join(nominal.estimators)};"
+                f" {', '.join(its)}, the nominal one {', '.join(mine)};"
                 " make it again with the stage vary"
             )
 
@@ -117,7 +118,8 @@ class _Task:
         )
         left_out = [name for name in given.estimators if name not in source.estimators]
         if left_out:
-            _LOG.warning(
+            _LOG.log(
+                logging.INFO if own else logging.WARNING,
                 "%s: the input has no variation of %s, left out here; closure shows how well their"
                 " calibration is known",
                 source.name,

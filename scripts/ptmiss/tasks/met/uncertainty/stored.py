@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ptmiss.events.columns import STORED_SHIFTS
+from ptmiss.events.mets import STORED_SHIFTS
 from ptmiss.tasks.met.estimators.stored import STORED
 from ptmiss.tasks.met.performance.stream import Chunk, Chunks, Source
 

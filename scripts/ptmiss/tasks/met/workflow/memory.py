@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ptmiss.core.errors import UserError
-from ptmiss.events.columns import STORED_METS
+from ptmiss.events.mets import STORED_METS
 from ptmiss.tasks.met.settings.config import Config
 from ptmiss.tasks.met.settings.performance import memory_mb
 
