@@ -197,3 +197,29 @@ def test_samples_with_and_without_candidates_are_not_compared(tmp_path):
     roles = {"data": "data", "simulation": "mc", "backgrounds": [], "apply": {}}
     with pytest.raises(UserError, match=r"data has candidates and mc has none.*source: nanoaod"):
         load_inputs(files, FOLDS, calibration_settings(**roles))
+
+
+def test_w_of_recorded_events_have_pt_miss_and_a_transverse_mass(tmp_path):
+    made = {}
+    for name, is_data in (("data", True), ("mc", False)):
+        (tmp_path / name).mkdir()
+        write_nanoaod(tmp_path / f"{name}.root", 1500, w=True, is_data=is_data)
+        sample = {"source": "nanoaod", "selection": "wmunu", "is_data": is_data}
+        skim(tmp_path / f"{name}.root", tmp_path / name, **sample)
+        evaluate(tmp_path / name / "events.parquet", "c", CLASSICAL, tmp_path / f"{name}.parquet")
+        measured(tmp_path, tmp_path / f"{name}.parquet")
+        made[name] = pd.read_csv(tmp_path / "spectra"), pd.read_csv(tmp_path / "table")
+    shapes = {name: frame[frame["estimator"] == "puppi"] for name, (frame, _) in made.items()}
+    assert set(shapes["data"]["spectrum"]) == {"met", "mt"}
+    recorded = set(made["data"][0]["estimator"])
+    assert "truth" not in recorded
+    assert "truth" in set(made["mc"][0]["estimator"])
+    # the same events, with and without their truth
+    for spectrum in ("met", "mt"):
+        rows = [
+            frame[frame["spectrum"] == spectrum]["value"].to_numpy() for frame in shapes.values()
+        ]
+        np.testing.assert_allclose(*rows, rtol=1e-3)
+    table = made["data"][1]
+    assert {"mt_width", "mt_edge"} <= set(table["quantity"])
+    assert not {"response", "sigma_xy"} & set(table["quantity"])

@@ -63,6 +63,11 @@ class SimulatedSample(Section):
     ]
     selection: Annotated[Name, Field(description="an entry of skim.selections")]
 
+    @property
+    def files_beside(self) -> tuple[str, ...]:
+        """Files that the settings name beside those with events."""
+        return ()
+
 
 class FileSample(Section):
     """Events read from files the user has.
@@ -128,6 +133,11 @@ class FileSample(Section):
         if self.golden_json is not None and not self.is_data:
             raise ValueError("golden_json is of recorded collisions, but is_data is false")
         return self
+
+    @property
+    def files_beside(self) -> tuple[str, ...]:
+        """Files that the settings name beside those with events."""
+        return () if self.golden_json is None else (self.golden_json,)
 
     @property
     def has_candidates(self) -> bool:

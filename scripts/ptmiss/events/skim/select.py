@@ -70,17 +70,17 @@ def select(events: EventBatch, selection: Selection, address: str) -> Selected:
     usable = usable_leptons(leptons, cuts)
     closest = isinstance(selection, Window) and selection.pair == "closest"
     n_leptons = 2 if is_z else 1
-    failed = {}
+    failed: dict[str, np.ndarray] = {}
     if closest:
         good = usable
         failed[f"too few {cuts.kind}s"] = _count(leptons, good) < 2
         for name, passed in steps.items():
-            good = good & passed
+            good = np.logical_and(good, passed)
             failed[name] = _count(leptons, good) < 2
         leading = closest_pair(leptons, good)
     else:
         leading = leading_by_pt(leptons, usable, n_leptons)
-        failed[f"too few {cuts.kind}s"] = (leading < 0).any(axis=1)
+        failed[f"too few {cuts.kind}s"] = np.asarray((leading < 0).any(axis=1))
         failed |= {name: ~_all(leading, passed) for name, passed in steps.items()}
     lepton = None
     if isinstance(selection, Window):
@@ -103,11 +103,11 @@ def leptons_of(events: EventBatch, kind: str) -> Ragged:
 
 def usable_leptons(leptons: Ragged, cuts: LeptonCuts) -> np.ndarray:
     """Return which leptons count at all, bool, (n_leptons,): a momentum and the identification."""
-    usable: np.ndarray = np.isfinite(leptons["pt"])
+    usable = np.isfinite(leptons["pt"])
     if cuts.working is not None:
-        return usable & _reaches(leptons, cuts.working)
+        return np.asarray(usable & _reaches(leptons, cuts.working))
     loose = leptons.columns.get("loose")
-    return usable if loose is None else usable & (loose != 0)
+    return np.asarray(usable if loose is None else usable & (loose != 0))
 
 
 def cut_steps(leptons: Ragged, cuts: LeptonCuts) -> dict[str, np.ndarray]:

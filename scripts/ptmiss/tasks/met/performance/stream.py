@@ -26,6 +26,7 @@ MOST_VERTICES = 65535
 
 _TRUTH = ("gen_met_px", "gen_met_py", "gen_ht")
 _BOSON = ("boson_px", "boson_py")
+_LEPTON = ("lepton_px", "lepton_py")
 _EVENT = ("run", "lumi", "event", "fold", "weight", "n_pv", *_TRUTH, *_BOSON)
 _DERIVED = {"q_t": _BOSON, "gen_met": _TRUTH[:2]}
 _HASH = "hash"
@@ -37,7 +38,8 @@ class Chunk:
     """Events. Shapes (n,), boson and true_met (2, n), met (estimators, 2, n); GeV; NaN: missing.
 
     states: generator states of the bootstrap; boson_has_neutrino: the boson is a lepton and a
-    neutrino, so that its momentum is only partly visible.
+    neutrino, so that its momentum is only partly visible; lepton: of a W where the file has it,
+    (2, n), so that recorded events, whose boson is not known, have a transverse mass.
     """
 
     states: np.ndarray
@@ -48,6 +50,7 @@ class Chunk:
     true_met: np.ndarray
     met: np.ndarray
     boson_has_neutrino: bool = False
+    lepton: np.ndarray | None = None
 
 
 Chunks = Callable[[], Iterable[Chunk]]
@@ -80,6 +83,8 @@ class Source(Sample):
         where: a further condition on them.
         """
         columns = [*_EVENT, *(f"{name}_p{axis}" for name in self.estimators for axis in "xy")]
+        if _LEPTON[0] in self.parts[0].schema.names:
+            columns += _LEPTON
         further = where.columns - set(_DERIVED) if where else set()
         columns += [name for name in COLUMNS if name in further and name not in columns]
         waiting: list[pa.Table] = []
@@ -115,6 +120,7 @@ class Source(Sample):
             true_met=np.stack([number["gen_met_px"], number["gen_met_py"]]),
             met=np.array(met).reshape(len(self.estimators), 2, table.num_rows),
             boson_has_neutrino=self.info.boson_has_neutrino,
+            lepton=np.stack([number[n] for n in _LEPTON]) if _LEPTON[0] in number else None,
         )
 
 

@@ -149,8 +149,10 @@ def boson_shift(
 
 
 def _with_boson(group: pa.Table, shift: np.ndarray) -> pa.Table:
-    for axis, values in zip("xy", shift, strict=True):
-        name = f"boson_p{axis}"
+    """Return the rows with the boson moved, and with it the lepton of a W."""
+    names = [name for name in ("boson", "lepton") if f"{name}_px" in group.column_names]
+    moved = ((f"{name}_p{axis}", shift[k]) for name in names for k, axis in enumerate("xy"))
+    for name, values in moved:
         place, field = group.schema.get_field_index(name), group.schema.field(name)
         column = group[name].combine_chunks()
         old = column.cast(pa.float64()).to_numpy(zero_copy_only=False)

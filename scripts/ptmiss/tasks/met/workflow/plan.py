@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.workflow.inputs import require_file
 from ptmiss.core.workflow.plan import SKIM, BasePlan
 from ptmiss.core.workflow.rules import Wildcards
 from ptmiss.events.parts import file_parts, n_simulated_parts, part_name
@@ -42,6 +43,8 @@ class Plan(BasePlan[Config]):
                 parts[name] = self._simulated_parts(sample, config.simulate.events_per_part)
             else:
                 parts[name] = files[name] = file_parts(sample)
+            for path in sample.files_beside:
+                require_file(path, f"samples.{name}")
         super().__init__(config, files, parts)
         if not self.measured_samples:
             raise UserError(
