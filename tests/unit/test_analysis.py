@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import awkward as ak
 import numpy as np
 import onnx
 import pytest
+import yaml
 
 import calibration_toys as toys
 from models import pf_model
 from ptmiss.analysis.corrections import Boson, load
-from ptmiss.analysis.network import Network
+from ptmiss.analysis.network import LIMITS, Network
 from ptmiss.core.errors import UserError
 from ptmiss.tasks.met.calibration import document
 from ptmiss.tasks.met.calibration.apply import Applied, Recoil, read
 from ptmiss.tasks.met.calibration.names import SYSTEMATICS
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +140,18 @@ def network(tmp_path_factory):
     return path
 
 
+def test_the_short_program_of_the_documentation_runs(path):
+    program = ROOT / "docs" / "calibrated_met.py"
+    done = subprocess.run(
+        [sys.executable, program, path, "pf"], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(SYSTEMATICS)
+    code = program.read_text(encoding="utf-8").rpartition('"""')[2]
+    assert len([line for line in code.splitlines() if line.strip()]) < 15
+
+
 def test_a_network_takes_awkward_candidates(network):
     pt, phi = Network(network).met(candidates())
     assert pt == pytest.approx([50.0, 0.0, 25.0], abs=1e-3)  # minus the sum of all
@@ -154,10 +174,22 @@ def test_unusable_candidates_are_removed_and_counted(network):
     }  # fmt: skip
 
 
+def test_the_vertex_of_candidates_that_lack_it_is_derived_and_counted(network):
+    found = Network(network)
+    pt, _ = found.met(candidates(fromPV=None))
+    assert pt == pytest.approx([50.0, 0.0, 25.0], abs=1e-3)
+    assert found.repairs == {"fromPV from dz and PUPPI weight": 2}
+
+
+def test_limits_are_those_of_the_skim():
+    values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["skim"]
+    assert tuple(LIMITS) == tuple(values[f"from_pv_{name}"] for name in LIMITS._fields)
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        (lambda: candidates(fromPV=None), "no field fromPV or fromPV0, which the network needs"),
+        (lambda: candidates(d0=None), "no field d0 or dxy, which the network needs"),
         (lambda: candidates(puppiWeight=None), "no field puppiWeight, which"),
         (lambda: ak.Array([1.0, 2.0]), "expected a list of records an event"),
         (lambda: candidates()[0], "expected a list of records an event"),

@@ -251,6 +251,17 @@ def test_two_estimators_of_one_name_are_one_line(lines):
         xy_document([lines, other], ABOUT, chosen().published)
 
 
+def test_what_the_input_stores_has_its_published_name(lines, events, tmp_path):
+    stored = dataclasses.replace(lines, estimator="stored_pf", data=lines.ranges["2022E"])
+    document.write(tmp_path / "xy.json.gz", xy_document([lines, stored], ABOUT, chosen().published))
+    (own, _), (theirs, _) = (
+        run3(tmp_path / "xy.json.gz", events, "nom", met_type=name) for name in ("pf", "MET")
+    )
+    assert np.abs(own - theirs).max() > 1.0  # a sum of candidates is no longer called MET
+    names = set(correctionlib.CorrectionSet.from_file(str(tmp_path / "xy.json.gz")))
+    assert {"pt_metphicorr_pfmet_mc", "pt_metphicorr_pf_mc"} < names
+
+
 @pytest.mark.parametrize(
     ("changes", "text"),
     [

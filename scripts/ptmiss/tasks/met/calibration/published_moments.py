@@ -164,7 +164,7 @@ def _rescaling(sides: dict[str, _Measured], component: str, reach: float, where:
             bad.size,
         )
         found[bad] = 0.0, 0.0, 1.0
-    return np.asarray(found)
+    return found
 
 
 def _replicas(maps: dict[str, Maps], events: BosonEvents, plain: _Measured) -> Iterator[_Measured]:
@@ -189,4 +189,4 @@ def _distance(
     spread = _ratio(replicas.std(axis=0), corrected)
     if not np.isfinite(left + spread).all():
         _LOG.warning("%s: recoil without an uncertainty, in a category without events", name)
-    return np.hypot(np.nan_to_num(left), np.nan_to_num(spread))
+    return np.asarray(np.hypot(np.nan_to_num(left), np.nan_to_num(spread)))

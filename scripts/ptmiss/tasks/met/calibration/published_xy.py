@@ -7,7 +7,7 @@ that code which reads those reads these. Written out anew; the numbers are those
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import correctionlib.schemav2 as schema
 
@@ -36,10 +36,13 @@ MET_TYPES = {
     "deepmet_resolution": ("DeepMETResolutionTune",),
     "deepmet_response": ("DeepMETResponseTune",),
 }
-"""Estimator -> what NanoAOD calls it: keys of met_type beside the estimator's own name."""
+"""Stored MET -> what NanoAOD calls it: keys of met_type beside the estimator's own name."""
+
+STORED = "stored_"
+"""What the names of stored METs begin with where there are candidates to sum up too."""
 
 _RUN2 = {"pf": "pfmet", "puppi": "puppimet"}
-"""Estimator -> what the files of Run 2 call it; any other has its own name there."""
+"""Stored MET -> what the files of Run 2 call it; any other has its own name there."""
 
 STATISTICAL = {
     "stat_xup": (1.0, 0.0),
@@ -102,8 +105,9 @@ def xy_document(
 
 def _run3(fits: Sequence[PublishedLines], settings: PublishedSettings) -> Node:
     by_type: dict[str, PublishedLines] = {}
+    names = {one.estimator for one in fits}
     for one in fits:
-        for name in (one.estimator, *MET_TYPES.get(one.estimator, ())):
+        for name in (one.estimator, *MET_TYPES.get(_stored(one.estimator, names), ())):
             if name in by_type:
                 raise UserError(
                     f"calibration: {by_type[name].estimator} and {one.estimator} would both be"
@@ -135,6 +139,17 @@ def _run3(fits: Sequence[PublishedLines], settings: PublishedSettings) -> Node:
         _formulas("npvGood"),
         category("pt_phi", chosen),
     )
+
+
+def _stored(estimator: str, names: Collection[str]) -> str:
+    """Return which stored MET an estimator is or stands for; empty for none.
+
+    names: of all estimators. A sum of candidates stands for the MET of its name where the input's
+    own is not among the estimators.
+    """
+    if estimator.startswith(STORED):
+        return estimator.removeprefix(STORED)
+    return "" if f"{STORED}{estimator}" in names else estimator
 
 
 def _epochs(
@@ -175,17 +190,19 @@ def _variations(lines: Lines, quantity: str, n_pv: str, only: str) -> dict[str, 
 
 def _run2(fits: Sequence[PublishedLines], settings: PublishedSettings) -> list[Node]:
     nodes = []
+    names = {one.estimator for one in fits}
     for one, (key, word), quantity in itertools.product(
         fits, {"mc": "simulation", "data": "the sample it is corrected to"}.items(), ("pt", "phi")
     ):
         lines = one.simulation if key == "mc" else one.data
         data = _corrected(lines, quantity, "npvs")
+        met = _RUN2.get(_stored(one.estimator, names), one.estimator)
         if key == "data" and one.ranges:
             data = _runs(one.ranges, settings.run_ranges, quantity, data)
         nodes.append(
             correction(
                 (
-                    f"{quantity}_metphicorr_{_RUN2.get(one.estimator, one.estimator)}_{key}",
+                    f"{quantity}_metphicorr_{met}_{key}",
                     f"{quantity} of pTmiss of {one.estimator} in {word} after its mean offset at"
                     f" this number of vertices is subtracted. {SAME_PAIR}",
                 ),
