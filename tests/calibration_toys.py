@@ -73,7 +73,7 @@ def events(c: dict[str, np.ndarray], seed: int = 1) -> BosonEvents:
         np.stack([c[f"{name}_px"], c[f"{name}_py"]]) for name in ("pf", "boson", "gen_met")
     )
     return BosonEvents(
-        streams(*identity, seed_of(seed, "toy")), half, other, c["weight"],
+        c["run"], streams(*identity, seed_of(seed, "toy")), half, other, c["weight"],
         c["n_pv"].astype(np.float64), c["n_jets"].astype(np.float64), boson, unseen, {"pf": met},
     )  # fmt: skip
 

@@ -54,6 +54,7 @@ def arguments(estimates, folder: Path, chosen: str) -> list[str]:
         "--corrections", str(folder / "corrections.json.gz"), "--fits", str(folder / "fits.npz"),
         "--table", str(folder / "tables.csv"), "--hepdata", str(folder / "hepdata.tar.gz"),
         "--histograms", str(folder / "histograms.root"),
+        "--met_xy", str(folder / "met_xy_corrections.json.gz"), "--recoil", str(folder / "recoil"),
     ]  # fmt: skip
 
 

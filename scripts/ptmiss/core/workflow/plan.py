@@ -92,6 +92,10 @@ class BasePlan(Generic[C]):
         """Return those of the addresses that Snakemake can watch: not the remote ones."""
         return [path for path in self.addresses(wildcards) if not is_remote(path)]
 
+    def files_beside(self, wildcards: Wildcards) -> list[str]:
+        """Return the files that the settings of a sample name beside those with events."""
+        return list(getattr(self.config.samples[wildcards.sample], "files_beside", ()))
+
     # trainings
 
     def training_skims(self, wildcards: Wildcards) -> list[str]:

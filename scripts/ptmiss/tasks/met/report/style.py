@@ -79,7 +79,8 @@ def looks(estimators: Iterable[str]) -> dict[str, Look]:
         chosen[name] = Look(shorten(label, 26), colour, marker, True, 3 + i)
     for i, name in enumerate(name for name in further if name not in trained):
         stored = name.removeprefix("stored_")
-        label = f"input: {_STORED.get(stored, clean(stored))}" if stored != name else clean(name)
+        own = _STORED.get(stored, clean(stored))
+        label = f"input: {own}" if stored != name else own
         chosen[name] = Look(
             shorten(label, 26),
             _FURTHER_COLOURS[i % len(_FURTHER_COLOURS)],
