@@ -13,10 +13,10 @@ from correctionlib.cli import main as correction
 
 import calibration_toys as toys
 from ptmiss.tasks.met.calibration import document
-from ptmiss.tasks.met.calibration.apply import Applied, read
+from ptmiss.tasks.met.calibration.apply import Applied, Recoil, read
 from ptmiss.tasks.met.calibration.bosons import join
 from ptmiss.tasks.met.calibration.inputs import Side
-from ptmiss.tasks.met.calibration.published_moments import derive_recoil, published_bins
+from ptmiss.tasks.met.calibration.published_moments import Measured, derive_recoil, published_bins
 from ptmiss.tasks.met.calibration.published_recoil import recoil_document
 
 POINTS = 100_000
@@ -187,6 +187,27 @@ def test_means_and_widths_are_those_that_the_toys_have(found):
     assert found.response[[4, 9, 14]] == pytest.approx([0.9] * 3, abs=0.03)
     assert ((found.response_error > 0.001) & (found.response_error < 0.06)).all()
     assert ((found.width_error > 0.001) & (found.width_error < 0.06)).all()
+
+
+def measured(weight: list[float], u_par: list[float], u_perp: list[float]) -> Measured:
+    """Events of q_t 10 GeV in the only bin; u_par: less q_t."""
+    recoil = Recoil(np.array(u_par), np.array(u_perp), np.full(len(weight), 10.0))
+    return Measured(recoil, np.array(weight), np.zeros(len(weight), int), np.zeros(1, int))
+
+
+def test_small_exact_numbers():
+    one = measured([1.0, 1.0], [-1.0, 3.0], [6.0, -6.0])
+    assert [float(a[0]) for a in one.moments("u_par", 150.0)] == pytest.approx([1.0, 2.0])
+    assert [float(a[0]) for a in one.moments("u_perp", 150.0)] == pytest.approx([0.0, 6.0])
+    # <u_par>/<q_t> = (9 + 13) / 20, from there -2 and 2, across 6 and -6
+    assert [float(a[0]) for a in one.shape(150.0)] == pytest.approx([1.1, 1.1, 20.0**0.5])
+    # what is beyond the range does not widen, and a subtracted event takes its twin away
+    far = measured([1.0, 1.0, 1.0, -1.0], [-1.0, 3.0, 0.0, 0.0], [6.0, -6.0, 40.0, 40.0])
+    assert far.moments("u_perp", 150.0)[1][0] == pytest.approx(6.0)
+    alone = measured([1.0, 1.0, 1.0], [-1.0, 3.0, 0.0], [6.0, -6.0, 40.0])
+    assert alone.moments("u_perp", 20.0)[1][0] == pytest.approx(6.0)
+    nothing = measured([1.0, -1.0], [-1.0, 3.0], [6.0, -6.0])
+    assert np.isnan(nothing.moments("u_par", 150.0)[1][0])
 
 
 def test_what_does_not_close_is_an_uncertainty(made, own, found):

@@ -64,7 +64,7 @@ def derive_recoil(
     """
     name, reach = corrections.estimator, settings.published.rms_range
     derived = {
-        dataset: _Measured.of(tool, samples[dataset].only(name).events, dataset, bins)
+        dataset: Measured.of(tool, samples[dataset].only(name).events, dataset, bins)
         for dataset in DATASETS
     }
     rescaling = {
@@ -72,8 +72,8 @@ def derive_recoil(
         for component in COMPONENTS
     }
     usable = judged.finite(name)
-    data = _Measured.of(tool, usable.less_background, "data", bins)
-    plain = _Measured.of(tool, usable.simulation, "simulation", bins)
+    data = Measured.of(tool, usable.less_background, "data", bins)
+    plain = Measured.of(tool, usable.simulation, "simulation", bins)
     mapped = plain.moved(tool.mapped(usable.simulation, plain.recoil))
     target, corrected = data.shape(reach), mapped.shape(reach)
     spread = [one.shape(reach) for one in _replicas(corrections.maps, usable.simulation, plain)]
@@ -88,7 +88,7 @@ def derive_recoil(
 
 
 @dataclass(frozen=True)
-class _Measured:
+class Measured:
     """Recoil and weight of events (n,), the bin of each, and the category of jets of each bin."""
 
     recoil: Recoil
@@ -97,15 +97,15 @@ class _Measured:
     category: np.ndarray
 
     @classmethod
-    def of(cls, tool: Applied, events: BosonEvents, dataset: str, bins: Bins) -> _Measured:
+    def of(cls, tool: Applied, events: BosonEvents, dataset: str, bins: Bins) -> Measured:
         """Return the recoil of events after the xy correction."""
         recoil = tool.recoil(events, dataset)
         category = np.repeat(np.arange(len(bins.ranges)), [len(one) for one in bins.ranges])
         return cls(recoil, events.weight, bins.number(recoil.q_t, events.n_jets), category)
 
-    def moved(self, recoil: Recoil) -> _Measured:
+    def moved(self, recoil: Recoil) -> Measured:
         """Return the same events with another recoil."""
-        return _Measured(recoil, self.weight, self.number, self.category)
+        return Measured(recoil, self.weight, self.number, self.category)
 
     def sums(self, values: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Return the sum of weighted values in each bin, of the events of a mask."""
@@ -151,7 +151,7 @@ def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(np.divide(a, b, out=np.full(a.size, np.nan), where=b > 0.0))
 
 
-def _rescaling(sides: dict[str, _Measured], component: str, reach: float, where: str) -> np.ndarray:
+def _rescaling(sides: dict[str, Measured], component: str, reach: float, where: str) -> np.ndarray:
     (mean_d, rms_d), (mean_s, rms_s) = (sides[name].moments(component, reach) for name in DATASETS)
     found = np.stack([mean_d, mean_s, _ratio(rms_d, rms_s)], axis=1)
     bad = ~np.isfinite(found).all(axis=1)
@@ -167,7 +167,7 @@ def _rescaling(sides: dict[str, _Measured], component: str, reach: float, where:
     return found
 
 
-def _replicas(maps: dict[str, Maps], events: BosonEvents, plain: _Measured) -> Iterator[_Measured]:
+def _replicas(maps: dict[str, Maps], events: BosonEvents, plain: Measured) -> Iterator[Measured]:
     """Yield the simulation after each replica of the maps."""
     recoil = plain.recoil
     for number in range(len(maps["u_par"].replicas[0])):
