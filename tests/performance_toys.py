@@ -17,7 +17,7 @@ from ptmiss.events.folds import fold_of
 from ptmiss.events.samples import Part
 from ptmiss.events.skim.info import Info
 from ptmiss.tasks.met.estimators.table import declaration
-from ptmiss.tasks.met.features import ESTIMATE
+from ptmiss.tasks.met.features import ESTIMATE, WITH_ERRORS
 from ptmiss.tasks.met.performance.stream import Chunk, Source
 from ptmiss.tasks.met.settings.performance import PerformanceSettings
 
@@ -80,6 +80,7 @@ def chunk(columns: dict[str, np.ndarray], seed: int = 11, kind: str = "dilepton"
         true_met=np.array([columns.get("gen_met_px", none), columns.get("gen_met_py", none)]),
         met=np.array([[columns[f"{name}_px"], columns[f"{name}_py"]] for name in names]),
         boson_has_neutrino=kind == "w",
+        more={name: columns[name] for name in columns if "_error_" in name or name == "n_jets"},
     )
 
 
@@ -113,7 +114,10 @@ def write(
     given = [field.name for field in fields if field.name not in schema.names]
     names = [name.removesuffix("_px") for name in given if name.endswith("_px")]
     said = {
-        "estimators": declaration({n: ESTIMATE for n in names if f"{n}_py" in given}),
+        "estimators": declaration({
+            n: WITH_ERRORS if f"{n}_error_xx" in given else ESTIMATE
+            for n in names if f"{n}_py" in given
+        }),
         "sample": "zmumu", "label": "Z to mumu", "training": "classical", "variation": "nominal",
         "part": part, "is_data": "false", "selection": "zmumu", **metadata,
     }  # fmt: skip

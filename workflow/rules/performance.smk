@@ -6,6 +6,7 @@ TABLES = {
     "spectra": "results/performance/{training}.spectra.csv",
     "roc": "results/performance/{training}.roc.csv",
     "slices": "results/performance/{training}.slices.csv",
+    "coverage": "results/performance/{training}.coverage.csv",
     "headline": "results/performance/{training}.headline.json",
 }
 

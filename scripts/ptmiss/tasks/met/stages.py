@@ -78,6 +78,7 @@ PERFORMANCE = Stage(
         writes("spectra", "pTmiss and transverse mass to write, CSV"),
         writes("roc", "efficiencies of |pTmiss| > threshold, CSV"),
         writes("slices", "tidy table of the slices to write, CSV"),
+        writes("coverage", "how often errors are within what is predicted, to write, CSV"),
         writes("headline", "gains with 95% intervals to write, JSON"),
     ),
 )

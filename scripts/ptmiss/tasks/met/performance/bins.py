@@ -124,6 +124,16 @@ def make_grid(
     return _pack([item for item in bins if item.hidden or item.axis in axes])
 
 
+def coverage_grid(settings: PerformanceSettings, has_boson: bool) -> Grid:
+    """Return the bins of the table of coverage: everything, q_t, n_pv and numbers of jets."""
+    bins = [Bin("all", *_ALL, "n_pv")]
+    if has_boson:
+        bins += [Bin("qt", low, high, "qt") for low, high in _unique(settings.qt_ranges)]
+    bins += _axis("n_pv", "n_pv", settings.n_pv_edges)
+    bins += _axis("n_jets", "n_jets", (0.0, 1.0, 2.0, 3.0, math.inf))
+    return _pack(bins)
+
+
 def cut_range(
     settings: PerformanceSettings, low: float, high: float
 ) -> list[tuple[Interval, Interval]]:

@@ -32,6 +32,12 @@ GAINS = Layout(
     "a gain over PF or PUPPI, or (over = limit) the share of the way from PUPPI to the oracle",
     (*_OF, word("over", "what the gain is over"), *_WHERE, *VALUE, _EVENTS),
 )
+COVERAGE = Layout(
+    _STAGE,
+    "performance/{training}.coverage.csv",
+    "how far errors are as large as an estimator with uncertainties says, in a bin",
+    PERFORMANCE.columns,
+)
 SPECTRA = Layout(
     _STAGE,
     "performance/{training}.spectra.csv",

@@ -107,9 +107,10 @@ class Extended(Source):
         seed: int,
         size: int = CHUNK_EVENTS,
         where: Condition | None = None,
+        more: Sequence[str] = (),
     ) -> Iterator[Chunk]:
         """Yield the events that may be used, see `Source.chunks`."""
-        for chunk in self.base.chunks(test_folds, seed, size, where):
+        for chunk in self.base.chunks(test_folds, seed, size, where, more):
             yield self.rescaling.extend(chunk, self.base.estimators)
 
 

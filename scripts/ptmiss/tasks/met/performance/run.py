@@ -13,8 +13,15 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
 from ptmiss.core.paths import PathLike
 from ptmiss.events.settings.folds import FoldSettings
-from ptmiss.tasks.met.performance import forms, rescaling, roc, tables
-from ptmiss.tasks.met.performance.layouts import GAINS, PERFORMANCE, ROC, SLICES, SPECTRA
+from ptmiss.tasks.met.performance import coverage, forms, rescaling, roc, tables
+from ptmiss.tasks.met.performance.layouts import (
+    COVERAGE,
+    GAINS,
+    PERFORMANCE,
+    ROC,
+    SLICES,
+    SPECTRA,
+)
 from ptmiss.tasks.met.performance.measure import Distributions, cores, measure
 from ptmiss.tasks.met.performance.names import NETWORK, RESCALED
 from ptmiss.tasks.met.performance.resolution import Measured
@@ -37,6 +44,7 @@ class Outputs:
     spectra: PathLike
     roc: PathLike
     slices: PathLike
+    coverage: PathLike
     headline: PathLike
 
 
@@ -48,6 +56,7 @@ class _Texts:
     gains: list[str] = field(default_factory=lambda: [GAINS.header()])
     spectra: list[str] = field(default_factory=lambda: [SPECTRA.header()])
     slices: list[str] = field(default_factory=lambda: [SLICES.header()])
+    coverage: list[str] = field(default_factory=lambda: [COVERAGE.header()])
 
 
 def performance(
@@ -83,6 +92,7 @@ def performance(
     atomic.write_text(outputs.spectra, "".join(texts.spectra))
     atomic.write_text(outputs.roc, ROC.csv(roc.rows(tails)))
     atomic.write_text(outputs.slices, "".join(texts.slices))
+    atomic.write_text(outputs.coverage, "".join(texts.coverage))
     atomic.write_json(outputs.headline, result)
 
 
@@ -93,7 +103,8 @@ def _nominal(
 
     Its distributions are gone on return.
     """
-    events = Replay(lambda: source.chunks(folds.test, settings.seed))
+    further = coverage.columns(source)
+    events = Replay(lambda: source.chunks(folds.test, settings.seed, more=further))
     _require_weights(events, source)
     parts = measure(events, source.estimators, settings, workers=cores())
     measured = [Measured(parts, e, settings) for e in range(len(parts.estimators))]
@@ -105,9 +116,13 @@ def _nominal(
     gains = tables.gain_items(source, parts, measured, settings.over)
     texts.gains.append(GAINS.lines(tables.rows(gains)))
     texts.spectra.append(SPECTRA.lines(tables.rows(tables.spectrum_items(source, shapes))))
+    covered = coverage.coverage(events, parts, source, settings, workers=cores())
+    texts.coverage.append(COVERAGE.lines(tables.rows(coverage.items(source, covered))))
     headline = tables.headline(source, parts, measured, settings)
     headline["forms"] = forms.forms(parts, measured, settings)
     headline["response_qt"] = forms.responses(parts, measured, settings)
+    if covered:
+        headline["coverage"] = coverage.headline(covered)
     repeated = len(source.repeats.dropped)
     if repeated:
         headline["repeated"] = repeated

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ from ptmiss.core.stats.bootstrap import states_of
 from ptmiss.events.samples import Part, Sample, grouped, part_of
 from ptmiss.tasks.met.estimators.stored import STORED
 from ptmiss.tasks.met.estimators.table import declared
-from ptmiss.tasks.met.features import ESTIMATE
+from ptmiss.tasks.met.features import ESTIMATE, WITH_ERRORS
 
 CHUNK_EVENTS = 8192
 """Events in memory at a time: their bootstrap copies (4 MB for 500 replicas) stay in the cache."""
@@ -39,7 +39,8 @@ class Chunk:
 
     states: generator states of the bootstrap; boson_has_neutrino: the boson is a lepton and a
     neutrino, so that its momentum is only partly visible; lepton: of a W where the file has it,
-    (2, n), so that recorded events, whose boson is not known, have a transverse mass.
+    (2, n), so that recorded events, whose boson is not known, have a transverse mass; more: further
+    columns, as asked for.
     """
 
     states: np.ndarray
@@ -51,6 +52,7 @@ class Chunk:
     met: np.ndarray
     boson_has_neutrino: bool = False
     lepton: np.ndarray | None = None
+    more: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 Chunks = Callable[[], Iterable[Chunk]]
@@ -71,22 +73,29 @@ class Source(Sample):
         moved = {name: f"{name}_{shift}" for name in self.estimators}
         return {name: other for name, other in moved.items() if f"{other}_px" in names}
 
+    @property
+    def uncertain(self) -> tuple[str, ...]:
+        """The estimators that say of each event how uncertain they are, see `WITH_ERRORS`."""
+        return _uncertain(self.parts[0])
+
     def chunks(
         self,
         test_folds: Sequence[int],
         seed: int,
         size: int = CHUNK_EVENTS,
         where: Condition | None = None,
+        more: Sequence[str] = (),
     ) -> Iterator[Chunk]:
         """Yield the events that may be used: those of the test folds, of data all; each only once.
 
-        where: a further condition on them.
+        where: a further condition on them; more: further columns that they are given with.
         """
         columns = [*_EVENT, *(f"{name}_p{axis}" for name in self.estimators for axis in "xy")]
         if _LEPTON[0] in self.parts[0].schema.names:
             columns += _LEPTON
         further = where.columns - set(_DERIVED) if where else set()
         columns += [name for name in COLUMNS if name in further and name not in columns]
+        columns += [name for name in more if name not in columns]
         waiting: list[pa.Table] = []
         for group in self.row_groups(columns):
             _check(group.table, group.file)
@@ -95,13 +104,18 @@ class Source(Sample):
             waiting.append(kept.append_column(_HASH, pa.array(identity)))
             while sum(part.num_rows for part in waiting) >= size:
                 joined = pa.concat_tables(waiting)
-                yield self._chunk(joined.slice(0, size), test_folds, seed, where)
+                yield self._chunk(joined.slice(0, size), test_folds, seed, where, more)
                 waiting = [joined.slice(size)]
         if sum(part.num_rows for part in waiting):
-            yield self._chunk(pa.concat_tables(waiting), test_folds, seed, where)
+            yield self._chunk(pa.concat_tables(waiting), test_folds, seed, where, more)
 
     def _chunk(
-        self, table: pa.Table, test_folds: Sequence[int], seed: int, where: Condition | None
+        self,
+        table: pa.Table,
+        test_folds: Sequence[int],
+        seed: int,
+        where: Condition | None,
+        more: Sequence[str],
     ) -> Chunk:
         usable = self.usable(table["fold"].to_numpy(), test_folds)
         if not usable.all():
@@ -121,6 +135,7 @@ class Source(Sample):
             met=np.array(met).reshape(len(self.estimators), 2, table.num_rows),
             boson_has_neutrino=self.info.boson_has_neutrino,
             lepton=np.stack([number[n] for n in _LEPTON]) if _LEPTON[0] in number else None,
+            more={name: number[name] for name in more},
         )
 
 
@@ -199,12 +214,17 @@ def sources(files: Iterable[PathLike], stored: Sequence[str]) -> list[Source]:
 
 
 def _require_alike(first: Part, other: Part, stored: Sequence[str]) -> None:
-    names = ("training", "label", "is_data", "boson_has_neutrino", "estimators", "sqrt_s")
-    for name in names:
-        mine, its = (
-            _estimators(part, stored) if name == "estimators" else getattr(part.info, name)
-            for part in (first, other)
-        )
+    names = ("training", "label", "is_data", "boson_has_neutrino", "sqrt_s")
+    said = [
+        {
+            **{name: getattr(part.info, name) for name in names},
+            "estimators": _estimators(part, stored),
+            "estimators with uncertainties": _uncertain(part),
+        }
+        for part in (first, other)
+    ]
+    for name in said[0]:
+        mine, its = (one[name] for one in said)
         if mine != its:
             raise UserError(
                 f"{other.path}: {name} is {its!r}, but {mine!r} in {first.path} of the same"
@@ -233,3 +253,8 @@ def _estimators(part: Part, stored: Sequence[str]) -> tuple[str, ...]:
     if not estimators and (part.rows or part.info.has_candidates):
         raise UserError(f"{part.path}: holds no estimator of pTmiss (px and py in GeV); {_REMEDY}")
     return tuple(estimators)
+
+
+def _uncertain(part: Part) -> tuple[str, ...]:
+    columns_of = declared(part.schema, part.path, _REMEDY)
+    return tuple(name for name, columns in columns_of.items() if columns == WITH_ERRORS)
