@@ -134,7 +134,7 @@ def write_nanoaod(
             tree = {
                 "run": np.ones(len(runs), dtype=np.uint32),
                 "genEventSumw": np.array(runs, dtype=np.float64),
-                "genEventCount": np.array(runs, dtype=np.int64),
+                "genEventCount": np.full(len(runs), n, dtype=np.int64),
             }
             out = file.mktree("Runs", {name: values.dtype for name, values in tree.items()})
             out.extend(tree)

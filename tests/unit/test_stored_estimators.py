@@ -152,6 +152,24 @@ def test_an_event_without_a_finite_variation_keeps_its_estimate(tmp_path):
     assert row["down"] == pytest.approx(-0.05 * row["nominal"], rel=1e-3)
 
 
+def test_a_stored_weight_takes_the_place_of_another_pileup_profile(tmp_path):
+    path = estimates(tmp_path, n=2000)
+    table = pq.read_table(path)
+    heavy = np.where(table["n_pv"].to_numpy() > 30, 2.0, 1.0)
+    for way, values in (("up", heavy), ("down", np.ones(table.num_rows))):
+        for name in ("pileup", "trigger"):
+            table = table.append_column(f"weight_{name}_{way}", [values])
+    pq.write_table(table, tmp_path / "weighted.parquet")
+    found = shifts(tmp_path, tmp_path / "weighted.parquet")
+    found = found[(found["estimator"] == "puppi") & (found["quantity"] == "mean_met")]
+    rows = found.set_index("source")
+    met = np.hypot(table["puppi_px"].to_numpy(), table["puppi_py"].to_numpy())
+    expected = np.average(met, weights=heavy) - met.mean()
+    for name in ("pileup", "trigger"):
+        assert rows.loc[name, "up"] == pytest.approx(expected, rel=1e-6)
+        assert rows.loc[name, "down"] == pytest.approx(0.0, abs=1e-9)
+
+
 def test_calibration_reads_the_stored_mets(tmp_path):
     files = [
         estimates(tmp_path, "data", n=300, is_data=True, seed=2),

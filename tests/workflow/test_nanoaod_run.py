@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from correction_toys import document, pileup
 from nanoaod_toys import WIDTHS, write_nanoaod
 from workflow_runs import jobs_planned, snakemake
 
@@ -24,8 +25,16 @@ def configuration(folder):
             "selection": "zmumu", "sqrt_s": 13.6,
         }  # fmt: skip
 
+    triggers = {"triggers": ["HLT_IsoMu24"], "filters": ["Flag_goodVertices", "Flag_Other?"]}
+    muons = {**sample("muons", True), **triggers, "golden_json": str(folder / "golden.json")}
+    dy = {**sample("dy", False), **triggers, "cross_section": 6000.0, "weights": {"pileup": {
+        "file": str(folder / "w.json"), "correction": "PU", "per": "event",
+        "inputs": {"NumTrueInteractions": "Pileup_nTrueInt",
+                   "weights": {"nominal": "nominal", "up": "up", "down": "down"}},
+    }}}  # fmt: skip
+    del dy["sum_of_weights"]
     values = {
-        "samples": {"muons": sample("muons", True), "dy": sample("dy", False)},
+        "samples": {"muons": muons, "dy": dy},
         "trainings": {},
         "performance": {"replicas": 40},
         "report": {"dpi": 60},
@@ -47,12 +56,28 @@ def folder(tmp_path_factory, repository):
     write_nanoaod(
         folder / "muons.root", 1500, 1, version="v9", is_data=True, response=0.9, offset=0.1
     )
-    write_nanoaod(folder / "dy.root", 2000, 2, version="v15")
+    write_nanoaod(folder / "dy.root", 2000, 2, version="v15", runs=[1500.0, 500.0])
+    (folder / "golden.json").write_text(json.dumps({"362000": [[1, 20]]}))
+    document(folder, pileup())
     planned = jobs_planned(repository, folder, configuration(folder))
     assert "vary" not in planned
+    assert planned["sums"] == 1
     done = snakemake(repository, folder, "all", "--configfile", str(folder / "own.yaml"))
     assert done.returncode == 0, done.stdout[-3000:]
     return folder
+
+
+def ledger(folder, sample):
+    return json.loads((folder / f"results/skim/{sample}/0000.ledger.json").read_text())
+
+
+def test_the_ledger_says_what_was_asked_of_the_events(folder):
+    muons, dy = ledger(folder, "muons"), ledger(folder, "dy")
+    assert muons["events"]["rejected"]["not in the golden JSON"] == 500  # 50 a block, 20 of 30
+    assert dy["weights"]["in"] == pytest.approx(6000.0)
+    assert json.loads((folder / "results/sums/dy.json").read_text())["sum_of_weights"] == 2000.0
+    assert not (folder / "results/sums/muons.json").exists()
+    assert 1.0 < dy["mean_factors"]["pileup"] < 3.0
 
 
 def test_every_stored_met_is_measured(folder):

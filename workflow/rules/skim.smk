@@ -8,6 +8,7 @@ rule skim:
         branches=resources_of_repository("branches/*.yaml"),
         ntuples=PLAN.local_ntuples,
         beside=PLAN.files_beside,
+        sums=PLAN.sums,
     output:
         events=SKIM,
         ledger="results/skim/{sample}/{part}.ledger.json",

@@ -42,6 +42,9 @@ STORED_KEY, CANDIDATES_KEY = "stored_mets", "has_candidates"
 """Metadata of a skim: stored METs that the input has, separated by commas; whether there are
 columns of candidates."""
 
+WEIGHT = "weight_"
+"""Of the columns of variations of an event's weight."""
+
 PREFIX = "cand_"
 """Of the columns of candidates in a skim; readers and objects name them without it."""
 
@@ -136,15 +139,17 @@ class Content(NamedTuple):
     """What the input of a skim had, beyond the columns that all skims have alike.
 
     candidates: whether it had candidates; stored: the stored METs; shifts: those that it had moved
-    too, such as "puppi_jes_up"; lepton: whether the selection is of a W, whose lepton is kept;
-    neighbours: whether features of neighbours are kept beside candidates.
-    Shifts and lepton have columns that others lack: a stored MET that is not there is null.
+    too, such as "puppi_jes_up"; lepton: whether the selection is of a W, whose lepton is kept.
+    weights: variations of the weight, such as "pileup_up"; neighbours: whether features of
+    neighbours are kept beside candidates. The last four have columns that others lack: a stored MET
+    that is not there is null.
     """
 
     candidates: bool = True
     stored: tuple[str, ...] = ()
     shifts: tuple[str, ...] = ()
     lepton: bool = False
+    weights: tuple[str, ...] = ()
     neighbours: bool = False
 
 
@@ -162,6 +167,9 @@ def skim_schema(
         pa.field(name, kind, nullable=null, metadata={"meaning": text})
         for name, kind, null, text in (*_EVENT, *(_LEPTON if content.lepton else ()))
     ]
+    for name in content.weights:
+        meaning = {"meaning": f"weight of the event under the variation {name}"}
+        fields.append(pa.field(f"{WEIGHT}{name}", pa.float64(), nullable=False, metadata=meaning))
     for name in STORED_METS:
         for axis in ("px", "py"):
             text = f"{name} MET stored in the input, along {axis[1]} in GeV; null where absent"
@@ -197,6 +205,7 @@ def content_of(schema: pa.Schema) -> Content:
         stored=tuple(name for name in stored.split(",") if name in STORED_METS),
         shifts=tuple(name for name in shifts if f"stored_{name}_px" in schema.names),
         lepton="lepton_px" in schema.names,
+        weights=tuple(n.removeprefix(WEIGHT) for n in schema.names if n.startswith(WEIGHT)),
         neighbours=NEIGHBOURS_KEY.encode() in metadata,
     )
 
@@ -256,6 +265,6 @@ def layout_of(names: Iterable[str]) -> pa.Schema:
     for name in names:
         if name in known.names:
             fields.append(known.field(name))
-        elif name.endswith(("_px", "_py")):
+        elif name.endswith(("_px", "_py")) or name.startswith(WEIGHT):
             fields.append(pa.field(name, pa.float64(), nullable=False))
     return pa.schema(fields)

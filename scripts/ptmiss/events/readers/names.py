@@ -9,5 +9,8 @@ from ptmiss.core.plugins import Plugins
 
 READERS = Plugins("ptmiss.readers", "reader", ("pfnano", "nanoaod", "delphes"))
 
+WITH_RUNS = frozenset({"pfnano", "nanoaod"})
+"""Formats whose files say the sum of their generator weights."""
+
 WITHOUT_CANDIDATES = frozenset({"nanoaod"})
 """Formats whose files have METs and no candidates: nothing is summed, moved or learnt there."""

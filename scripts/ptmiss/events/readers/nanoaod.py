@@ -14,12 +14,35 @@ from ptmiss.events.mets import STORED_METS
 from ptmiss.events.readers.batch import Candidates
 from ptmiss.events.readers.branch import Table
 from ptmiss.events.readers.branches import expected, friends_of
+from ptmiss.events.readers.decoding import decoding
 from ptmiss.events.readers.reader import Identity
+from ptmiss.events.readers.remote import Remote
+from ptmiss.events.readers.rootfile import opened, table_of
 from ptmiss.events.readers.tree import TreeReader
+
+_SUMS = ("genEventSumw", "genEventSumw_")
 
 
 class NanoEvents(TreeReader):
     """One file of NanoAOD of any kind: how it names events and counts vertices."""
+
+    @classmethod
+    def generated(cls, address: str, remote: Remote) -> float | None:
+        """Return the sum of genEventSumw (before v7: genEventSumw_) of the tree Runs, None without.
+
+        Raises `UserError` for a file that cannot be read and a sum that is no number.
+        """
+        with opened(address, remote) as file:
+            with decoding(address):
+                trees = {key.split(";")[0] for key in file.keys(recursive=False)}
+            if "Runs" not in trees:
+                return None
+            runs = table_of(file, address, "Runs")
+            name = next((name for name in _SUMS if name in runs.names), None)
+            if name is None:
+                return None
+            branch = runs.branch(name).prepare(runs.n_events)
+            return float(branch.flat(0, runs.n_events).astype(np.float64).sum())
 
     def identities(self, start: int, stop: int) -> Identity:
         """Return the identity of the events start .. stop."""

@@ -82,6 +82,15 @@ class Reader(abc.ABC):
     def has_truth(self) -> bool:
         """Whether the candidates carry their fraction from the hard collision."""
 
+    @classmethod
+    def generated(cls, address: str, remote: Remote) -> float | None:
+        """Return the sum of the generator weights of all events that were generated for a file.
+
+        None where the file, or its format, does not say it.
+        """
+        del address, remote
+        return None
+
     @abc.abstractmethod
     def identities(self, start: int, stop: int) -> Identity:
         """Return the identity of the events start .. stop."""

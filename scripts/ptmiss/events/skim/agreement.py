@@ -62,16 +62,15 @@ class Agreement:
                 "of other origin needs source: pfnano"
             )
 
-    def content(self, reader: Reader, of_w: bool) -> Content:
+    def content(self, reader: Reader, own: Content) -> Content:
         """Return what a file holds beside events and candidates; it has at least one event.
 
-        of_w: whether the selection is one of a W.
-
+        own: what the settings of the sample say of it.
         Raises `UserError` if it has stored METs that others lack, or the reverse: they would be
         estimators of a part of the sample.
         """
         events = reader.events(0, 1)
-        content = Content(reader.has_candidates, tuple(events.stored), tuple(events.shifts), of_w)
+        content = own._replace(stored=tuple(events.stored), shifts=tuple(events.shifts))
         self._content.setdefault(content, reader.address)
         if len(self._content) == 2:
             (first, address), (other, _) = self._content.items()

@@ -11,6 +11,7 @@ from ptmiss.events.readers.batch import EventBatch
 from ptmiss.events.readers.reader import Asked
 from ptmiss.events.settings.samples import FileSample, SimulatedSample
 from ptmiss.events.settings.skim import NoSelection, Selection
+from ptmiss.events.settings.weights import EventWeight
 from ptmiss.events.skim import golden
 
 NOT_CERTIFIED, NO_TRIGGER = "not in the golden JSON", "no trigger fired"
@@ -24,12 +25,14 @@ MAYBE = "?"
 class Quality:
     """The requirements of a sample.
 
-    certified: None where all blocks are; triggers, filters: branches, with `MAYBE` or without.
+    certified: None where all blocks are; triggers, filters: branches, with `MAYBE` or without;
+    weights: which ask for branches too.
     """
 
     certified: golden.Golden | None
     triggers: tuple[str, ...]
     filters: tuple[str, ...]
+    weights: tuple[EventWeight, ...] = ()
 
     @classmethod
     def of(cls, spec: SimulatedSample | FileSample) -> Quality:
@@ -37,14 +40,16 @@ class Quality:
         if not isinstance(spec, FileSample):
             return cls(None, (), ())
         certified = None if spec.golden_json is None else golden.read(spec.golden_json)
-        return cls(certified, spec.triggers, spec.filters)
+        return cls(certified, spec.triggers, spec.filters, tuple(spec.weights.values()))
 
     def asked(self, selection: Selection) -> Asked:
         """Return the branches that these requirements and a selection ask for."""
         names = dict.fromkeys((*self.triggers, *self.filters))
         leptons = () if isinstance(selection, NoSelection) else selection.lepton.branches
         kind = "" if isinstance(selection, NoSelection) else selection.lepton.kind
+        columns = dict.fromkeys(name for one in self.weights for name in one.branches)
         return Asked(
+            columns=tuple(columns),
             muon=leptons if kind == "muon" else (),
             electron=leptons if kind == "electron" else (),
             flags=tuple(dict.fromkeys(name.removesuffix(MAYBE) for name in names)),

@@ -35,9 +35,11 @@ from ptmiss.events.settings.skim import SkimSettings, WenuSelection, WmunuSelect
 from ptmiss.events.skim import derive
 from ptmiss.events.skim.agreement import Agreement
 from ptmiss.events.skim.candidates import CandidateSteps
+from ptmiss.events.skim.corrections import apply, load, varied_names
 from ptmiss.events.skim.identity import Identities
 from ptmiss.events.skim.quality import Quality
 from ptmiss.events.skim.select import clean_leptons, select
+from ptmiss.events.skim.sums import with_sum
 from ptmiss.events.skim.table import Derived, to_table
 from ptmiss.events.skim.weights import Weights
 
@@ -54,12 +56,14 @@ def skim(job: Skim, ntuples: Sequence[str], events: PathLike, ledger: PathLike) 
 
 @dataclass
 class Skim:
-    """One part of a sample on its way to Parquet."""
+    """One part of a sample on its way to Parquet. sums: what the stage sums wrote, where the sample
+    leaves its sum of weights to the files."""
 
     sample: str
     part: str
     spec: SimulatedSample | FileSample
     settings: SkimSettings
+    sums: PathLike | None = None
 
     def __post_init__(self) -> None:
         if self.spec.selection not in self.settings.selections:
@@ -68,6 +72,8 @@ class Skim:
                 f"setting samples.{self.sample}.selection: found {self.spec.selection!r}, allowed: "
                 f"{allowed}"
             )
+        if isinstance(self.spec, FileSample):
+            self.spec = with_sum(self.spec, self.sample, self.sums)
         self.selection = self.settings.selections[self.spec.selection]
         self.is_data = isinstance(self.spec, FileSample) and self.spec.is_data
         self.agreement = Agreement(self.sample, self.spec)
@@ -89,7 +95,13 @@ class Skim:
         self.candidates = CandidateSteps(self.settings, self.ledger, simulated)
         self.quality = Quality.of(self.spec)
         self.asked = self.quality.asked(self.selection)
-        self.of_w = isinstance(self.selection, WmunuSelection | WenuSelection)
+        weights = self.spec.weights if isinstance(self.spec, FileSample) else {}
+        self.factors = load(weights, self.sample)
+        self.content = Content(
+            candidates=self.reader.has_candidates,
+            lepton=isinstance(self.selection, WmunuSelection | WenuSelection),
+            weights=varied_names(weights),
+        )
         self.light = 1 if self.reader.has_candidates else LIGHT
 
     def run(self, ntuples: Sequence[str], events_path: PathLike, ledger_path: PathLike) -> Ledger:
@@ -97,8 +109,7 @@ class Skim:
         tables = self._tables(ntuples)
         first = next(tables, None)
         if first is None:
-            content = Content(self.reader.has_candidates, lepton=self.of_w)
-            schema = self._schema(self.spec.source == "simulated", content)
+            schema = self._schema(self.spec.source == "simulated", self.content)
         else:
             schema = first.schema
             tables = itertools.chain([first], tables)
@@ -145,7 +156,8 @@ class Skim:
                 if reader.n_events == 0:
                     continue
                 self.agreement.check_truth(reader)
-                schema = self._schema(reader.has_truth, self.agreement.content(reader, self.of_w))
+                content = self.agreement.content(reader, self.content)
+                schema = self._schema(reader.has_truth, content)
                 limit = self.settings.chunk_events * self.light
                 self.identities.open(reader, limit)
                 pieces = reader.chunks(limit)
@@ -177,7 +189,11 @@ class Skim:
             bad = int(np.count_nonzero(~(np.isfinite(vector.px) & np.isfinite(vector.py))))
             if bad:
                 self.ledger.not_finite[name] += bad
-        derived = Derived(weight, rho, selected.boson, jets, selected.lepton)
+        corrected = apply(self.factors, weight, events, selected, reader.address)
+        self.ledger.add_factors(corrected.sums)
+        derived = Derived(
+            corrected.weight, rho, selected.boson, jets, selected.lepton, corrected.varied
+        )
         return to_table(schema, events, columns, derived)
 
     def _judge(

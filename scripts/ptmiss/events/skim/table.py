@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from ptmiss.core.ragged import Ragged, segment_sum, to_arrow
-from ptmiss.events.columns import CANDIDATE_COLUMNS, with_prefix
+from ptmiss.events.columns import CANDIDATE_COLUMNS, WEIGHT, with_prefix
 from ptmiss.events.folds import fold_of
 from ptmiss.events.mets import STORED_METS
 from ptmiss.events.readers.batch import EventBatch, Vector
@@ -16,13 +17,14 @@ from ptmiss.events.readers.batch import EventBatch, Vector
 
 class Derived(NamedTuple):
     """What the skim makes of events: weight, rho in GeV, n_jets of shape (n_events,), the boson and
-    the lepton of a W, None for other selections."""
+    the lepton of a W, None for other selections; variations of the weight by name."""
 
     weight: np.ndarray
     rho: np.ndarray
     boson: Vector
     n_jets: np.ndarray
     lepton: Vector | None = None
+    weights: Mapping[str, np.ndarray] = {}
 
 
 def to_table(
@@ -43,6 +45,7 @@ def to_table(
         "rho": derived.rho,
         "gen_ht": None,
         "n_jets": derived.n_jets,
+        **{f"{WEIGHT}{name}": values for name, values in derived.weights.items()},
     }
     if events.gen_jets is not None:
         values["gen_ht"] = segment_sum(events.gen_jets["pt"], events.gen_jets.offsets)

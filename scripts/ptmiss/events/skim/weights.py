@@ -36,8 +36,9 @@ class Weights:
             weight = np.ones(events.n_events)
         else:
             weight = events.gen_weight
-        if self._scaled is not None:
-            weight = weight * (self._scaled.cross_section / self._scaled.sum_of_weights)
+        spec = self._scaled
+        if spec is not None and spec.sum_of_weights is not None:
+            weight = weight * (spec.cross_section / spec.sum_of_weights)
         size = np.abs(weight[np.isfinite(weight)])
         self.typical += len(size) * float(np.median(size)) if len(size) else 0.0
         return weight
@@ -49,7 +50,7 @@ class Weights:
         absurd weight is not taken for it, the medians of batches must say the same.
         """
         spec = self._scaled
-        if spec is None or spec.sum_of_weights == 1.0:
+        if spec is None or spec.sum_of_weights is None or spec.sum_of_weights == 1.0:
             return
         share = ledger.weight_in / spec.cross_section
         if min(share, self.typical / spec.cross_section) <= MOST_OF_SUM:

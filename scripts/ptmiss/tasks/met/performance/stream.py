@@ -61,9 +61,13 @@ Chunks = Callable[[], Iterable[Chunk]]
 
 @dataclass(frozen=True)
 class Source(Sample):
-    """Estimates of one sample and variation. estimators: in the order of their columns."""
+    """Estimates of one sample and variation.
+
+    estimators: in the order of their columns; weight: the column of the weight.
+    """
 
     estimators: tuple[str, ...]
+    weight: str = "weight"
 
     def shifted(self, shift: str) -> dict[str, str]:
         """Return which estimators the file holds under a variation of its input, and the name of
@@ -93,6 +97,8 @@ class Source(Sample):
         columns = [*_EVENT, *(f"{name}_p{axis}" for name in self.estimators for axis in "xy")]
         if _LEPTON[0] in self.parts[0].schema.names:
             columns += _LEPTON
+        if self.weight not in columns:
+            columns.append(self.weight)
         further = where.columns - set(_DERIVED) if where else set()
         columns += [name for name in COLUMNS if name in further and name not in columns]
         columns += [name for name in more if name not in columns]
@@ -127,7 +133,7 @@ class Source(Sample):
         met = [[number[f"{name}_p{axis}"] for axis in "xy"] for name in self.estimators]
         return Chunk(
             states=states_of(table[_HASH].to_numpy(), seed),
-            weight=number["weight"],
+            weight=number[self.weight],
             n_pv=number["n_pv"],
             gen_ht=number["gen_ht"],
             boson=np.stack([number[name] for name in _BOSON]),

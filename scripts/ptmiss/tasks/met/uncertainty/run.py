@@ -13,6 +13,7 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
 from ptmiss.core.paths import PathLike
 from ptmiss.core.tables import Row
+from ptmiss.events.columns import WEIGHT, content_of
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.tasks.met.estimators.table import NOMINAL
 from ptmiss.tasks.met.performance.bins import AXES
@@ -143,7 +144,16 @@ class _Task:
             events = Shifted(self.events(with_columns(source, columns)))
             numbers_of = self.measured(events, tuple(columns)).values
             varied[name] = {**varied.get(name, {}), **numbers_of}
-        for name, tilt in _pileup(source.name, unchanged, self.settings.pileup).items():
+        weights = content_of(given.parts[0].schema).weights
+        for name in weights:
+            changed = self.measured(
+                self.events(replace(source, weight=f"{WEIGHT}{name}")), source.estimators
+            )
+            varied[name] = changed.values
+        tilts = {}
+        if "pileup_up" not in weights:
+            tilts = _pileup(source.name, unchanged, self.settings.pileup)
+        for name, tilt in tilts.items():
             varied[name] = self.measured(tilt, source.estimators).values
         _LOG.info("%s: %d events, %d variations", source.name, nominal.n_events, len(varied))
         order = {name: i for i, name in enumerate(source.estimators)}
