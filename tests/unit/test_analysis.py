@@ -45,7 +45,8 @@ def vector(pt: np.ndarray, phi: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("w", [False, True])
 @pytest.mark.parametrize("variation", SYSTEMATICS)
 def test_simulation_is_corrected_as_the_package_does(path, w, variation):
-    events = toys.events(toys.columns(5000, 7, w=w), 7)
+    events = toys.events(toys.columns(5000, 7), 7)
+    events = toys.with_neutrino(events) if w else events
     tool = Applied(read(path), "pf")
     met = tool.met(events, "simulation", variation)
     u_par, u_perp, q_t = events.recoil(met)

@@ -61,7 +61,8 @@ def path(found, tmp_path_factory):
 @pytest.fixture(scope="module", params=[False, True], ids=["z", "w"])
 def events(request):
     """Events of a boson whose neutrino is unseen or that has none."""
-    return toys.events(toys.columns(POINTS, 7, w=request.param), 7)
+    events = toys.events(toys.columns(POINTS, 7), 7)
+    return toys.with_neutrino(events) if request.param else events
 
 
 class Analysis:
