@@ -118,6 +118,8 @@ def headline(training: str, table, labels=None, over=("pf", "puppi")) -> dict:
     for name, one in found.items():
         own = [row for row in table if row[0] == name]
         one["forms"], one["response_qt"] = forms(own, over), responses(own)
+        if "deepmet" in one["estimators"]:
+            one["coverage"] = {"deepmet": coverage()}
     return {"training": training, "samples": list(found.values())}
 
 
@@ -174,6 +176,13 @@ def responses(table) -> list[dict]:
         if (values := {row[2]: _bounds(row[7], 0.05) for row in table
                        if row[3:7] == ("qt", low, high, "response")})
     ]  # fmt: skip
+
+
+def coverage() -> dict[str, dict[str, float]]:
+    """Return how often the errors of a network are within what it predicts, in one sample."""
+    values = {"covered_68": 0.67, "covered_95": 0.94, "pull_par": 1.03, "pull_perp": 0.98,
+              "spearman": 0.31}  # fmt: skip
+    return {name: _bounds(value, 0.012) for name, value in values.items()}
 
 
 def _bounds(value: float, half: float) -> dict[str, float]:
@@ -365,6 +374,13 @@ def _tables(training: str, samples: dict[str, bool]) -> dict:
         for row in rows(name, True, networks)
         if row[3] == "qt" and row[6] == "sigma_par"
     ]
+    covered = [
+        (name, "nominal", "deepmet", axis, *edge, quantity, *per_bin(share))
+        for name in samples
+        for axis, cuts in (("all", [(-math.inf, math.inf)]), ("n_pv", edges))
+        for edge in cuts
+        for quantity, share in (("covered_68", 0.67), ("pull_par", 1.03))
+    ]
     weights = [
         (name, estimator, group, axis, *edge, *per_bin(0.5 + i / 10, 5000))
         for name in boson
@@ -386,8 +402,8 @@ def _tables(training: str, samples: dict[str, bool]) -> dict:
         for source, size in (("jes", 1.0), ("unclustered", 2.0), ("systematic", 2.2), ("total", 3))
     ]
     lines = {
-        "gains": gains, "spectra": spectra, "roc": roc, "slices": slices, "weights": weights,
-        "importance": importance, "uncertainties": uncertainties,
+        "gains": gains, "spectra": spectra, "roc": roc, "slices": slices, "coverage": covered,
+        "weights": weights, "importance": importance, "uncertainties": uncertainties,
     }  # fmt: skip
     return {kind: (tables.KINDS[kind].names, found) for kind, found in lines.items()}
 

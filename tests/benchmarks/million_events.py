@@ -53,7 +53,7 @@ def main() -> None:
     paths = write(folder, n_events)
     outputs = [
         text
-        for flag in ("table", "gains", "spectra", "roc", "slices", "headline")
+        for flag in ("table", "gains", "spectra", "roc", "slices", "coverage", "headline")
         for text in (f"--{flag}", str(folder / f"out.{flag}"))
     ]
     command = [sys.executable, str(SCRIPT), "--estimates", *map(str, paths), "--folds", FOLDS,

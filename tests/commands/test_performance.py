@@ -32,7 +32,8 @@ def _main(
 
 def _outputs(folder: Path) -> dict[str, Path]:
     names = {
-        flag: folder / f"classical.{flag}.csv" for flag in ("gains", "spectra", "roc", "slices")
+        flag: folder / f"classical.{flag}.csv"
+        for flag in ("gains", "spectra", "roc", "slices", "coverage")
     }
     return {
         "table": folder / "classical.csv", **names,
@@ -205,7 +206,7 @@ def test_a_users_mistake_is_one_line_and_leaves_no_file(estimates, tmp_path):
     done = subprocess.run(
         [sys.executable, SCRIPT, "--estimates", estimates[1], broken, "--folds", FOLDS,
          "--settings", SETTINGS, "--table", table,
-         *(text for flag in ("gains", "spectra", "roc", "slices", "headline")
+         *(text for flag in ("gains", "spectra", "roc", "slices", "coverage", "headline")
            for text in (f"--{flag}", tmp_path / f"out.{flag}"))],
         capture_output=True, text=True, check=False,
     )  # fmt: skip

@@ -39,10 +39,11 @@ def shown(tmp_path_factory):
             toys.write(folder / f"{name}.parquet", toys.select(its, soft), sample=name,
                        label=LABELS[name], selection="none" if name == "hh" else "zmumu")
         )  # fmt: skip
-    names = ("table", "gains", "spectra", "roc", "slices", "headline")
+    names = ("table", "gains", "spectra", "roc", "slices", "coverage", "headline")
     outputs = Outputs(*(folder / f"classical.{name}" for name in names))
     outputs = Outputs(folder / "classical.csv", outputs.gains, outputs.spectra, outputs.roc,
-                      outputs.slices, folder / "classical.headline.json")  # fmt: skip
+                      outputs.slices, outputs.coverage,
+                      folder / "classical.headline.json")  # fmt: skip
     chosen = toys.settings(replicas=60, slices={})
     performance(files, from_mapping(FoldSettings, FOLDS, "folds"), chosen, outputs)
     inputs = build.Inputs(

@@ -27,7 +27,7 @@ GROWTH = {"evaluate": 1.6, "performance": 1.1, "calibrate": 2.0}
 """Largest ratio of memory for all events to that for a quarter of them. A file of a million events
 has a footer of a thousand row groups; corrections without bins need all events at once."""
 BLOCK = 20_000
-TABLES = ("table", "gains", "spectra", "roc", "slices")
+TABLES = ("table", "gains", "spectra", "roc", "slices", "coverage")
 """What `performance` writes beside the headline."""
 
 

@@ -271,6 +271,23 @@ def test_responses_at_low_recoil_are_on_the_page(plain):
     assert len(shown) == 1 + 5 + 6
 
 
+def test_how_often_a_network_is_right_about_its_error_is_on_the_page(plain, make):
+    text, summary = plain
+    (cells,) = _rows(text, "covered", "zmumu")
+    assert cells[1:] == [
+        "DeepMET", "67.0 [65.8, 68.2]", "94.0 [92.8, 95.2]", "1.03 [1.02, 1.04]",
+        "0.98 [0.97, 0.99]", "0.31 [0.30, 0.32]",
+    ]  # fmt: skip
+    assert "no free discriminant" in text
+    said = {one["sample"]: one["coverage"] for one in summary["trainings"]["classical"]}
+    bounds = {"value": 0.67, "low": 0.658, "high": 0.682}
+    assert said["zmumu"]["deepmet"]["covered_68"] == pytest.approx(bounds)
+    assert len(_rows(text, "covered")) == len(said)
+    without, summary = make({"zmumu": True}, axes=("qt",))
+    assert 'id="covered"' not in without
+    assert summary["trainings"]["classical"][0]["coverage"] == {}
+
+
 def test_a_rescaled_network_is_in_tables_and_in_no_figure(make):
     estimators = ("pf", "puppi", "deepmet", "deepmet_rescaled")
     text, summary = make({"zmumu": True}, estimators=estimators, axes=("qt",))

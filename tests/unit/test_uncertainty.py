@@ -133,7 +133,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], Path]:
     for name in VARIATIONS:
         varied = rotated(kept, factor=scale.get(name, 1.0))
         paths.append(write(folder / f"{name}.parquet", varied, variation=name))
-    names = ("p.csv", "gains.csv", "spectra.csv", "roc.csv", "slices.csv", "h.json")
+    names = ("p.csv", "gains.csv", "spectra.csv", "roc.csv", "slices.csv", "c.csv", "h.json")
     outputs = Outputs(*(folder / name for name in names))
     performance(paths[:1], FOLDS, settings(**WIDE, slices={}), outputs)
     return paths, folder / "p.csv"

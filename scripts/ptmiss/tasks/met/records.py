@@ -74,6 +74,7 @@ class HeadlineSample(Excerpt):
     limit: list[Gain] = Field(default_factory=list)
     forms: list[Form] = Field(default_factory=list)
     response_qt: list[Responses] = Field(default_factory=list)
+    coverage: dict[str, dict[str, Quoted]] = Field(default_factory=dict)
 
 
 class Headline(Excerpt):

@@ -22,6 +22,7 @@ from ptmiss.core.resources import RESOURCES
 from ptmiss.tasks.met.report import (
     comparison,
     content,
+    coverage,
     headlines,
     ledgers,
     low_recoil,
@@ -193,6 +194,7 @@ def _values(
         "lead_training": comparison.lead_training(result),
         "overview_note": notes.overview_note(result) + notes.drawn_note(trainings, drawn),
         "low_recoil": low_recoil.tables(result, kinds),
+        "coverage": coverage.rows(result, kinds),
         "matrices": comparison.matrices(result, kinds) if many else [],
         "generalisation": comparison.generalisation(result) if many else [],
         "everything": rows.everything(result, kinds),

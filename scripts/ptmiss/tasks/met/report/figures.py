@@ -42,6 +42,7 @@ class Inputs:
     spectra: Paths = ()
     roc: Paths = ()
     slices: Paths = ()
+    coverage: Paths = ()
     verdicts: Paths = ()
     histories: Paths = ()
     records: Paths = ()

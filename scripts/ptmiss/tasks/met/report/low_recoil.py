@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ptmiss.core.html.text import DASH
 from ptmiss.core.io.records import Values
 from ptmiss.core.report.sections import identifier
 from ptmiss.tasks.met.performance.names import RESCALED
 from ptmiss.tasks.met.report import forms
-from ptmiss.tasks.met.report.rows import QUANTITY_NAMES, gain_cell, range_words
+from ptmiss.tasks.met.report.rows import QUANTITY_NAMES, fixed_cell, gain_cell, range_words
 from ptmiss.tasks.met.report.samples import Kind
 from ptmiss.tasks.met.report.style import TRAINED, looks
-
-_NOTHING = {"text": DASH, "interval": ""}
 
 
 def tables(summary: Values, kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
@@ -67,7 +64,7 @@ def _add(found: dict[str, dict[str, Any]], training: str, sample: Values) -> Non
                 "estimator": look.label,
                 "training": training if own else "",
                 "responses": [
-                    _response(one["estimators"].get(name)) for one in sample["response_qt"]
+                    fixed_cell(one["estimators"].get(name)) for one in sample["response_qt"]
                 ],
                 "gains": [gain_cell(gain) for gain in gains],
             },
@@ -77,15 +74,3 @@ def _add(found: dict[str, dict[str, Any]], training: str, sample: Values) -> Non
 def _ordered(rows: Mapping[tuple[str, str], dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows by look; a network and its rescaling stand together."""
     return sorted(rows.values(), key=lambda row: (row["order"], row["training"]))
-
-
-def _response(bounds: Values | None) -> dict[str, str]:
-    if bounds is None or bounds["value"] is None:
-        return _NOTHING
-    low, high = bounds["low"], bounds["high"]
-    interval = "" if low is None or high is None else f"[{_fixed(low)}, {_fixed(high)}]"
-    return {"text": _fixed(bounds["value"]), "interval": interval}
-
-
-def _fixed(value: float) -> str:
-    return f"{value:.2f}".replace("-", "\u2212")

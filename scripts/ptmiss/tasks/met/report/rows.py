@@ -208,6 +208,19 @@ def gain_cell(gain: Values | None, mark: str = "") -> dict[str, Any]:
     return {"text": text, "interval": interval, "number": gain["value"]}
 
 
+def fixed_cell(bounds: Values | None) -> dict[str, str]:
+    """Return text and interval of a number with two decimals, a dash where there is none."""
+    if bounds is None or bounds["value"] is None:
+        return {"text": DASH, "interval": ""}
+    low, high = bounds["low"], bounds["high"]
+    interval = "" if low is None or high is None else f"[{_fixed(low)}, {_fixed(high)}]"
+    return {"text": _fixed(bounds["value"]), "interval": interval}
+
+
+def _fixed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "\u2212")
+
+
 def points(value: float | None) -> str:
     """Return a fraction in percent, without the sign."""
     if value is None:

@@ -142,6 +142,10 @@ def _sample(training: str, sample: Headline, numbers: Mapping[Key, float]) -> di
         "measured_in": where,
         "forms": forms.of_sample(training, sample, numbers),
         "response_qt": sample.get("response_qt", []),
+        "coverage": {
+            name: {quantity: _bounds(bounds) for quantity, bounds in quantities.items()}
+            for name, quantities in sorted(sample.get("coverage", {}).items())
+        },
         "estimators": estimators,
         **_without_plateau(sample, where),
     }

@@ -12,7 +12,14 @@ from ptmiss.core.paths import PathLike
 from ptmiss.core.tables import Layout
 from ptmiss.tasks.met.calibration.layouts import CALIBRATION
 from ptmiss.tasks.met.interpretation.layouts import IMPORTANCE, WEIGHTS
-from ptmiss.tasks.met.performance.layouts import GAINS, PERFORMANCE, ROC, SLICES, SPECTRA
+from ptmiss.tasks.met.performance.layouts import (
+    COVERAGE,
+    GAINS,
+    PERFORMANCE,
+    ROC,
+    SLICES,
+    SPECTRA,
+)
 from ptmiss.tasks.met.uncertainty.layouts import UNCERTAINTIES
 
 LARGEST = 1e100
@@ -24,12 +31,13 @@ KINDS = {
     "spectra": SPECTRA,
     "roc": ROC,
     "slices": SLICES,
+    "coverage": COVERAGE,
     "weights": WEIGHTS,
     "importance": IMPORTANCE,
     "uncertainties": UNCERTAINTIES,
     "calibration": CALIBRATION,
 }
-"""The tables that figures are drawn from, by the flag that names their files."""
+"""The tables that the page reads, by the flag that names their files."""
 
 
 def read(paths: Iterable[PathLike], layout: Layout = PERFORMANCE) -> pd.DataFrame:

@@ -36,6 +36,7 @@ def results(plan: Plan) -> dict[str, list[str]]:
             "spectra": "spectra.csv",
             "roc": "roc.csv",
             "slices": "slices.csv",
+            "coverage": "coverage.csv",
             "verdicts": "gate.json",
         }.items()
     }
