@@ -51,8 +51,10 @@ class Errors:
             det = xx * yy - xy**2
             chi2 = ((yy * ex - xy * ey) / det) ** 2 + ((xx * ey - xy * ex) / det) ** 2
             # E n and E m, with m across the axis n, have the lengths of the predicted sizes
-            rows = [along_and_across(*row, *axis) for row in ((xx, xy), (xy, yy))]
-            pulls = np.stack(along_and_across(ex, ey, *axis)) / np.hypot(*rows)
+            first, second = (
+                np.stack(along_and_across(*row, *axis)) for row in ((xx, xy), (xy, yy))
+            )
+            pulls = np.stack(along_and_across(ex, ey, *axis)) / np.hypot(first, second)
         return cls(
             np.where(good & (det == 0.0), _FAR, np.minimum(chi2, _FAR)),
             np.clip(pulls, -_FAR, _FAR),
