@@ -18,11 +18,12 @@ from ptmiss.tasks.met.performance.run import Outputs, performance
 from ptmiss.tasks.met.performance.stream import sources
 
 FOLDS = FoldSettings(train=(0, 1, 2), validation=(3,), test=(4, 5, 6, 7, 8, 9))
-SETTINGS = toys.settings(
-    replicas=100, slices={}, qt_edges=[0, 1000], n_pv_edges=[0, 20, 1000], gen_ht_edges=[0, 5000],
-    gen_met_edges=[0, 5000], min_events=20,
-)  # fmt: skip
-N = 30_000
+WIDE = {
+    "slices": {}, "qt_edges": [0, 1000], "n_pv_edges": [0, 20, 1000], "gen_ht_edges": [0, 5000],
+    "gen_met_edges": [0, 5000], "min_events": 20,
+}  # fmt: skip
+SETTINGS = toys.settings(replicas=20, **WIDE)
+N = 20_000
 ONE = {"puppi": (1.0, 20.0), "deepmet": (1.0, 10.0)}
 FILES = ("table", "gains", "spectra", "roc", "slices", "coverage", "headline")
 
@@ -70,10 +71,10 @@ def measured(folder: Path, *files: tuple[Path, ...], settings=SETTINGS) -> list:
     return [one.words | one.numbers for one in COVERAGE.read(outputs.coverage)]
 
 
-def table_of(folder: Path, columns: dict[str, np.ndarray], **said: str) -> dict:
+def table_of(folder: Path, columns: dict[str, np.ndarray], settings=SETTINGS, **said: str) -> dict:
     """Return axis, lower edge and quantity -> row of the network, from one file."""
     path = toys.write(folder / "estimates.parquet", columns, **said)
-    rows = measured(folder, path)
+    rows = measured(folder, path, settings=settings)
     assert {row["estimator"] for row in rows} == {"deepmet"}
     found = {(row["axis"], row["bin_low"], row["bin_high"], row["quantity"]): row for row in rows}
     assert len(found) == len(rows)
@@ -86,7 +87,8 @@ def of_all(table: dict) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def right(tmp_path_factory) -> dict:
-    return table_of(tmp_path_factory.mktemp("right"), made())
+    settings = toys.settings(replicas=100, **WIDE)
+    return table_of(tmp_path_factory.mktemp("right"), made(), settings)
 
 
 def test_the_right_covariance_covers_what_it_should_in_every_bin(right):
