@@ -13,7 +13,7 @@ TASK = Task(
     learning=Reference("ptmiss.tasks.met.learning:TASK"),
     baselines=Reference("ptmiss.tasks.met.settings.evaluate:CLASSICAL"),
     quantities=Reference("ptmiss.tasks.met.report.plots.quantities:QUANTITIES"),
-    shared_stages=("minbias", "simulate", "skim", "preprocess", "train", "export"),
+    shared_stages=("minbias", "simulate", "sums", "skim", "preprocess", "train", "export"),
     sections={
         "trainings": "ptmiss.tasks.met.settings.learning:Training",
         "preprocess": "ptmiss.tasks.met.settings.learning:PreprocessSettings",
