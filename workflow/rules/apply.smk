@@ -14,8 +14,8 @@ rule apply:
     """Write the calibrated estimators of all events of a file, aligned with it."""
     input:
         **RULES.code("apply"),
-        branches=resources_of_repository("branches/*.yaml"),
         **FRIEND_INPUT,
+        branches=resources_of_repository("branches/*.yaml"),
         model=PLAN.friend_model,
         external=list(PLAN.external_models.values()),
     output:
