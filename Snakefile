@@ -39,6 +39,17 @@ rule all:
         PLAN.targets,
 
 
+if "apply" in STAGES:
+
+    localrules:
+        friends,
+
+    rule friends:
+        """Friend trees of all files of the samples that section apply names."""
+        input:
+            refused(PLAN.friends),
+
+
 onsuccess:
     for line in closing.words("results"):
         print(line, file=sys.stderr)

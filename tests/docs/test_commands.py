@@ -74,6 +74,9 @@ TRIED = {
     "pip install '.[all]'": Way(WORDS),
     "ptmiss --help": Way(WORDS),
     "ptmiss skim --help": Way(WORDS),
+    # tests/unit/test_plan.py and tests/unit/test_friends.py have the like
+    "snakemake --cores 8 friends --configfile friends.yaml": Way(WORDS),
+    "ptmiss check_friend --friend 0000.root --ntuple nano.root --source nanoaod": Way(WORDS),
     # the kind that it names is the reader's
     '.venv/bin/python -m pytest tests/unit/test_model_kinds.py -k "edgeconv or every_kind"': Way(
         WORDS

@@ -198,3 +198,47 @@ def test_an_uncertainty_needs_no_candidates(plan):
     made = plan({"f": NANO}, trainings={})
     assert made.varied_samples == []
     assert made.varied_trainings == ["classical"]
+
+
+def test_friends_are_of_files_where_the_configuration_asks(plan):
+    with pytest.raises(UserError, match=r"apply\.samples is empty, so there are no friend trees"):
+        plan(trainings={"net": NET}).friends()
+    made = plan(trainings={"net": NET}, apply={"samples": ["f", "z"], "format": "parquet"})
+    friends = made.friends()
+    assert [path for path in friends if "/f/" in path] == [
+        f"results/friends/net/f/000{file}.parquet" for file in range(3)
+    ]  # files_per_part is 2
+    assert len(friends) == 3 + 3
+    second = SimpleNamespace(training="net", sample="f", part="0001")
+    assert made.friend_input(second) == "1.root"
+    assert made.friend_corrections(second) == "results/calibration/net/corrections.json.gz"
+    assert made.friend_model(second) == ["results/models/net/onnx/model.onnx"]
+    simulated = SimpleNamespace(training="net", sample="z", part="0001")
+    assert made.local_friend_input(simulated) == ["results/ntuples/z/0001.root"]
+    with pytest.raises(UserError, match=r"no friend of file 0001 of d: apply\.samples are f, z"):
+        made.friend_input(SimpleNamespace(training="net", sample="d", part="0001"))
+    assert not [path for path in made.targets if "friends" in path]
+
+
+def test_friends_need_no_network_where_none_is_wanted(plan):
+    far = {**NANO, "files": ["root://host//a.root"]}
+    made = plan(
+        {"f": FILES, "n": far}, trainings={},
+        apply={"samples": ["f", "n"], "estimators": ["puppi"]},
+    )  # fmt: skip
+    assert made.friend_model(SimpleNamespace(training="net", sample="f")) == []
+    assert made.local_friend_input(SimpleNamespace(sample="n", part="0000")) == []
+
+
+@pytest.mark.parametrize(
+    ("apply", "says"),
+    [
+        ({"samples": ["x"]}, "apply.samples is 'x', allowed: d, f, z"),
+        ({"samples": ["f"], "trainings": ["x"]}, "apply.trainings is 'x', allowed: net"),
+        ({"samples": ["f"], "recoil": ["z"]}, "recoil has z, which is not among the samples"),
+        ({"samples": ["f"], "corrections": "c.json.gz"}, "apply.corrections: no such file: c.json"),
+    ],
+)
+def test_friends_of_what_does_not_exist_are_refused(plan, apply, says):
+    with pytest.raises(UserError, match=says):
+        plan(trainings={"net": NET}, apply=apply)

@@ -11,7 +11,6 @@ import pytest
 import uproot
 
 from command_modules import command
-from correction_toys import document, lepton, pileup
 from nanoaod_toys import write_nanoaod
 from ptmiss.core.errors import UserError
 from ptmiss.core.settings.base import to_json
@@ -19,6 +18,7 @@ from ptmiss.events.columns import content_of
 from ptmiss.events.skim.sums import sums, with_sum
 from skims import FILE_SAMPLE, sample_of, settings_of, skim
 from toys import write_pfnano
+from weight_corrections import document, lepton, pileup
 
 NANO = {"source": "nanoaod"}
 NO_SUM = {name: value for name, value in FILE_SAMPLE.items() if name != "sum_of_weights"}

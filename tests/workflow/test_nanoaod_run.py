@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from correction_toys import document, pileup
 from nanoaod_toys import WIDTHS, write_nanoaod
+from weight_corrections import document, pileup
 from workflow_runs import jobs_planned, snakemake
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]

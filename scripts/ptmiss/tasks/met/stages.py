@@ -141,6 +141,38 @@ CLOSURE = Stage(
         writes("verdict", "tests with value and limit to write, JSON"),
     ),
 )
+APPLY = Stage(
+    "apply",
+    "Write calibrated pTmiss of every event of a file as a friend tree beside it",
+    "ptmiss.tasks.met.friends.stage:apply",
+    (
+        reads("ntuple", "a file of the sample, or its address", place="params.address"),
+        reads("corrections", "correctionlib document of the stage calibrate, JSON.GZ"),
+        text("sample", "name of the sample"),
+        text("part", "number of the file in the sample"),
+        text("training", "whose estimators and corrections these are"),
+        section("spec", "samples.{sample}", "ptmiss.events.settings.samples:AnySample"),
+        section("skim", "skim", "ptmiss.events.settings.skim:SkimSettings"),
+        section("settings", "apply", f"{_SETTINGS}.apply:ApplySettings"),
+        section("evaluate", "evaluate", _EVALUATE),
+        *_NETWORKS,
+        writes("friend", "friend tree to write, ROOT or Parquet"),
+        writes("ledger", "what became of events and candidates, JSON"),
+    ),
+    loads=("aiohttp", "fsspec-xrootd", "xrootd"),  # uproot does, for addresses
+)
+CHECK_FRIEND = Stage(
+    "check_friend",
+    "Tell whether a friend tree has the events of a file, in the same order",
+    "ptmiss.tasks.met.friends.stage:check_friend",
+    (
+        reads("friend", "friend tree, ROOT or Parquet"),
+        reads("ntuple", "file with events"),
+        text("source", "format of that, as in a sample: pfnano, nanoaod, ..."),
+    ),
+    environment="apply",
+    in_workflow=False,
+)
 GATE = Stage(
     "gate",
     "Judge whether a training's network estimates missing momentum or has learnt to shrink",
@@ -214,6 +246,8 @@ STAGES = {
         INTERPRET,
         CALIBRATE,
         CLOSURE,
+        APPLY,
+        CHECK_FRIEND,
         GATE,
         REPORT,
         ACCEPT,

@@ -108,6 +108,14 @@ class Applied:
     estimator: str
     before: str = ""
 
+    def offset(self, n_pv: np.ndarray, dataset: str, systematic: str = "nominal") -> np.ndarray:
+        """Return the mean pTmiss of a data set at these numbers of vertices, (2, n)."""
+        name = f"{self.before}{self.estimator}_xy_"
+        offset = [
+            self.corrections[name + axis].evaluate(dataset, systematic, n_pv) for axis in "xy"
+        ]
+        return np.stack(offset)
+
     def met(
         self, events: BosonEvents, dataset: str | None, systematic: str = "nominal"
     ) -> np.ndarray:
@@ -115,12 +123,7 @@ class Applied:
         met = events.met[self.estimator]
         if dataset is None:
             return met
-        name = f"{self.before}{self.estimator}_xy_"
-        offset = [
-            self.corrections[name + axis].evaluate(dataset, systematic, events.n_pv)
-            for axis in "xy"
-        ]
-        return np.asarray(met - np.stack(offset))
+        return np.asarray(met - self.offset(events.n_pv, dataset, systematic))
 
     def recoil(self, events: BosonEvents, dataset: str | None) -> Recoil:
         """Return the recoil after the xy correction."""
@@ -129,9 +132,13 @@ class Applied:
 
     def mapped(self, events: BosonEvents, measured: Recoil, systematic: str = "nominal") -> Recoil:
         """Return the recoil of simulated events after the quantile maps."""
+        return self.moved(measured, events.n_jets, systematic)
+
+    def moved(self, measured: Recoil, n_jets: np.ndarray, systematic: str = "nominal") -> Recoil:
+        """Return a recoil after the quantile maps; n_jets: (n,), as the calibration counts them."""
         u_par, u_perp = (
             self.corrections[f"{self.before}{self.estimator}_{name}"].evaluate(
-                systematic, measured.component(name), measured.q_t, events.n_jets
+                systematic, measured.component(name), measured.q_t, n_jets
             )
             for name in COMPONENTS
         )

@@ -19,6 +19,7 @@ from ptmiss.events.settings.skim import SkimSettings
 from ptmiss.learn.settings.export import ExportSettings
 from ptmiss.learn.settings.train import TrainSettings
 from ptmiss.simulation.settings import SimulateSettings
+from ptmiss.tasks.met.settings.apply import ApplySettings
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 from ptmiss.tasks.met.settings.evaluate import CLASSICAL as ESTIMATORS
 from ptmiss.tasks.met.settings.evaluate import EvaluateSettings
@@ -54,6 +55,7 @@ class Config(Configuration):
     uncertainty: UncertaintySettings
     interpret: InterpretSettings
     calibration: CalibrationSettings
+    apply: ApplySettings
     gate: GateSettings
     report: ReportSettings
 
@@ -72,6 +74,10 @@ class Config(Configuration):
         }
         for name in self.performance.over:
             _known("performance.over", name, estimators)
+        for name in self.apply.samples:
+            _known("apply.samples", name, self.samples)
+        for name in self.apply.trainings:
+            _known("apply.trainings", name, self.trainings or [CLASSICAL])
         return self
 
     @property

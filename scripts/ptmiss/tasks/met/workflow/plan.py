@@ -11,13 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.paths import is_remote
 from ptmiss.core.workflow.inputs import require_file
 from ptmiss.core.workflow.plan import SKIM, BasePlan
 from ptmiss.core.workflow.rules import Wildcards
 from ptmiss.events.parts import file_parts, n_simulated_parts, part_name
 from ptmiss.events.settings.samples import FileSample, SimulatedSample
 from ptmiss.simulation.cards import load_card, parts_of_slices
-from ptmiss.tasks.met.settings.config import Config
+from ptmiss.tasks.met.settings.apply import SUFFIX
+from ptmiss.tasks.met.settings.config import NETWORK, Config
 from ptmiss.tasks.met.settings.interpret import chosen_samples
 from ptmiss.tasks.met.settings.vary import chosen
 from ptmiss.tasks.met.variations.names import VARIATIONS
@@ -45,6 +47,8 @@ class Plan(BasePlan[Config]):
                 parts[name] = files[name] = file_parts(sample)
             for path in sample.files_beside:
                 require_file(path, f"samples.{name}")
+        if config.apply.samples and config.apply.corrections is not None:
+            require_file(config.apply.corrections, "apply.corrections")
         super().__init__(config, files, parts)
         if not self.measured_samples:
             raise UserError(
@@ -187,3 +191,66 @@ class Plan(BasePlan[Config]):
                 f" {', '.join(self.parts)}"
             )
         return self.estimates(wildcards, self.calibration_samples, ["nominal"])
+
+    # friend trees
+
+    @functools.cached_property
+    def _friends(self) -> dict[str, dict[str, str]]:
+        """Sample -> number of a file -> its address: friends are of files, not of parts."""
+        files: dict[str, dict[str, str]] = {}
+        for name in self.config.apply.samples:
+            if name in self.files:
+                addresses = [one for part in self.files[name].values() for one in part]
+                files[name] = {part_name(i): address for i, address in enumerate(addresses)}
+            else:
+                files[name] = {p: f"results/ntuples/{name}/{p}.root" for p in self.parts[name]}
+        return files
+
+    @property
+    def friend(self) -> str:
+        """The friend tree of a file, with its wildcards."""
+        suffix = SUFFIX[self.config.apply.format]
+        return f"results/friends/{{training}}/{{sample}}/{{part}}.{suffix}"
+
+    def friends(self, wildcards: Wildcards | None = None) -> list[str]:  # noqa: ARG002
+        """Return all friend trees; raises `UserError` where the configuration asks for none."""
+        if not self._friends:
+            raise UserError(
+                "apply.samples is empty, so there are no friend trees; name the samples whose files"
+                " get one"
+            )
+        trainings = self.config.apply.trainings or self.trainings
+        return [
+            self.friend.format(training=training, sample=sample, part=part)
+            for training in trainings
+            for sample, files in self._friends.items()
+            for part in files
+        ]
+
+    def friend_input(self, wildcards: Wildcards) -> str:
+        """Return the address of the file that a friend is made for."""
+        try:
+            return self._friends[wildcards.sample][wildcards.part]
+        except KeyError:
+            raise UserError(
+                f"no friend of file {wildcards.part} of {wildcards.sample}: apply.samples are"
+                f" {', '.join(self._friends) or 'none'}, and files are counted from 0000"
+            ) from None
+
+    def local_friend_input(self, wildcards: Wildcards) -> list[str]:
+        """Return the file if Snakemake can watch it: not an address."""
+        address = self.friend_input(wildcards)
+        return [] if is_remote(address) else [address]
+
+    def friend_corrections(self, wildcards: Wildcards) -> str:
+        """Return the corrections that a friend is made with."""
+        own = f"results/calibration/{wildcards.training}/corrections.json.gz"
+        return self.config.apply.corrections or own
+
+    def friend_model(self, wildcards: Wildcards) -> list[str]:
+        """Return the network of a training where a friend may need it."""
+        wanted = self.config.apply.estimators
+        needless = wildcards.sample in self.config.without_candidates or (
+            wanted and NETWORK not in wanted
+        )
+        return [] if needless else self.model(wildcards)

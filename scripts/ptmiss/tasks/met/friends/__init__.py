@@ -1,0 +1,1 @@
+"""Friend trees: calibrated pTmiss for every event of a file, beside it."""
