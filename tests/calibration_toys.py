@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -73,9 +74,15 @@ def events(c: dict[str, np.ndarray], seed: int = 1) -> BosonEvents:
         np.stack([c[f"{name}_px"], c[f"{name}_py"]]) for name in ("pf", "boson", "gen_met")
     )
     return BosonEvents(
-        streams(*identity, seed_of(seed, "toy")), half, other, c["weight"],
+        c["run"], streams(*identity, seed_of(seed, "toy")), half, other, c["weight"],
         c["n_pv"].astype(np.float64), c["n_jets"].astype(np.float64), boson, unseen, {"pf": met},
     )  # fmt: skip
+
+
+def with_neutrino(events: BosonEvents) -> BosonEvents:
+    """The events with a neutrino of a third of the boson, at an angle to it."""
+    x, y = events.boson
+    return dataclasses.replace(events, unseen=np.stack([0.3 * x - 0.2 * y, 0.3 * y + 0.2 * x]))
 
 
 def toy(n: int, seed: int, replicas: int = 40, **how: object) -> Replicated:

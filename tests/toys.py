@@ -17,8 +17,9 @@ import uproot
 from ptmiss.core.io import parquet
 from ptmiss.core.paths import PathLike
 from ptmiss.core.ragged import offsets_of, segment_sum, to_arrow
-from ptmiss.events.columns import CANDIDATE_COLUMNS, STORED_METS, skim_schema
+from ptmiss.events.columns import CANDIDATE_COLUMNS, skim_schema
 from ptmiss.events.folds import fold_of
+from ptmiss.events.mets import STORED_METS
 
 MUON_MASS = np.float32(0.10566)
 PION_MASS = np.float32(0.13957)
@@ -365,13 +366,13 @@ def pfnano_branches(toy: Toy, layout: str = "pfnano") -> dict[str, np.ndarray | 
         "luminosityBlock": event["lumi"],
         "event": event["event"],
         "genWeight": event["weight"].astype(np.float32),
-        name: _jagged(columns, toy.counts),
+        name: jagged(columns, toy.counts),
         "GenMET_pt": np.hypot(event["gen_met_px"], event["gen_met_py"]),
         "GenMET_phi": np.arctan2(event["gen_met_py"], event["gen_met_px"]),
-        "GenJet": _jagged(toy.jets, toy.jet_counts),
-        "Jet": _jagged(toy.jets, toy.jet_counts),
-        "Muon": _jagged(muon, toy.muon_counts),
-        "Electron": _jagged(no_electrons, np.zeros(n, dtype=np.int64)),
+        "GenJet": jagged(toy.jets, toy.jet_counts),
+        "Jet": jagged(toy.jets, toy.jet_counts),
+        "Muon": jagged(muon, toy.muon_counts),
+        "Electron": jagged(no_electrons, np.zeros(n, dtype=np.int64)),
         "PV_npvs": event["n_pv"].astype(np.int32),
         **{f"PV_{axis}": np.zeros(n, dtype=np.float32) for axis in "xyz"},
         "PV_npvsGood": event["n_pv"].astype(np.int32),
@@ -383,7 +384,7 @@ def pfnano_branches(toy: Toy, layout: str = "pfnano") -> dict[str, np.ndarray | 
     }
 
 
-def _jagged(columns: dict[str, np.ndarray], counts: np.ndarray) -> ak.Array:
+def jagged(columns: dict[str, np.ndarray], counts: np.ndarray) -> ak.Array:
     return ak.zip({name: ak.unflatten(values, counts) for name, values in columns.items()})
 
 

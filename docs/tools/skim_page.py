@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ptmiss.events.columns import CANDIDATE_COLUMNS, skim_schema
+from ptmiss.events.columns import CANDIDATE_COLUMNS, Content, skim_schema
 
 
 def text() -> str:
     """Return two Markdown tables: columns of events, columns of candidates."""
     groups: dict[str, list[str]] = {"of an event": [], "of its candidates": []}
-    for field in skim_schema(has_truth=True, other_puppi="standard", neighbours=True):
+    for field in skim_schema(True, "standard", Content(neighbours=True)):
         group = "of its candidates" if field.name in CANDIDATE_COLUMNS else "of an event"
         meaning = field.metadata[b"meaning"].decode().replace("|", "\\|")
         kind = str(field.type).replace("item: ", "").replace(" not null", "")

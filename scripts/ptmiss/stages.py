@@ -48,10 +48,24 @@ SKIM = Stage(
         text("part", "name of this part of the sample"),
         section("spec", "samples.{sample}", "ptmiss.events.settings.samples:AnySample"),
         section("settings", "skim", "ptmiss.events.settings.skim:SkimSettings"),
+        reads("sums", "sum of the weights of the sample, JSON", required=False),
         writes("events", "events to write, a row each, Parquet"),
         writes("ledger", "what became of each event, JSON"),
     ),
     loads=("aiohttp", "fsspec-xrootd", "xrootd"),  # uproot does, for addresses
+)
+SUMS = Stage(
+    "sums",
+    "Add up the generator weights that the files of a sample say in their trees Runs",
+    "ptmiss.events.skim.sums:sums",
+    (
+        reads("ntuples", "all files of the sample", many=True, place="params.addresses"),
+        text("sample", "name of the sample"),
+        section("spec", "samples.{sample}", "ptmiss.events.settings.samples:AnySample"),
+        section("settings", "skim", "ptmiss.events.settings.skim:SkimSettings"),
+        writes("sums", "the sum of the weights of all generated events to write, JSON"),
+    ),
+    environment="skim",
 )
 PREPROCESS = Stage(
     "preprocess",
@@ -108,7 +122,7 @@ EXPORT = Stage(
     prepare=_TENSORFLOW,
     learns=True,
 )
-SHARED = {stage.name: stage for stage in (MINBIAS, SIMULATE, SKIM, PREPROCESS, TRAIN, EXPORT)}
+SHARED = {stage.name: stage for stage in (MINBIAS, SIMULATE, SUMS, SKIM, PREPROCESS, TRAIN, EXPORT)}
 
 
 def stages_of(task: str = DEFAULT_TASK) -> dict[str, Stage]:

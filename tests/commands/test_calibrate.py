@@ -54,6 +54,7 @@ def arguments(estimates, folder: Path, chosen: str) -> list[str]:
         "--corrections", str(folder / "corrections.json.gz"), "--fits", str(folder / "fits.npz"),
         "--table", str(folder / "tables.csv"), "--hepdata", str(folder / "hepdata.tar.gz"),
         "--histograms", str(folder / "histograms.root"),
+        "--met_xy", str(folder / "met_xy_corrections.json.gz"), "--recoil", str(folder / "recoil"),
     ]  # fmt: skip
 
 
@@ -174,6 +175,35 @@ def test_the_document_holds_every_uncertainty(written):
             assert np.median(np.abs(middle - shift["nominal"])) < 1e-6
 
 
+def test_published_formats_hold_the_same_corrections(written):
+    own = read(written / "corrections.json.gz")
+    rng = np.random.default_rng(5)
+    pt, phi = rng.exponential(40.0, 2000), rng.uniform(-np.pi, np.pi, 2000)
+    n_pv = rng.poisson(20.0, 2000).astype(float)
+    xy = read(written / "met_xy_corrections.json.gz")["met_xy_corrections"]
+    for dataset, dtmc in (("data", "DATA"), ("simulation", "MC")):
+        x, y = (
+            pt * turn(phi) - own[f"pf_xy_{axis}"].evaluate(dataset, "nominal", n_pv)
+            for axis, turn in (("x", np.cos), ("y", np.sin))
+        )
+        for name, expected in (("pt", np.hypot(x, y)), ("phi", np.arctan2(y, x))):
+            found = xy.evaluate(name, "MET", "simulated", dtmc, "nom", pt, phi, n_pv)
+            np.testing.assert_allclose(found, expected, rtol=0.0, atol=1e-6)
+    recoil = read(written / "recoil" / "pf.json.gz")
+    u, q_t, jets = rng.normal(0.0, 25.0, 2000), rng.gamma(1.6, 30.0, 2000), rng.integers(0, 4, 2000)
+    for name, var in (("u_par", "Upara"), ("u_perp", "Uperp")):
+        found = recoil["Recoil_correction_QuantileMapHist"].evaluate("LO", jets, q_t, var, u)
+        expected = own[f"pf_{name}"].evaluate("nominal", u, q_t, jets)
+        np.testing.assert_allclose(found, expected, rtol=0.0, atol=1e-6)
+
+
+def test_a_range_of_runs_without_events_leaves_nothing_behind(estimates, tmp_path):
+    published = {**toys.section()["published"], "run_ranges": {"late": [5, 9]}}
+    with pytest.raises(UserError, match="run_ranges: late, runs 5 to 9, has 0 effective events"):
+        command("calibrate", *arguments(estimates, tmp_path, settings(published=published)))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_hepdata_holds_the_very_numbers_of_the_table(written):
     with tarfile.open(written / "hepdata.tar.gz") as archive:
         content = {one.name: archive.extractfile(one).read() for one in archive.getmembers()}
@@ -205,7 +235,8 @@ def test_hepdata_passes_its_validator(written):
 
 def test_equal_estimates_in_any_order_give_equal_bytes(estimates, written, tmp_path):
     command("calibrate", *arguments(estimates[::-1], tmp_path, settings()))
-    names = ("corrections.json.gz", "fits.npz", "tables.csv", "hepdata.tar.gz", "histograms.root")
+    names = ("corrections.json.gz", "fits.npz", "tables.csv", "hepdata.tar.gz", "histograms.root",
+             "met_xy_corrections.json.gz", "recoil/pf.json.gz")  # fmt: skip
     for name in names:
         assert (tmp_path / name).read_bytes() == (written / name).read_bytes(), name
 

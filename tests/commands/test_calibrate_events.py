@@ -42,7 +42,9 @@ def calibrate(folder: Path, files, chosen: str) -> Path:
     run("calibrate", "--estimates", *files, "--folds", FOLDS, "--settings", chosen,
         "--corrections", folder / "corrections.json.gz", "--fits", folder / "fits.npz",
         "--table", folder / "tables.csv", "--hepdata", folder / "hepdata.tar.gz",
-        "--histograms", folder / "histograms.root")  # fmt: skip
+        "--histograms", folder / "histograms.root",
+        "--met_xy", folder / "met_xy_corrections.json.gz",
+        "--recoil", folder / "recoil")  # fmt: skip
     return folder
 
 

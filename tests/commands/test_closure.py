@@ -38,7 +38,8 @@ def folder(tmp_path_factory) -> Path:
         run("calibrate", "--estimates", folder / f"{data}.parquet", folder / "z.parquet",
             "--folds", FOLDS, "--settings", settings(), "--corrections", folder / f"{data}.json.gz",
             "--fits", folder / f"{data}.npz", "--table", folder / f"{data}.csv",
-            "--hepdata", folder / f"{data}.tar.gz")  # fmt: skip
+            "--hepdata", folder / f"{data}.tar.gz", "--met_xy", folder / f"{data}.xy.json.gz",
+            "--recoil", folder / f"{data}.recoil")  # fmt: skip
     return folder
 
 

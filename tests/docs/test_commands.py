@@ -99,6 +99,9 @@ TRIED = {
     "python docs/apply_corrections.py results/calibration/mixed/corrections.json.gz deepmet": Way(
         WORDS
     ),
+    "python docs/calibrated_met.py results/calibration/mixed/corrections.json.gz deepmet": Way(
+        WORDS
+    ),
     "mkdir -p repository/deepmet/1": Way(WORDS),
     "cp results/models/mixed/onnx/model.onnx repository/deepmet/1/": Way(WORDS),
     "cp results/models/mixed/onnx/config.pbtxt repository/deepmet/": Way(WORDS),

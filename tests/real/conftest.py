@@ -20,8 +20,10 @@ SHA256 = {
     "pfnano_rntuple.root": "51e972ce9fe3ff7bfa96998323e975acbe6ba9fd5ecb859fc0bf1630eaa0a97c",
     "nano_dy_SpecialTree.root": "c5386e45c645e4394145d0a270cfddc470279ea3b102039c2607c83f4083c4dd",
     "delphes.root": "af2ea9ad3982751f6fec7b39b6be8a35dbae9a4244cfb56fbd35ae5b9d5bd7ea",
+    "nano_tt_v12.root": "bc9afdac1e5e1bf820f79e4f8d4942c893ed2accfcb2e49bb63b69727b59af3b",
     "nano_tt_v15.root": "0ee769872082459bf2ccbef08b916c26b3070b64969812aea4d75a0cfa006256",
     "nano_dy.root": "159b17b34b4d13ea4960d36fb9b01f2a505cc1a5a8de0fb3cfa185154543c81c",
+    "nano_dimuon.root": "eac7c0a973e054e890766ec4c61ca784d3d49e4f82ec0c8b9dfbe55c233297a9",
     "nano_dy_empty.root": "6357b85ab2af3c012b9be1a2839ee42ba7e74be0ee98323397bf4179bec90fb4",
 }
 CACHE = Path(__file__).parents[2] / ".cache" / "samples"

@@ -126,6 +126,8 @@ def measure(n_events: int, folder: Path) -> dict[str, Cost]:
         *("--estimates", *estimates, "--folds", json.dumps(config["folds"])),
         *("--settings", json.dumps(calibration)),
         *("--corrections", str(folder / "corrections.json.gz")),
+        *("--met_xy", str(folder / "met_xy_corrections.json.gz")),
+        *("--recoil", str(folder / "recoil")),
         *("--fits", str(folder / "fits.npz")),
         *("--table", str(folder / "calibration.csv")),
         *("--hepdata", str(folder / "hepdata.tar.gz")),

@@ -4,13 +4,8 @@ import pyarrow as pa
 import pytest
 
 from ptmiss.core.errors import UserError
-from ptmiss.events.columns import (
-    CANDIDATE_COLUMNS,
-    NEIGHBOURS,
-    STORED_METS,
-    puppi_column,
-    skim_schema,
-)
+from ptmiss.events.columns import CANDIDATE_COLUMNS, NEIGHBOURS, puppi_column, skim_schema
+from ptmiss.events.mets import STORED_METS
 
 
 def test_schema_is_the_published_data_model():

@@ -166,7 +166,7 @@ class Sums:
 
 
 def test_layers_of_an_event_learn_what_the_vector_sum_misses_and_how_well() -> None:
-    head = {**EVENT, "epochs": 40, "members": 2}
+    head = {**EVENT, "epochs": 40, "members": 2, "weight_decay": 1e-4}
     model = network(rules=WITH, network=LEAD, head=head)
     record = model.head.finish(Sums(model), _settings(), 3)
     assert record["event_error"] < 0.2 * record["event_error_before"]
@@ -175,8 +175,11 @@ def test_layers_of_an_event_learn_what_the_vector_sum_misses_and_how_well() -> N
     error = result[:, :2] - held_out.targets[:, :2]
     root = result[:, [2, 3, 3, 4]].reshape(-1, 2, 2)
     pulls = np.linalg.solve(root, error[:, :, None])[:, :, 0]
-    covered = np.mean(np.abs(pulls) < 1.0, axis=0)
-    np.testing.assert_allclose(covered, 0.6827, atol=0.03)
+    axis = held_out.sums[:, :2] / np.hypot(*held_out.sums[:, :2].T)[:, None]
+    along = np.sum(pulls * axis, axis=1)
+    across = pulls[:, 1] * axis[:, 0] - pulls[:, 0] * axis[:, 1]
+    covered = [np.mean(np.abs(pull) < 1.0) for pull in (along, across)]
+    np.testing.assert_allclose(covered, 0.6827, atol=0.002)
 
 
 def _settings():

@@ -150,3 +150,51 @@ def test_memory_is_compared_with_plain_numbers(plan, limit, fits):
     else:
         with pytest.raises(UserError, match=r"the rule has 10; .*performance:mem_mb=\d+$"):
             require_memory(made.config, bool(made.files), limit)
+
+
+def test_files_that_a_sample_names_are_inputs_of_its_skim(plan):
+    data = {**DATA, "golden_json": "golden.json"}
+    with pytest.raises(UserError, match=r"samples\.d: no such file: golden\.json"):
+        plan({"d": data, "f": FILES})
+    Path("golden.json").write_text("{}")
+    made = plan({"d": data, "f": FILES})
+    assert made.files_beside(SimpleNamespace(sample="d")) == ["golden.json"]
+    assert made.files_beside(SimpleNamespace(sample="f")) == []
+
+
+NANO = {**FILES, "source": "nanoaod"}
+
+
+def test_without_candidates_nothing_is_moved_or_learnt_or_looked_at(plan):
+    made = plan(
+        {"z": SIMULATED, "f": NANO, "d": {**NANO, "is_data": True}},
+        trainings={"net": NET}, calibration=calibration(), vary={"trainings": ["net"]},
+    )  # fmt: skip
+    assert made.varied_samples == ["z"]
+    assert made.uncertain_samples == ["z", "f"]
+    compared = made.compared_estimates(WILDCARDS)
+    assert [path for path in compared if "/f/" in path] == [
+        f"results/estimates/net/f/nominal/000{part}.parquet" for part in range(2)
+    ]
+    assert all("/z/" in path for path in made.interpreted_skims(WILDCARDS))
+    assert len([path for path in made.measured_estimates(WILDCARDS) if "/f/" in path]) == 2
+
+
+@pytest.mark.parametrize(
+    ("sections", "says"),
+    [
+        ({"trainings": {"net": {**NET, "samples": {"f": 1}}}}, "'nanoaod' has no candidates to"),
+        ({"interpret": {"samples": ["f"]}}, "interpret.samples is 'f', allowed: z"),
+        ({"calibration": calibration(closure={"estimators": ["chs"]})}, "is 'chs', allowed: deep"),
+    ],
+)
+def test_what_needs_candidates_is_refused_when_planning(plan, sections, says):
+    own = {"z": SIMULATED, "f": NANO, "d": {**NANO, "is_data": True}}
+    with pytest.raises(UserError, match=says):
+        plan(own, **{"trainings": {}, **sections})
+
+
+def test_an_uncertainty_needs_no_candidates(plan):
+    made = plan({"f": NANO}, trainings={})
+    assert made.varied_samples == []
+    assert made.varied_trainings == ["classical"]

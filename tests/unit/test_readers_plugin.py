@@ -59,7 +59,10 @@ def test_the_command_finds_it_through_the_environment(repository, events, tmp_pa
     ]  # fmt: skip
     run = subprocess.run(command, cwd=repository, capture_output=True, text=True)
     assert run.returncode == 1
-    assert "samples.toy.source: found 'csv'; allowed 'simulated', 'pfnano', 'delphes'" in run.stderr
+    assert (
+        "samples.toy.source: found 'csv'; allowed 'simulated', 'pfnano', 'nanoaod', 'delphes'"
+        in run.stderr
+    )
     environment = {**os.environ, "PYTHONPATH": str(FOLDER)}
     subprocess.run(command, cwd=repository, env=environment, check=True, capture_output=True)
     check(pq.read_table(tmp_path / "out.parquet"))
@@ -68,7 +71,9 @@ def test_the_command_finds_it_through_the_environment(repository, events, tmp_pa
 def test_a_name_that_nobody_brings_is_refused_with_the_known_ones():
     with pytest.raises(UserError, match=r"^setting samples.test.source: found 'csv'; allowed 's"):
         sample_of(source="csv")
-    with pytest.raises(UserError, match=r"no reader 'csv' is installed, known: pfnano, delphes;"):
+    with pytest.raises(
+        UserError, match=r"no reader 'csv' is installed, known: pfnano, nanoaod, delphes;"
+    ):
         READERS.load("csv")
     with pytest.raises(UserError, match=r"^setting samples.test.label: found ''"):
         sample_of(label="")
@@ -76,7 +81,7 @@ def test_a_name_that_nobody_brings_is_refused_with_the_known_ones():
 
 def test_settings_know_a_reader_without_importing_it(installed):
     assert sample_of(source="csv").source == "csv"
-    assert READERS.names() == ("pfnano", "delphes", "broken", "csv", "other")
+    assert READERS.names() == ("pfnano", "nanoaod", "delphes", "broken", "csv", "other")
     assert "toy_reader_csv" not in sys.modules
 
 

@@ -261,7 +261,7 @@ def test_responses_at_low_recoil_are_on_the_page(plain):
     assert [one["bin_high"] for one in sample["response_qt"]] == [10.0, 20.0, 30.0, 50.0, 80.0]
     rows = _rows(text, "low-recoil-zmumu")
     assert [cells[0] for cells in rows] == [
-        "PF", "CHS", "PUPPI", "DeepMET", "oracle (limit)"
+        "PF", "CHS", "PUPPI", "network", "oracle (limit)"
     ]  # fmt: skip
     shown = rows[3]
     for cell, one in zip(shown[1:6], sample["response_qt"], strict=True):
@@ -292,9 +292,9 @@ def test_a_rescaled_network_is_in_tables_and_in_no_figure(make):
     estimators = ("pf", "puppi", "deepmet", "deepmet_rescaled")
     text, summary = make({"zmumu": True}, estimators=estimators, axes=("qt",))
     elements = Elements(text)
-    assert "DeepMET rescaled" in text
+    assert "network rescaled" in text
     assert not any("rescaled" in one["alt"] for one in elements.every("img"))
-    assert any(cell == "DeepMET rescaled" for cell in elements.texts["td"])
+    assert any(cell == "network rescaled" for cell in elements.texts["td"])
     (sample,) = summary["trainings"]["classical"]
     assert "deepmet_rescaled" in sample["forms"]["sigma_par"]["own_response"]["estimators"]
 
@@ -380,7 +380,7 @@ def test_trainings_are_compared_in_one_figure_and_one_table(tmp_path):
     build.build(inputs, Config.load(report_toys.config({"hh": "HH"}, dpi=50)), build.Outputs(*out))
     elements = Elements(out[0].read_text(encoding="utf-8"))
     assert any(
-        "for PF, PUPPI, DeepMET one, DeepMET two." in a["alt"] for a in elements.every("img")
+        "for PF, PUPPI, network one, network two." in a["alt"] for a in elements.every("img")
     )
     ids = {a["id"] for a in elements.every("table") if "id" in a}
     assert {"gains-one", "gains-two", "gains-puppi", "gains-pf", "responses", "comparison"} <= ids

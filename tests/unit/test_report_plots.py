@@ -93,8 +93,8 @@ def test_trainings_share_a_figure_and_keep_their_colour(figures):
         "Gain over PUPPI, resolution along the boson, against q_T of the boson"))  # fmt: skip
     colours = {one.label: one.colour for one in figure.chart.series}
     curve = next(f for f in figures if f.parts == ("all", "training", "val_error"))
-    assert colours["DeepMET mixed"] == curve.chart.series[0].colour
-    assert colours["DeepMET zmumu"] == curve.chart.series[1].colour
+    assert colours["network mixed"] == curve.chart.series[0].colour
+    assert colours["network zmumu"] == curve.chart.series[1].colour
 
 
 def test_fake_momentum_is_called_so_and_truth_is_dashed(figures):
@@ -118,7 +118,7 @@ def test_event_displays_say_what_is_left_out(figures):
     assert isinstance(figure.chart, Display)
     assert "3 softest candidates are not drawn" in figure.caption
     assert figure.chart.groups["strange"][0] == "strange"
-    assert list(figure.chart.arrows) == ["true", "PF", "PUPPI", "DeepMET"]
+    assert list(figure.chart.arrows) == ["true", "PF", "PUPPI", "network"]
 
 
 def test_each_event_of_the_first_two_samples_is_displayed():

@@ -132,7 +132,7 @@ def test_trainings_share_what_none_of_them_changes(tmp_path):
         "deepmet:t1": 15.0,
     }
     labels = [look.label for look in looks(joined["estimator"]).values()]
-    assert labels == ["PF", "DeepMET t0", "DeepMET t1"]
+    assert labels == ["PF", "network t0", "network t1"]
 
 
 def test_too_many_trainings_stay_apart(tmp_path):

@@ -291,7 +291,7 @@ def test_the_short_form_of_a_training_stands_for_the_published_network():
         (SHORT, r"trainings\.t\.network: missing; .*1 more"),
         (
             {**PARTS, "head": {"kind": "sum"}},
-            r"head: found 'sum', allowed 'vector_sum', 'regression'",
+            r"head: found 'sum', allowed 'vector_sum', 'event', 'regression'",
         ),
         (
             {**PARTS, "head": {"kind": "regression", "targets": ["truth_px"], "huber": 0}},

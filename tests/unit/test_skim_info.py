@@ -50,7 +50,7 @@ def test_is_data_is_true_or_false(value):
     [
         ({"sample": ""}, "does not say its sample"),
         ({"is_data": ""}, "does not say its is_data"),
-        ({"selection": "zee"}, "selection is 'zee'"),
+        ({"selection": "ztautau"}, "selection is 'ztautau'"),
         ({"sqrt_s": "-13"}, "sqrt_s is '-13'"),
         ({"sqrt_s": "13 TeV"}, "sqrt_s is '13 TeV'"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 from pathlib import Path
 
 import awkward as ak
@@ -356,6 +357,7 @@ def test_a_branch_says_its_unit(tmp_path, monkeypatch):
     for name in ("cand_pt", "cand_mass"):
         text = text.replace(f"{name}: {{", f"{name}: {{unit: MeV, ")
     (tmp_path / "pfnano.yaml").write_text(text)
+    shutil.copy(branches.FOLDER / "nanoaod.yaml", tmp_path)
     (tmp_path / "gev").mkdir()
     plain = skim(written(tmp_path / "gev.root"), tmp_path / "gev").table
     monkeypatch.setattr(branches, "FOLDER", tmp_path)

@@ -28,8 +28,12 @@ TOY = {
         },
     },
     "trainings": {
-        "tiny": {"samples": {"ttbar": 1}, "tune": "response", "bias": "caption", "seed": 1,
-                 "use_puppi": True},
+        "tiny": {
+            "samples": {"ttbar": 1}, "seed": 1, "use_puppi": True,
+            "network": {"kind": "neighbours", "units": [8], "embedding": 2},
+            "head": {"kind": "event", "tune": "response", "labels": 5.0, "units": [8],
+                     "members": 2, "epochs": 2},
+        },
     },
     "simulate": {"events_per_part": 80, "minbias": {"events": 600, "parts": 1}},
     "train": {"epochs": 1, "compile": False},

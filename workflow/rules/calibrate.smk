@@ -6,6 +6,14 @@ HISTOGRAMS = (
     else {}
 )
 NO_HISTOGRAMS = {} if HISTOGRAMS else {"histograms": None}
+CALIBRATION = {
+    "corrections": "results/calibration/{training}/corrections.json.gz",
+    "met_xy": "results/calibration/{training}/met_xy_corrections.json.gz",
+    "recoil": directory("results/calibration/{training}/recoil"),
+    "fits": "results/calibration/{training}/fits.npz",
+    "table": "results/calibration/{training}/tables.csv",
+    "hepdata": "results/calibration/{training}/hepdata.tar.gz",
+}
 
 
 rule calibrate:
@@ -15,10 +23,7 @@ rule calibrate:
         estimates=refused(PLAN.calibrated_estimates),
     output:
         **HISTOGRAMS,
-        corrections="results/calibration/{training}/corrections.json.gz",
-        fits="results/calibration/{training}/fits.npz",
-        table="results/calibration/{training}/tables.csv",
-        hepdata="results/calibration/{training}/hepdata.tar.gz",
+        **RULES.outputs("calibrate", **CALIBRATION),
     log:
         "results/logs/calibrate/{training}.log",
     benchmark:

@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 from ptmiss.core.errors import UserError
 from ptmiss.core.settings import files
 from ptmiss.core.workflow import closing
-from ptmiss.core.workflow.plan import ESTIMATES, SKIM
+from ptmiss.core.workflow.plan import ESTIMATES, SKIM, SUMS
 from ptmiss.core.workflow.rules import Rules
 from ptmiss.stages import DEFAULT_TASK, stages_of
 from ptmiss.tasks.choice import choose

@@ -7,6 +7,8 @@ rule skim:
         **RULES.code("skim"),
         branches=resources_of_repository("branches/*.yaml"),
         ntuples=PLAN.local_ntuples,
+        beside=PLAN.files_beside,
+        sums=PLAN.sums,
     output:
         events=SKIM,
         ledger="results/skim/{sample}/{part}.ledger.json",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pyarrow as pa
 from ptmiss.core.errors import UserError
 from ptmiss.core.paths import PathLike
 from ptmiss.core.ragged import Ragged
+from ptmiss.events.mets import STORED_METS, STORED_SHIFTS
 
 IDENTITY = ("run", "lumi", "event")
 """Columns that name an event."""
@@ -31,8 +33,17 @@ _EVENT = [
     ("n_jets", pa.uint8(), False, "anti-kT 0.4 jets, pT > 20 GeV, |eta| < 3, cleaned of leptons"),
 ]
 
-STORED_METS = ("raw_pf", "pf", "raw_puppi", "puppi", "deepmet_resolution", "deepmet_response")
-"""METs that an input may hold; each gives columns stored_{name}_px and stored_{name}_py."""
+_LEPTON = [
+    ("lepton_px", pa.float32(), True, "lepton of the W, px in GeV; of skims of W alone"),
+    ("lepton_py", pa.float32(), True, "lepton of the W, py in GeV; of skims of W alone"),
+]
+
+STORED_KEY, CANDIDATES_KEY = "stored_mets", "has_candidates"
+"""Metadata of a skim: stored METs that the input has, separated by commas; whether there are
+columns of candidates."""
+
+WEIGHT = "weight_"
+"""Of the columns of variations of an event's weight."""
 
 PREFIX = "cand_"
 """Of the columns of candidates in a skim; readers and objects name them without it."""
@@ -124,26 +135,57 @@ def with_neighbours(candidates: Ragged, features: np.ndarray) -> Ragged:
     return Ragged(candidates.offsets, {**candidates.columns, **columns})
 
 
+class Content(NamedTuple):
+    """What the input of a skim had, beyond the columns that all skims have alike.
+
+    candidates: whether it had candidates; stored: the stored METs; shifts: those that it had moved
+    too, such as "puppi_jes_up"; lepton: whether the selection is of a W, whose lepton is kept.
+    weights: variations of the weight, such as "pileup_up"; neighbours: whether features of
+    neighbours are kept beside candidates. The last four have columns that others lack: a stored MET
+    that is not there is null.
+    """
+
+    candidates: bool = True
+    stored: tuple[str, ...] = ()
+    shifts: tuple[str, ...] = ()
+    lepton: bool = False
+    weights: tuple[str, ...] = ()
+    neighbours: bool = False
+
+
+WHOLE = Content()
+
+
 def skim_schema(
-    has_truth: bool, other_puppi: str | None = None, neighbours: bool = False
+    has_truth: bool, other_puppi: str | None = None, content: Content = WHOLE
 ) -> pa.Schema:
     """Return the Arrow schema of a skim; with the column cand_truth if `has_truth`.
 
-    other_puppi: the flavour that has a column of its own beside cand_puppi, None for none;
-    neighbours: with the columns cand_nb_*.
+    other_puppi: the flavour that has a column of its own beside cand_puppi, None for none.
     """
     fields = [
         pa.field(name, kind, nullable=null, metadata={"meaning": text})
-        for name, kind, null, text in _EVENT
+        for name, kind, null, text in (*_EVENT, *(_LEPTON if content.lepton else ()))
     ]
+    for name in content.weights:
+        meaning = {"meaning": f"weight of the event under the variation {name}"}
+        fields.append(pa.field(f"{WEIGHT}{name}", pa.float64(), nullable=False, metadata=meaning))
     for name in STORED_METS:
         for axis in ("px", "py"):
             text = f"{name} MET stored in the input, along {axis[1]} in GeV; null where absent"
             fields.append(
                 pa.field(f"stored_{name}_{axis}", pa.float32(), metadata={"meaning": text})
             )
-    candidate = (*_CANDIDATE, *_OTHER_PUPPI, *(_NEIGHBOUR if neighbours else ()))
-    for name, kind, text in candidate:
+    for name in content.shifts:
+        for axis in ("px", "py"):
+            text = (
+                f"stored MET and its variation, {name}, along {axis[1]} in GeV; null where absent"
+            )
+            fields.append(
+                pa.field(f"stored_{name}_{axis}", pa.float32(), metadata={"meaning": text})
+            )
+    candidate = [*_CANDIDATE, *_OTHER_PUPPI, *(_NEIGHBOUR if content.neighbours else ())]
+    for name, kind, text in candidate if content.candidates else ():
         if name == "cand_truth" and not has_truth:
             continue
         if (name, kind, text) in _OTHER_PUPPI and name != f"{PUPPI}_{other_puppi}":
@@ -151,6 +193,21 @@ def skim_schema(
         item = pa.field("item", kind, nullable=False)
         fields.append(pa.field(name, pa.list_(item), nullable=False, metadata={"meaning": text}))
     return pa.schema(fields)
+
+
+def content_of(schema: pa.Schema) -> Content:
+    """Return what a skim says that its input had, see `Content`."""
+    metadata = schema.metadata or {}
+    stored = metadata.get(STORED_KEY.encode(), b"").decode(errors="replace")
+    shifts = (f"{name}_{shift}" for name in STORED_METS for shift in STORED_SHIFTS)
+    return Content(
+        candidates=metadata.get(CANDIDATES_KEY.encode()) != b"false",
+        stored=tuple(name for name in stored.split(",") if name in STORED_METS),
+        shifts=tuple(name for name in shifts if f"stored_{name}_px" in schema.names),
+        lepton="lepton_px" in schema.names,
+        weights=tuple(n.removeprefix(WEIGHT) for n in schema.names if n.startswith(WEIGHT)),
+        neighbours=NEIGHBOURS_KEY.encode() in metadata,
+    )
 
 
 def flavour_of(schema: pa.Schema, skim: PathLike) -> str:
@@ -201,11 +258,13 @@ def layout_of(names: Iterable[str]) -> pa.Schema:
 
     The columns of a skim as `skim_schema` has them; `{estimator}_px` and `_py` hold float64.
     """
-    known = pa.unify_schemas([skim_schema(True, flavour, True) for flavour in OTHER_FLAVOUR])
+    shifts = tuple(f"{name}_{shift}" for name in STORED_METS for shift in STORED_SHIFTS)
+    content = Content(shifts=shifts, lepton=True, neighbours=True)
+    known = pa.unify_schemas([skim_schema(True, flavour, content) for flavour in OTHER_FLAVOUR])
     fields = []
     for name in names:
         if name in known.names:
             fields.append(known.field(name))
-        elif name.endswith(("_px", "_py")):
+        elif name.endswith(("_px", "_py")) or name.startswith(WEIGHT):
             fields.append(pa.field(name, pa.float64(), nullable=False))
     return pa.schema(fields)

@@ -34,6 +34,7 @@ class Ledger:
     a usable weight counts as 0 there. Candidates, of kept events only (those of others are not
     read): in = kept + dropped; `repaired` and `derived` are among the kept or dropped ones.
     renumbered: events whose luminosity block became a hash, because their number was not unique.
+    factors: weights by correctionlib, which those above do not have, summed over kept events.
     """
 
     sample: str
@@ -56,6 +57,7 @@ class Ledger:
     derived: Counter[str] = field(default_factory=Counter)
     not_finite: Counter[str] = field(default_factory=Counter)
     renumbered: Counter[str] = field(default_factory=Counter)
+    factors: dict[str, float] = field(default_factory=dict)
 
     def add_input(self, name: str, sha256: str | None, events: int) -> None:
         """Note an input: its name without folders, its hash (None if remote), its events."""
@@ -91,6 +93,11 @@ class Ledger:
                 self.rejected[text] += int(np.count_nonzero(hit))
                 before = self.weight_rejected.get(text, 0.0)
                 self.weight_rejected[text] = math.fsum((before, *usable[hit]))
+
+    def add_factors(self, sums: dict[str, float]) -> None:
+        """Account for the weights by correctionlib of a batch of kept events: sum of each."""
+        for name, value in sums.items():
+            self.factors[name] = math.fsum((self.factors.get(name, 0.0), value))
 
     def add_candidates(
         self,
@@ -156,8 +163,14 @@ class Ledger:
                 "derived": dict(self.derived),
             },
             "stored_mets_not_finite": dict(self.not_finite),
+            **({"mean_factors": self._means} if self.factors else {}),
             **({"renumbered": dict(self.renumbered)} if self.renumbered else {}),
         }
+
+    @property
+    def _means(self) -> dict[str, float]:
+        """Mean of each factor over the kept events."""
+        return {name: value / max(self.events_kept, 1) for name, value in self.factors.items()}
 
     def write(self, path: PathLike) -> None:
         """Check the ledger and write it as JSON."""

@@ -17,7 +17,8 @@ import pyarrow as pa
 from ptmiss.core.hashing import event_hash
 from ptmiss.core.io import parquet
 from ptmiss.core.paths import PathLike
-from ptmiss.events.columns import IDENTITY, STORED_METS, layout_of
+from ptmiss.events.columns import IDENTITY, layout_of
+from ptmiss.events.mets import STORED_METS
 from ptmiss.events.seen import Seen, hashed
 
 CONTENT = (

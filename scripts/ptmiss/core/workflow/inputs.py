@@ -24,6 +24,13 @@ _LONGEST_LIST = 100_000_000
 """Bytes: a million names of a hundred letters."""
 
 
+def require_file(path: str, setting: str) -> None:
+    """Raise `UserError` if a file that a setting names is not there, or is none."""
+    require_regular(path)
+    if not Path(path).exists():
+        raise UserError(f"{setting}: no such file: {path}; correct the path")
+
+
 def expand(entries: Sequence[str]) -> tuple[str, ...]:
     """Return all files of a sample, sorted, each once.
 

@@ -12,6 +12,7 @@ from ptmiss.core.paths import is_remote
 from ptmiss.core.settings.configuration import CLASSICAL, Configuration
 from ptmiss.core.workflow.rules import Wildcards
 
+SUMS = "results/sums/{sample}.json"
 SKIM = "results/skim/{sample}/{part}.parquet"
 ESTIMATES = "results/estimates/{training}/{sample}/{variation}/{part}.parquet"
 
@@ -91,6 +92,23 @@ class BasePlan(Generic[C]):
     def local_ntuples(self, wildcards: Wildcards) -> list[str]:
         """Return those of the addresses that Snakemake can watch: not the remote ones."""
         return [path for path in self.addresses(wildcards) if not is_remote(path)]
+
+    def files_beside(self, wildcards: Wildcards) -> list[str]:
+        """Return the files that the settings of a sample name beside those with events."""
+        return list(getattr(self.config.samples[wildcards.sample], "files_beside", ()))
+
+    def all_files(self, wildcards: Wildcards) -> list[str]:
+        """Return the input files of all parts of a sample as the reader opens them."""
+        return [path for paths in self.files[wildcards.sample].values() for path in paths]
+
+    def local_files(self, wildcards: Wildcards) -> list[str]:
+        """Return those of them that Snakemake can watch: not the remote ones."""
+        return [path for path in self.all_files(wildcards) if not is_remote(path)]
+
+    def sums(self, wildcards: Wildcards) -> list[str]:
+        """Return the sum of weights that a sample's skim is normalised with or compared to."""
+        needed = getattr(self.config.samples[wildcards.sample], "needs_sum", False)
+        return [SUMS.format(sample=wildcards.sample)] if needed else []
 
     # trainings
 

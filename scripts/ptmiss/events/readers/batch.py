@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -27,9 +27,13 @@ class EventBatch:
 
     run, lumi (uint32), event (uint64), n_pv, n_pv_good (int64), gen_weight, rho (float64): shape
     (n_events,). gen_met: the true invisible momentum. stored: name (one of
-    `ptmiss.events.columns.STORED_METS`) -> MET of the input. muons: pt, eta, phi, mass and, where
+    `ptmiss.events.mets.STORED_METS`) -> MET of the input. muons: pt, eta, phi, mass and, where
     the input has them, charge, isolation, loose. electrons: pt, eta, phi and isolation likewise.
-    jets: pt, eta, phi. gen_jets: pt.
+    Both: `id_{name}` that the settings ask for; electrons: mass, charge, eta_sc (of the
+    supercluster) where the input has them. flags (bool), columns (float64): branches that the
+    settings ask for, (n_events,) each, those that the input has.
+    jets: pt, eta, phi. gen_jets: pt. shifts: METs of the input under its own systematic
+    variations, such as "puppi_jes_up" (`ptmiss.events.mets.STORED_SHIFTS`).
     """
 
     run: np.ndarray
@@ -45,6 +49,9 @@ class EventBatch:
     electrons: Ragged
     jets: Ragged | None
     gen_jets: Ragged | None
+    shifts: dict[str, Vector] = field(default_factory=dict)
+    flags: dict[str, np.ndarray] = field(default_factory=dict)
+    columns: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def n_events(self) -> int:
@@ -67,6 +74,9 @@ class EventBatch:
             electrons=self.electrons.keep_events(mask),
             jets=None if self.jets is None else self.jets.keep_events(mask),
             gen_jets=None if self.gen_jets is None else self.gen_jets.keep_events(mask),
+            shifts={name: vector.keep_events(mask) for name, vector in self.shifts.items()},
+            flags={name: values[mask] for name, values in self.flags.items()},
+            columns={name: values[mask] for name, values in self.columns.items()},
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import yaml
@@ -13,6 +13,7 @@ import yaml
 from ptmiss.core.errors import UserError
 from ptmiss.core.resources import RESOURCES
 from ptmiss.events.readers.branch import Branch, Table
+from ptmiss.events.readers.reader import Asked
 
 # The safe loader in C where PyYAML has it: the one in Python takes as long as a thousand events.
 SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -39,7 +40,8 @@ class Field:
 
     names: in which `*` stands for the collection; group: collections that stand for each other,
     such as those of all candidates, are groups of fields of which a file needs one; empty for
-    fields of every file; scale: from the file's unit to GeV or cm.
+    fields of every file; scale: from the file's unit to GeV or cm; asked: which setting asks
+    for it, empty for those of the format.
     """
 
     names: tuple[str, ...]
@@ -48,6 +50,7 @@ class Field:
     required: bool | str
     group: str = ""
     scale: np.float32 | None = None
+    asked: str = ""
 
     def scaled(self, values: np.ndarray) -> np.ndarray:
         """Return values of the file in GeV or cm."""
@@ -61,20 +64,58 @@ class Field:
 
 @dataclass(frozen=True)
 class Expected:
-    """The expectation of a format, as resources/branches holds it."""
+    """The expectation of a format, as resources/branches holds it.
+
+    leptons: kind -> its collection, of formats with identifications; aliases: what other versions
+    of the format call an identification.
+    """
 
     tree: str
     rhythm: str
     collections: tuple[str, ...]
     fields: dict[str, Field]
+    leptons: dict[str, str]
+    aliases: dict[str, tuple[str, ...]]
+
+    def with_asked(self, asked: Asked, address: str) -> Expected:
+        """Return the expectation with the branches that settings ask for.
+
+        Fields: `{kind}_id_{name}`, `flag_{name}`, `column_{name}`. Raises `UserError` for an
+        identification in a format that has none; `address` names the file.
+        """
+        more: dict[str, Field] = {}
+        for kind, names in (("muon", asked.muon), ("electron", asked.electron)):
+            if names and kind not in self.leptons:
+                raise UserError(
+                    f"{address}: this format has no {names[0]} of {kind}s, which the selection asks"
+                    " for; choose a selection without it"
+                )
+            for name in names:
+                known = (name, *self.aliases.get(name, ()))
+                full = tuple(f"{self.leptons[kind]}_{one}" for one in known)
+                more[f"{kind}_id_{name}"] = Field(
+                    full, "jagged", "number", True, asked="the selection"
+                )
+        for name in asked.flags:
+            required = name not in asked.optional
+            what = "triggers and filters" if required else ""
+            more[f"flag_{name}"] = Field((name,), "flat", "number", required, asked=what)
+        for name in asked.columns:
+            more[f"column_{name}"] = Field((name,), "flat", "number", True, asked="weights")
+        return replace(self, fields=self.fields | more) if more else self
 
 
 @functools.cache
 def expected(name: str) -> Expected:
-    """Return the expectation of a format ("pfnano", "delphes")."""
+    """Return the expectation of a format ("pfnano", "nanoaod", "delphes").
+
+    One that extends another has the fields of that as well, unless it has its own of that name.
+    """
     text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
     values = yaml.load(text, Loader=SAFE_LOADER)
-    fields = {
+    base = expected(values["extends"]) if "extends" in values else None
+    fields = dict(base.fields) if base else {}
+    fields |= {
         key: Field(
             tuple(field["names"]),
             field["shape"],
@@ -86,7 +127,10 @@ def expected(name: str) -> Expected:
         for key, field in values["fields"].items()
     }
     collections = tuple(values.get("collections", ()))
-    return Expected(values["tree"], values["candidates"], collections, fields)
+    leptons = values.get("leptons", base.leptons if base else {})
+    aliases = values.get("aliases", base.aliases if base else {})
+    aliases = {name: tuple(others) for name, others in aliases.items()}
+    return Expected(values["tree"], values["candidates"], collections, fields, leptons, aliases)
 
 
 def bind(table: Table, address: str, want: Expected, is_data: bool) -> dict[str, Branch]:
@@ -130,6 +174,8 @@ def bind(table: Table, address: str, want: Expected, is_data: bool) -> dict[str,
                 for other in want.fields.values()
                 if other.group not in ("", field.group) and other.required is True and field.group
             ]
+            if field.asked:
+                raise UserError(_not_there(address, names, table, field.asked))
             raise UserError(_missing(address, names, table, field.required, others))
     return branches
 
@@ -181,6 +227,17 @@ def _missing(
     return (
         f"{text}{friends_of(table)}; this format needs it (resources/branches), produce the file "
         "with it"
+    )
+
+
+def _not_there(address: str, names: Sequence[str], table: Table, asked: str) -> str:
+    """Say that a branch is missing which the settings ask for, and what is spelled alike."""
+    near = [name for wanted in names for name in difflib.get_close_matches(wanted, table.names)]
+    alike = ", ".join(dict.fromkeys(near)) or "none"
+    others = f" (nor {', '.join(names[1:])})" if names[1:] else ""
+    return (
+        f"{address}: no branch {names[0]}{others}, which {asked} of the sample ask for; near names:"
+        f" {alike}{friends_of(table)}; correct the name"
     )
 
 

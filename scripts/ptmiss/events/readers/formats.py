@@ -7,12 +7,14 @@ from contextlib import AbstractContextManager
 from ptmiss.core.errors import UserError
 from ptmiss.events.readers.delphes import DelphesReader
 from ptmiss.events.readers.names import READERS
+from ptmiss.events.readers.nanoaod import NanoAODReader
 from ptmiss.events.readers.pfnano import PFNanoReader
 from ptmiss.events.readers.reader import Input, Reader
 
 _BUILT_IN: dict[str, type[Reader]] = {
     "simulated": PFNanoReader,
     "pfnano": PFNanoReader,
+    "nanoaod": NanoAODReader,
     "delphes": DelphesReader,
 }
 

@@ -7,4 +7,10 @@ from __future__ import annotations
 
 from ptmiss.core.plugins import Plugins
 
-READERS = Plugins("ptmiss.readers", "reader", ("pfnano", "delphes"))
+READERS = Plugins("ptmiss.readers", "reader", ("pfnano", "nanoaod", "delphes"))
+
+WITH_RUNS = frozenset({"pfnano", "nanoaod"})
+"""Formats whose files say the sum of their generator weights."""
+
+WITHOUT_CANDIDATES = frozenset({"nanoaod"})
+"""Formats whose files have METs and no candidates: nothing is summed, moved or learnt there."""

@@ -16,13 +16,12 @@ from ptmiss.events.columns import OTHER_FLAVOUR
 from ptmiss.events.readers.batch import Candidates
 from ptmiss.events.readers.branch import Table
 from ptmiss.events.readers.branches import collection_of, expected, friends_of
-from ptmiss.events.readers.reader import Identity
-from ptmiss.events.readers.tree import TreeReader
+from ptmiss.events.readers.nanoaod import NanoEvents
 
 _COLUMNS = ("pt", "eta", "phi", "mass", "d0", "dz", "charge", "pdg_id")
 
 
-class PFNanoReader(TreeReader):
+class PFNanoReader(NanoEvents):
     """One file of NanoAOD with candidates."""
 
     form = "pfnano"
@@ -37,19 +36,6 @@ class PFNanoReader(TreeReader):
     def has_truth(self) -> bool:
         """Whether candidates carry their fraction from the hard collision."""
         return self.columns.has("cand_truth") and not self.given.is_data
-
-    def identities(self, start: int, stop: int) -> Identity:
-        """Return the identity of the events start .. stop."""
-        run, lumi, event = (
-            self.columns.needed(name, start, stop) for name in ("run", "lumi", "event")
-        )
-        return run.astype(np.uint32), lumi.astype(np.uint32), event.astype(np.uint64)
-
-    def vertices(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the numbers of all and of good vertices, int64, shape (n_events,)."""
-        n_pv = self.columns.needed("n_pv", start, stop).astype(np.int64)
-        good = self.columns.flat("n_pv_good", start, stop)
-        return n_pv, n_pv if good is None else good.astype(np.int64)
 
     def candidates(self, start: int, stop: int, keep: np.ndarray) -> Candidates:
         """Return the candidates of the events start .. stop where `keep` is true."""
@@ -81,11 +67,13 @@ def refuse_without_candidates(table: Table, address: str) -> None:
         raise UserError(
             f"{address}: PFCand_* have no charge and no impact parameters: they are the "
             "constituents of fat jets, which NanoAOD v15 stores; MET needs all candidates: produce "
-            "PFNano with all of them stored (PFCands_*, PFCandV2_*, PFCand_*)"
+            "PFNano with all of them stored (PFCands_*, PFCandV2_*, PFCand_*), or take the "
+            "METs that the file holds (source: nanoaod)"
         )
     if collection is None and not any(name.startswith(("PFCand", "PF_")) for name in present):
         *others, last = (f"{name}_*" for name in want.collections)
         raise UserError(
             f"{address}: NanoAOD without particle-flow candidates (no {', '.join(others)} or "
-            f"{last}){friends_of(table)}; MET needs them: produce PFNano with all candidates stored"
+            f"{last}){friends_of(table)}; MET needs them: produce PFNano with all candidates "
+            "stored, or take the METs that the file holds (source: nanoaod)"
         )

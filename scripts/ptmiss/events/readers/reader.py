@@ -15,18 +15,38 @@ Identity = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Run, luminosity block (uint32) and event (uint64), each of shape (n_events,)."""
 
 
+class Asked(NamedTuple):
+    """Branches that only the settings of a sample ask for, by their names in the file.
+
+    muon, electron: of these leptons, without the collection: columns `id_{name}` of
+    `EventBatch.muons` and `electrons`; flags: true or false of an event; columns: numbers of an
+    event; optional: those of the flags that may be missing.
+    """
+
+    muon: tuple[str, ...] = ()
+    electron: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    optional: frozenset[str] = frozenset()
+
+
+NOTHING = Asked()
+
+
 class Input(NamedTuple):
     """What the settings say of a file that is opened.
 
     is_data: recorded collisions, without truth; puppi_flavour: "no_lepton" or "standard", which
     weight the column puppi is; identity: a text that differs between files with different content;
-    remote: how patient to be with an address that is read over the network.
+    remote: how patient to be with an address that is read over the network; asked: further
+    branches, which a format need not be able to give.
     """
 
     is_data: bool
     puppi_flavour: str
     identity: str
     remote: Remote = ONCE
+    asked: Asked = NOTHING
 
 
 class Reader(abc.ABC):
@@ -35,9 +55,12 @@ class Reader(abc.ABC):
     address: its path or address; n_events: how many it has; sqrt_s: centre-of-mass energy in TeV,
     None where the file does not say it. Readers give momenta in GeV, lengths in cm, azimuth in
     radians. truth_name: what holds the truth of the candidates in this format; numbers_events:
-    whether run, luminosity block and event of recorded collisions are those of the experiment.
+    whether run, luminosity block and event of recorded collisions are those of the experiment;
+    has_candidates: whether the format has candidates; without them it needs jets, a density rho and
+    stored METs.
     """
 
+    has_candidates: ClassVar[bool] = True
     truth_name: ClassVar[str] = "truth of the candidates"
     numbers_events: ClassVar[bool] = True
 
@@ -58,6 +81,15 @@ class Reader(abc.ABC):
     @abc.abstractmethod
     def has_truth(self) -> bool:
         """Whether the candidates carry their fraction from the hard collision."""
+
+    @classmethod
+    def generated(cls, address: str, remote: Remote) -> float | None:
+        """Return the sum of the generator weights of all events that were generated for a file.
+
+        None where the file, or its format, does not say it.
+        """
+        del address, remote
+        return None
 
     @abc.abstractmethod
     def identities(self, start: int, stop: int) -> Identity:

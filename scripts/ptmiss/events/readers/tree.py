@@ -12,7 +12,7 @@ import numpy as np
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.ragged import Ragged, offsets_of
-from ptmiss.events.columns import STORED_METS
+from ptmiss.events.mets import STORED_METS, STORED_SHIFTS
 from ptmiss.events.readers.batch import EventBatch, Vector, vector_of
 from ptmiss.events.readers.branch import Branch, Table
 from ptmiss.events.readers.branches import Expected, bind, expected, single
@@ -81,6 +81,27 @@ class Columns:
         vectors = {name: self.vector(f"stored_{name}", start, stop) for name in STORED_METS}
         return {name: vector for name, vector in vectors.items() if vector is not None}
 
+    def shifts(self, start: int, stop: int) -> dict[str, Vector]:
+        """Return the METs that the input has moved by systematic uncertainties, by name.
+
+        NanoAOD has either the moved MET, or the difference that the variation makes upwards.
+        """
+        moved = {}
+        for name in (f"{met}_{shift}" for met in STORED_METS for shift in STORED_SHIFTS):
+            vector = self.vector(f"shift_{name}", start, stop)
+            if vector is not None:
+                moved[name] = vector
+        for met in STORED_METS:
+            fields = [f"shift_{met}_unclustered_d{axis}" for axis in "xy"]
+            nominal = self.vector(f"stored_{met}", start, stop)
+            if nominal is None or not self.has(*fields):
+                continue
+            step = [self.needed(field, start, stop).astype(np.float64) for field in fields]
+            for way, sign in (("up", 1.0), ("down", -1.0)):
+                vector = Vector(nominal.px + sign * step[0], nominal.py + sign * step[1])
+                moved.setdefault(f"{met}_unclustered_{way}", vector)
+        return moved
+
     def leptons(self, kind: str, start: int, stop: int) -> Ragged:
         """Return the collection "muon" or "electron", empty where the input has none."""
         momentum = {name: f"{kind}_{name}" for name in ("pt", "eta", "phi")}
@@ -94,12 +115,26 @@ class Columns:
                 f"{self.address}: no branch {name}, although the file has others of {kind}s; "
                 "produce the file with all three of pt, eta and phi, or with none"
             )
-        others = {name: f"{kind}_{name}" for name in ("mass", "charge", "isolation", "loose")}
-        leptons = self.ragged(momentum | others, start, stop)
+        names = ("mass", "charge", "isolation", "loose", "delta_eta")
+        others = {name: f"{kind}_{name}" for name in names}
+        begin = f"{kind}_id_"
+        asked = {f"id_{f.removeprefix(begin)}": f for f in self.branches if f.startswith(begin)}
+        leptons = self.ragged(momentum | others | asked, start, stop)
         columns = dict(leptons.columns)
+        if "delta_eta" in columns:
+            columns["eta_sc"] = columns["eta"] + columns.pop("delta_eta")
         if kind == "muon" and "mass" not in columns:
             columns["mass"] = np.full(len(columns["pt"]), MUON_MASS, dtype=np.float32)
         return Ragged(leptons.offsets, columns)
+
+    def asked(self, kind: str, start: int, stop: int) -> dict[str, np.ndarray]:
+        """Return the branches that settings ask for, by name; kind: "flag" or "column"."""
+        fields = [field for field in self.branches if field.startswith(f"{kind}_")]
+        dtype = bool if kind == "flag" else np.float64
+        return {
+            field.removeprefix(f"{kind}_"): self.needed(field, start, stop).astype(dtype)
+            for field in fields
+        }
 
     def jets(self, start: int, stop: int) -> Ragged | None:
         """Return the reconstructed jets, None where the input has none."""
@@ -145,7 +180,7 @@ class TreeReader(Reader):
     @contextlib.contextmanager
     def open(cls, address: str, given: Input) -> Iterator[Self]:
         """Yield the reader of a file; one without events has no need of branches."""
-        want = expected(cls.form)
+        want = expected(cls.form).with_asked(given.asked, address)
         with opened(address, given.remote) as file:
             table = table_of(file, address, want.tree)
             branches = {}
@@ -184,6 +219,9 @@ class TreeReader(Reader):
             electrons=read.leptons("electron", start, stop),
             jets=read.jets(start, stop),
             gen_jets=read.gen_jets(start, stop),
+            shifts={} if read.is_data else read.shifts(start, stop),
+            flags=read.asked("flag", start, stop),
+            columns=read.asked("column", start, stop),
         )
 
     def chunks(self, limit: int) -> list[tuple[int, int]]:

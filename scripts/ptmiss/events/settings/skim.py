@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from ptmiss.core.settings.base import Section
 from ptmiss.core.settings.types import Name
@@ -18,20 +18,118 @@ class NoSelection(Section):
     kind: Literal["none"]
 
 
+class Working(Section):
+    """A working point of an identification or isolation: a branch of the lepton's collection."""
+
+    name: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$"),
+        Field(
+            description="branch without its collection: tightId, pfIsoId, cutBased, mvaIso_WP80",
+            examples=["tightId", "pfIsoId", "cutBased", "mvaIso_WP80"],
+        ),
+    ]
+    least: Annotated[
+        float, Field(ge=-1000, le=1000, description="least value that passes; 1 of a true or false")
+    ]
+
+
+RelativeIsolation = Annotated[float, Field(gt=0, le=1000)]
+Gap = tuple[Annotated[float, Field(ge=0, le=5)], Annotated[float, Field(ge=0, le=5)]]
+Pairing = Literal["leading", "closest"]
+
+
+class LeptonCuts(NamedTuple):
+    """What each selected lepton must have; pt in GeV.
+
+    kind: "muon" or "electron"; isolation: largest relative one, or a working point, None for any;
+    working: identification, None for the loose one where the input has it; gap: of |eta| of the
+    supercluster, where no electron is taken.
+    """
+
+    kind: str
+    pt: float
+    abs_eta: float
+    isolation: float | Working | None
+    working: Working | None
+    gap: Gap | None
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """Branches of the lepton's collection that only these cuts ask for."""
+        points = (self.working, self.isolation)
+        return tuple(point.name for point in points if isinstance(point, Working))
+
+
 class MuonCuts(Section):
-    """What each selected muon must have."""
+    """What each selected muon must have. muon_id alone may be left out: loose."""
 
     muon_pt: Annotated[PositiveGeV, Field(description="least pT of each selected muon, GeV")]
     muon_abs_eta: Annotated[float, Field(gt=0, le=5, description="largest |eta| of a muon")]
-    muon_isolation: Annotated[float, Field(gt=0, le=1000, description="largest relative isolation")]
+    muon_isolation: Annotated[
+        RelativeIsolation | Working,
+        Field(description="largest relative isolation, or a working point of it"),
+    ]
+    muon_id: Annotated[
+        Working | None,
+        Field(description="identification; null or left out: loose, where the input has it"),
+    ] = None
+
+    @property
+    def lepton(self) -> LeptonCuts:
+        """The cuts as those of any lepton."""
+        isolation, working = self.muon_isolation, self.muon_id
+        return LeptonCuts("muon", self.muon_pt, self.muon_abs_eta, isolation, working, None)
 
 
-class ZmumuSelection(MuonCuts):
-    """The two leading muons, of opposite charge, make a Z."""
+class ElectronCuts(Section):
+    """What each selected electron must have."""
 
-    kind: Literal["zmumu"]
-    mass_low: Annotated[PositiveGeV, Field(description="dimuon mass window, lower edge, GeV")]
-    mass_high: Annotated[PositiveGeV, Field(description="dimuon mass window, upper edge, GeV")]
+    electron_pt: Annotated[PositiveGeV, Field(description="least pT of each electron, GeV")]
+    electron_abs_eta: Annotated[
+        float, Field(gt=0, le=5, description="largest |eta| of an electron")
+    ]
+    electron_id: Annotated[Working, Field(description="identification")]
+    electron_isolation: Annotated[
+        RelativeIsolation | Working | None,
+        Field(description="largest relative isolation, a working point of it, or null: in the id"),
+    ]
+    electron_gap: Annotated[
+        Gap | None,
+        Field(description="of |eta| of the supercluster, between barrel and endcap; null for none"),
+    ]
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if self.electron_gap is not None and self.electron_gap[0] >= self.electron_gap[1]:
+            raise ValueError(f"electron_gap {list(self.electron_gap)} must rise")
+        return self
+
+    @property
+    def lepton(self) -> LeptonCuts:
+        """The cuts as those of any lepton."""
+        return LeptonCuts(
+            "electron",
+            self.electron_pt,
+            self.electron_abs_eta,
+            self.electron_isolation,
+            self.electron_id,
+            self.electron_gap,
+        )
+
+
+class Window(Section):
+    """Two leptons of opposite charge make a Z. pair alone may be left out: leading."""
+
+    mass_low: Annotated[PositiveGeV, Field(description="dilepton mass window, lower edge, GeV")]
+    mass_high: Annotated[PositiveGeV, Field(description="dilepton mass window, upper edge, GeV")]
+    pair: Annotated[
+        Pairing,
+        Field(
+            description="leading: the two hardest leptons decide; closest: of those that pass all"
+            " cuts the pair of opposite charge that is nearest to the mass of the Z"
+        ),
+    ] = "leading"
 
     @model_validator(mode="after")
     def _window(self) -> Self:
@@ -42,13 +140,32 @@ class ZmumuSelection(MuonCuts):
         return self
 
 
+class ZmumuSelection(MuonCuts, Window):
+    """Two muons make a Z."""
+
+    kind: Literal["zmumu"]
+
+
+class ZeeSelection(ElectronCuts, Window):
+    """Two electrons make a Z."""
+
+    kind: Literal["zee"]
+
+
 class WmunuSelection(MuonCuts):
     """The leading muon comes from a W."""
 
     kind: Literal["wmunu"]
 
 
-Selection = Annotated[NoSelection | ZmumuSelection | WmunuSelection, Field(discriminator="kind")]
+class WenuSelection(ElectronCuts):
+    """The leading electron comes from a W."""
+
+    kind: Literal["wenu"]
+
+
+LeptonSelection = ZmumuSelection | ZeeSelection | WmunuSelection | WenuSelection
+Selection = Annotated[NoSelection | LeptonSelection, Field(discriminator="kind")]
 
 
 class SkimSettings(Section):

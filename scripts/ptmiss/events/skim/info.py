@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.paths import PathLike
-from ptmiss.events.columns import PUPPI_KEY
+from ptmiss.events.columns import PUPPI_KEY, STORED_KEY, content_of
 
-SELECTIONS = ("none", "zmumu", "wmunu")
-"""Kinds of selection (`settings.skim`); in `wmunu` the boson holds a neutrino."""
+SELECTIONS = ("none", "zmumu", "zee", "wmunu", "wenu")
+"""Kinds of selection (`settings.skim`); in the last two the boson holds a neutrino."""
 
 _TRUTH_VALUES = {"true": True, "false": False}
 
@@ -23,7 +23,8 @@ class Info:
 
     selection: the kind, one of `SELECTIONS`; sqrt_s: in TeV as text, empty where it is not known;
     training and variation: of estimates, empty in a skim; puppi_flavour: of the column cand_puppi,
-    empty where it is not said.
+    empty where it is not said; has_candidates: whether the input had some; stored: the METs of the
+    input, None where it is not said which it had.
     """
 
     sample: str
@@ -35,11 +36,13 @@ class Info:
     training: str
     variation: str
     puppi_flavour: str
+    has_candidates: bool = True
+    stored: tuple[str, ...] | None = None
 
     @property
     def boson_has_neutrino(self) -> bool:
         """Whether the boson is a lepton and a neutrino."""
-        return self.selection == "wmunu"
+        return self.selection in ("wmunu", "wenu")
 
 
 def read(schema: pa.Schema, path: PathLike, remedy: str, estimates: bool = False) -> Info:
@@ -77,6 +80,7 @@ def read(schema: pa.Schema, path: PathLike, remedy: str, estimates: bool = False
     sqrt_s = metadata.get("sqrt_s", "")
     if sqrt_s and not _positive(sqrt_s):
         raise _damaged(path, "sqrt_s", sqrt_s, "an energy in TeV", remedy)
+    content = content_of(schema)
     return Info(
         sample=metadata["sample"],
         part=metadata["part"],
@@ -87,6 +91,8 @@ def read(schema: pa.Schema, path: PathLike, remedy: str, estimates: bool = False
         training=metadata.get("training", ""),
         variation=metadata.get("variation", ""),
         puppi_flavour=metadata.get(PUPPI_KEY, ""),
+        has_candidates=content.candidates,
+        stored=content.stored if STORED_KEY in metadata else None,
     )
 
 

@@ -97,7 +97,8 @@ def _sums(g: Graph, tensors: Tensors, given: Seen, layout: FeatureLayout) -> str
     rows = _by_event(
         g, tensors, [*free, given.free, given.pinned], len(free) + 2, "event/masks", [1, 0, 2]
     )
-    return g.add("MatMul", [rows, values], "event/sums")
+    total = g.add("MatMul", [rows, values], "event/sums/wide")
+    return g.add("Cast", [total], "event/sums", to=TensorProto.FLOAT)
 
 
 def _by_event(
@@ -105,6 +106,8 @@ def _by_event(
 ) -> str:
     """Join rows of n constituents, and give (rows, B, N) in another order of axes."""
     joined = g.add("Concat", rows, f"{name}/rows", axis=0)
+    # one after the other, thousands of float32 numbers lose 1e-3 GeV in a hard event
+    joined = g.add("Cast", [joined], f"{name}/wide", to=TensorProto.DOUBLE)
     first = g.constant(f"{name}/n", [n], np.int64)
     shape = g.add("Concat", [first, tensors.slots], f"{name}/shape", axis=0)
     cube = g.add("Reshape", [joined, shape], f"{name}/cube")

@@ -46,14 +46,14 @@ class EventHead(Section):
     ] = (64, 32, 48)
     members: Annotated[
         int, Field(ge=1, le=20, description="networks of the event whose outputs are averaged")
-    ] = 3
+    ] = 8
     epochs: Annotated[int, Field(ge=1, le=100_000, description="passes over the sums")] = 30
     batch_events: Annotated[int, Field(ge=1, le=1_000_000, description="events of a batch")] = 1000
     learning_rate: Annotated[float, Field(ge=1e-10, le=1, description="first of the schedule")] = (
         0.004
     )
     weight_decay: Annotated[float, Field(ge=0, le=1, description="of AdamW")] = 0.1
-    response: Annotated[float, Field(ge=0, le=1e4, description="factor of the response term")] = 0.5
+    response: Annotated[float, Field(ge=0, le=1e4, description="factor of the response term")] = 0.1
     response_recoil_edges: LowerEdges = (30.0, 50.0, 80.0, 120.0, 170.0, 230.0)
     response_met_edges: LowerEdges = (50.0, 80.0, 120.0)
     response_memory: Annotated[

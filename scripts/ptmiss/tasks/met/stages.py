@@ -120,6 +120,8 @@ CALIBRATE = Stage(
         _MEASURED_FOLDS,
         section("settings", "calibration", _CALIBRATION),
         writes("corrections", "correctionlib document to write, JSON.GZ"),
+        writes("met_xy", "xy corrections in the layouts of CMS, JSON.GZ"),
+        writes("recoil", "folder of the recoil corrections, ESTIMATOR.json.gz each"),
         writes("fits", "fits and replicas for the stage closure, NPZ"),
         writes("table", "all numbers of the figures, CSV"),
         writes("hepdata", "the same as a HEPData submission, TAR.GZ"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ptmiss.tasks.met.performance.recoil import along_and_across, recoil
+from ptmiss.tasks.met.performance.recoil import met_of, recoil
 
 DERIVE, JUDGE = 0, 1
 """The two halves: corrections are derived on one and judged on the other."""
@@ -19,10 +19,11 @@ class BosonEvents:
     """Events with a boson. Shapes (n,); boson and unseen (2, n), met of each estimator (2, n); GeV.
 
     states: of the bootstrap; half: DERIVE or JUDGE; other: a second half, independent of the first;
-    unseen: what of the boson is invisible (the neutrino of W -> l nu, nothing of Z -> ll). met may
-    hold numbers that are not finite: `finite` says where an estimator can be used.
+    unseen: what of the boson is invisible (the neutrino of W -> l nu, nothing of Z -> ll); run: run
+    number. met may hold numbers that are not finite: `finite` says where an estimator can be used.
     """
 
+    run: np.ndarray
     states: np.ndarray
     half: np.ndarray
     other: np.ndarray
@@ -58,12 +59,7 @@ class BosonEvents:
 
     def met_of(self, u_par: np.ndarray, u_perp: np.ndarray) -> np.ndarray:
         """Return the pTmiss, shape (2, n), that has this recoil: the inverse of `recoil`."""
-        size = along_and_across(*-self.boson, *-self.boson)[0]
-        none = size == 0.0
-        axis = np.where(none, np.array([[1.0], [0.0]]), -self.boson / np.where(none, 1.0, size))
-        ux, uy = u_par * axis[0] - u_perp * axis[1], u_par * axis[1] + u_perp * axis[0]
-        met: np.ndarray = -(self.boson - self.unseen + np.stack([ux, uy]))
-        return met
+        return np.stack(met_of(u_par, u_perp, *self.boson, *self.unseen))
 
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(BosonEvents) if field.name != "met")

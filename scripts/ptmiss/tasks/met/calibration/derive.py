@@ -60,7 +60,7 @@ def derive(
     xy, response, recoils = {}, {}, {}
     for name, side in sides.items():
         met, n_pv = side.events.met[estimator], side.events.n_pv
-        xy[name] = _offset(side, met[0], settings), _offset(side, met[1], settings)
+        xy[name] = fit_offset(side, met[0], settings), fit_offset(side, met[1], settings)
         corrected = met - np.stack([offset.line(n_pv) for offset in xy[name]])
         u_par, u_perp, q_t = side.events.recoil(corrected)
         recoils[name] = {"u_par": u_par - q_t, "u_perp": u_perp}
@@ -72,7 +72,8 @@ def derive(
     return Corrections(estimator, xy, response, maps)
 
 
-def _offset(side: Replicated, values: np.ndarray, settings: CalibrationSettings) -> Offset:
+def fit_offset(side: Replicated, values: np.ndarray, settings: CalibrationSettings) -> Offset:
+    """Return px or py of pTmiss, `values` of shape (n,), against n_pv, and the line through it."""
     n_pv, weight = side.events.n_pv, side.events.weight
     points = profile(n_pv, values, weight, settings.min_events)
     line = choose(points, settings.xy_order, settings.second_order_p)

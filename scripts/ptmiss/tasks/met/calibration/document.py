@@ -9,23 +9,31 @@ real inputs: correctionlib before 2.6 cannot bin integers, and all take arrays o
 from __future__ import annotations
 
 import gzip
-import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import correctionlib.schemav2 as schema
-import numpy as np
 
 from ptmiss.core.io.atomic import replacing
 from ptmiss.core.paths import PathLike
-from ptmiss.core.stats.lines import Line
 from ptmiss.core.stats.quantile_map import FAR, QuantileMap
 from ptmiss.tasks.met.calibration.derive import Corrections
 from ptmiss.tasks.met.calibration.inputs import Inputs
+from ptmiss.tasks.met.calibration.map_nodes import MapInputs, map_formulas, map_tree
 from ptmiss.tasks.met.calibration.names import DATASETS, SYSTEMATICS
+from ptmiss.tasks.met.calibration.nodes import (
+    Node,
+    binning,
+    category,
+    correction,
+    correction_set,
+    formula,
+    line_formula,
+    numbers_of,
+    reference,
+)
 from ptmiss.tasks.met.calibration.response import Curve
 
-Node = dict[str, object]
-Side = tuple[float, np.ndarray]
+_MAP = MapInputs("u", "q_t", "n_jets")
 
 _INPUTS = {
     "dataset": ("string", "data or simulation: which of the two the event is from"),
@@ -58,9 +66,7 @@ def document(derived: Sequence[Corrections], text: str, before: str = "") -> sch
             for component, maps in corrections.maps.items()
         ]
     nodes = [{**node, "name": f"{before}{node['name']}"} for node in nodes]
-    return schema.CorrectionSet.model_validate(
-        {"schema_version": 2, "description": text, "corrections": nodes}
-    )
+    return correction_set(text, nodes)
 
 
 def about(inputs: Inputs) -> str:
@@ -94,37 +100,23 @@ def write(path: PathLike, content: schema.CorrectionSet) -> None:
 def _correction(
     name: str, text: str, inputs: Sequence[str], output: str, formulas: Sequence[Node], data: Node
 ) -> Node:
-    return {
-        "name": name,
-        "description": text,
-        "version": 1,
-        "inputs": [
-            {"name": key, "type": _INPUTS[key][0], "description": _INPUTS[key][1]} for key in inputs
-        ],
-        "output": {
-            "name": output,
-            "type": "real",
-            "description": "in GeV" if output != "response" else "<u_par> / <q_t>",
-        },
-        **({"generic_formulas": list(formulas)} if formulas else {}),
-        "data": data,
-    }
+    unit = "in GeV" if output != "response" else "<u_par> / <q_t>"
+    chosen = {key: _INPUTS[key] for key in inputs}
+    return correction((name, text), chosen, (output, unit), formulas, data)
 
 
 def _xy(corrections: Corrections, i: int, axis: str) -> Node:
     """Return the offset of pTmiss along an axis; its error is that of the fit."""
-    n = "max(min(x,[0]),[1])"
-    mean = f"[2]+{n}*([3]+{n}*[4])"
-    error = f"sqrt([5]+{n}*([6]+{n}*([7]+{n}*([8]+{n}*[9]))))"
-    formulas = [_formula(text, "n_pv") for text in (mean, f"{mean}+{error}", f"{mean}-{error}")]
+    mean, error = line_formula("x")
+    formulas = [formula(text, "n_pv") for text in (mean, f"{mean}+{error}", f"{mean}-{error}")]
     index = {"stat_up": 1, "stat_down": 2}
     data = {}
     for dataset in DATASETS:
-        numbers = _numbers(corrections.xy[dataset][i].line)
-        data[dataset] = _category(
+        numbers = numbers_of(corrections.xy[dataset][i].line)
+        data[dataset] = category(
             "systematic",
             {
-                s: _binning("n_pv", [-FAR, FAR], [_reference(index.get(s, 0), *numbers)], 0.0)
+                s: binning("n_pv", [-FAR, FAR], [reference(index.get(s, 0), *numbers)], 0.0)
                 for s in SYSTEMATICS
             },
         )
@@ -136,22 +128,13 @@ def _xy(corrections: Corrections, i: int, axis: str) -> Node:
         ("dataset", "systematic", "n_pv"),
         "offset",
         formulas,
-        _category("dataset", data),
+        category("dataset", data),
     )
-
-
-def _numbers(line: Line) -> list[float]:
-    """Return range, three coefficients, and the variance as five coefficients of powers of n."""
-    c, v = np.zeros(3), np.zeros((3, 3))
-    c[: line.coefficients.size] = line.coefficients
-    v[: line.coefficients.size, : line.coefficients.size] = line.covariance
-    variance = [sum(v[i, k - i] for i in range(3) if 0 <= k - i < 3) for k in range(5)]
-    return [line.high, line.low, *c, *variance]
 
 
 def _response(corrections: Corrections) -> Node:
     data = {
-        dataset: _category(
+        dataset: category(
             "systematic", {s: _cubic(corrections.response[dataset].curves[s]) for s in SYSTEMATICS}
         )
         for dataset in DATASETS
@@ -164,13 +147,13 @@ def _response(corrections: Corrections) -> Node:
         " is not finite.",
         ("dataset", "systematic", "q_t"),
         "response",
-        [_formula(cubic, "q_t")],
-        _category("dataset", data),
+        [formula(cubic, "q_t")],
+        category("dataset", data),
     )
 
 
 def _plateau(estimator: str, plateau: Mapping[str, Mapping[str, float] | None]) -> Node:
-    data = {name: _category("systematic", plateau[name] or {}) for name in DATASETS}
+    data = {name: category("systematic", plateau[name] or {}) for name in DATASETS}
     return _correction(
         f"{estimator}_plateau",
         f"Response <u_par>/<q_t> of {estimator} at high q_t in one number, after the xy"
@@ -178,16 +161,16 @@ def _plateau(estimator: str, plateau: Mapping[str, Mapping[str, float] | None]) 
         ("dataset", "systematic"),
         "response",
         (),
-        _category("dataset", data),
+        category("dataset", data),
     )
 
 
 def _cubic(curve: Curve) -> Node:
     nodes, c = curve.nodes, curve.coefficients
     first, last = float(curve(nodes[:1])[0]), float(curve(nodes[-1:])[0])
-    inner = [_reference(0, low, *c[::-1, i]) for i, low in enumerate(nodes[:-1])]
+    inner = [reference(0, low, *c[::-1, i]) for i, low in enumerate(nodes[:-1])]
     edges = [-FAR, *nodes, FAR]
-    return _binning("q_t", edges, [first, *inner, last], 1.0)
+    return binning("q_t", edges, [first, *inner, last], 1.0)
 
 
 def _map(estimator: str, component: str, maps: Mapping[str, QuantileMap]) -> Node:
@@ -199,71 +182,6 @@ def _map(estimator: str, component: str, maps: Mapping[str, QuantileMap]) -> Nod
         " jets are out of range or a value is not a number.",
         ("systematic", "u", "q_t", "n_jets"),
         "u",
-        [_formula("x", "u"), _formula("x+[0]+[1]*x+y*([2]+[3]*x)", "u", "q_t")],
-        _category("systematic", {name: _jets(maps[name]) for name in SYSTEMATICS}),
+        map_formulas(_MAP),
+        category("systematic", {name: map_tree(maps[name], _MAP) for name in SYSTEMATICS}),
     )
-
-
-def _jets(quantile_map: QuantileMap) -> Node:
-    same = _reference(0)
-    content = [
-        _binning(
-            "q_t",
-            [0.0, *q_t, quantile_map.qt_high],
-            [_strip(quantile_map.knots, *pair) for pair in _strips(q_t, shifts)],
-            same,
-        )
-        for q_t, shifts in zip(quantile_map.nodes, quantile_map.shifts, strict=True)
-    ]
-    return _binning("n_jets", quantile_map.jet_edges, content, same)
-
-
-def _strips(q_t: np.ndarray, shifts: np.ndarray) -> list[tuple[Side, Side]]:
-    """Return the two sides (q_t, shifts) of each range of q_t: below, between and above nodes."""
-    sides = list(zip(q_t, shifts, strict=True))
-    return [(sides[0], sides[0]), *itertools.pairwise(sides), (sides[-1], sides[-1])]
-
-
-def _strip(knots: np.ndarray, first: Side, second: Side) -> Node:
-    """Return the bins of u in a range of q_t; shift = a + b u + q_t (c + d u) in each."""
-    (q_a, low), (q_b, high) = first, second
-    per_gev = (high - low) / (q_b - q_a) if q_b > q_a else np.zeros_like(low)
-    base = low - q_a * per_gev  # at q_t = 0
-    step = np.diff(knots)
-    b, d = np.diff(base) / step, np.diff(per_gev) / step
-    a, c = base[:-1] - b * knots[:-1], per_gev[:-1] - d * knots[:-1]
-    inner = [_reference(1, *row) for row in zip(a, b, c, d, strict=True)]
-    below, above = (_reference(1, base[i], 0.0, per_gev[i], 0.0) for i in (0, -1))
-    return _binning("u", [-FAR, *knots, FAR], [below, *inner, above], _reference(0))
-
-
-def _category(name: str, items: Mapping[str, object]) -> Node:
-    content = [{"key": key, "value": value} for key, value in items.items()]
-    return {"nodetype": "category", "input": name, "content": content}
-
-
-def _binning(name: str, edges: Iterable[float], content: Sequence[object], flow: object) -> Node:
-    return {
-        "nodetype": "binning",
-        "input": name,
-        "edges": [float(edge) for edge in edges],
-        "content": list(content),
-        "flow": flow,
-    }
-
-
-def _formula(expression: str, *variables: str) -> Node:
-    return {
-        "nodetype": "formula",
-        "expression": expression,
-        "parser": "TFormula",
-        "variables": list(variables),
-    }
-
-
-def _reference(index: int, *parameters: float) -> Node:
-    return {
-        "nodetype": "formularef",
-        "index": index,
-        "parameters": [float(value) for value in parameters],
-    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,8 @@ from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.tasks.met.calibration.bosons import BosonEvents, join
 from ptmiss.tasks.met.calibration.reading import Reader
 from ptmiss.tasks.met.calibration.verdict import Masked
-from ptmiss.tasks.met.performance.stream import sources
+from ptmiss.tasks.met.estimators.stored import STORED
+from ptmiss.tasks.met.performance.stream import Source, sources
 from ptmiss.tasks.met.settings.calibration import CalibrationSettings
 
 _LOG = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ def load_inputs(
     Simulated events are those of the test folds, which no network has learnt from. Raises
     `UserError` where a sample is missing or not fit for its part.
     """
-    by_name = {source.name: source for source in sources(estimates, ())}
+    by_name = {source.name: source for source in sources(estimates, settings.stored)}
     require_one_energy(by_name.values(), "calibration")
     for role in ("data", "simulation"):
         name = getattr(settings, role)
@@ -112,7 +113,7 @@ def load_inputs(
                 f" {', '.join(sorted(by_name))}); name a sample with a dilepton selection"
             )
     data, simulation = by_name[settings.data], by_name[settings.simulation]
-    estimators = tuple(name for name in simulation.estimators if name in data.estimators)
+    estimators = _estimators(by_name, settings)
     if not estimators:
         raise UserError(
             f"samples {data.name} and {simulation.name} have no estimator in common;"
@@ -149,6 +150,31 @@ def load_inputs(
         control=tuple(control),
         masked=tuple(read.masked),
         prefix=f"{training}." if settings.names == "training" else "",
+    )
+
+
+def _estimators(by_name: Mapping[str, Source], settings: CalibrationSettings) -> tuple[str, ...]:
+    """Return the estimators that are calibrated: those that data and simulation have, of stored
+    METs those that all samples have.
+
+    Raises `UserError` for samples with and without candidates: in one of them `puppi` is a sum of
+    candidates, in the other what the input stores.
+    """
+    pairs = [name for pair in settings.apply.items() for name in pair]
+    names = [settings.data, settings.simulation, *settings.backgrounds, *pairs]
+    used = [by_name[name] for name in dict.fromkeys(names) if name in by_name]
+    kinds = {source.info.has_candidates: source.name for source in used}
+    if len(kinds) == 2:
+        raise UserError(
+            f"calibration: sample {kinds[True]} has candidates and {kinds[False]} has none, so that"
+            " estimators of one name are not the same; give both source: nanoaod"
+        )
+    both = [name for name in used[1].estimators if name in used[0].estimators]
+    return tuple(
+        name
+        for name in both
+        if not name.startswith(STORED)
+        or all(name in one.estimators and one.info.stored is not None for one in used)
     )
 
 

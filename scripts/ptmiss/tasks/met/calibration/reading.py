@@ -83,7 +83,8 @@ def _nothing(estimators: Sequence[str]) -> BosonEvents:
     half = none.astype(np.int8)
     vector = np.zeros((2, 0))
     met = dict.fromkeys(estimators, vector)
-    return BosonEvents(none.astype(np.uint64), half, half, none, none, none, vector, vector, met)
+    run, states = none.astype(np.uint32), none.astype(np.uint64)
+    return BosonEvents(run, states, half, half, none, none, none, vector, vector, met)
 
 
 def _batches(source: Source, columns: list[str]) -> Iterator[tuple[pa.Table, np.ndarray]]:
@@ -111,6 +112,7 @@ def _events(
     half, other = splits_of(identity)
     truth = np.stack([number["gen_met_px"], number["gen_met_py"]])
     return BosonEvents(
+        run=table["run"].to_numpy(),
         states=states_of(identity, seed_of(seed, source.name)),
         half=half,
         other=other,

@@ -29,7 +29,11 @@ class Replicated:
         alone = dataclasses.replace(self.events, met={estimator: self.events.met[estimator]})
         if finite.all():
             return Replicated(alone, self.copies, self.shares)
-        return Replicated(alone.take(finite), self.copies[finite], self.shares[finite])
+        return dataclasses.replace(self, events=alone).take(finite)
+
+    def take(self, which: np.ndarray) -> Replicated:
+        """Return the events that a mask or index array selects."""
+        return Replicated(self.events.take(which), self.copies[which], self.shares[which])
 
     def weights(self, which: np.ndarray, replicas: bool, background: float = 0.0) -> np.ndarray:
         """Return weights (rows, n) of the events `which`: nominal, then replicas if asked for.

@@ -17,7 +17,7 @@ from ptmiss.core.io import manifest, parquet
 from ptmiss.core.paths import PathLike
 from ptmiss.core.ragged import Ragged, from_arrow
 from ptmiss.core.settings.base import from_mapping
-from ptmiss.events.columns import CANDIDATE_COLUMNS, layout_of
+from ptmiss.events.columns import CANDIDATE_COLUMNS, content_of, layout_of
 from ptmiss.learn.features import EstimateColumn
 from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.learn.onnx.child import Child
@@ -26,6 +26,7 @@ from ptmiss.learn.settings.models import ModelLimits
 from ptmiss.tasks.met.estimators import classical, table
 from ptmiss.tasks.met.estimators.network import NetworkEstimator
 from ptmiss.tasks.met.estimators.padding import check_pads
+from ptmiss.tasks.met.estimators.stored import evaluate_stored
 from ptmiss.tasks.met.estimators.table import NOMINAL
 from ptmiss.tasks.met.features import COLUMNS as FEATURE_COLUMNS
 from ptmiss.tasks.met.features import ESTIMATE
@@ -151,12 +152,19 @@ def evaluate(
     the stored METs) and, if asked for, `weights`: run, lumi, event and a list `{estimator}_weight`
     in the order of the skim's candidates; models of others have no weights to show. Returns the
     number of events and, per estimator, of events whose result is not finite. Raises `UserError`
-    for a file that is not a skim and for a model that is not accepted.
+    for a file that is not a skim and for a model that is not accepted. Of a skim without candidates
+    the stored METs are the estimators, see `evaluate_stored`; no model is run.
     """
+    with parquet.reading(skim) as file:
+        schema = file.schema_arrow
+    if not content_of(schema).candidates:
+        if weights is not None:
+            raise UserError(
+                f"{skim}: has no candidates, so there are no weights; leave out weights"
+            )
+        return evaluate_stored(skim, schema, training, estimates)
     with contextlib.ExitStack() as stack:
         networks = stack.enter_context(models.loaded(settings, with_weights=weights is not None))
-        with parquet.reading(skim) as file:
-            schema = file.schema_arrow
         for network in networks.values():
             network.read_from(schema, skim)
         fixed = usable(settings.estimators, schema, skim)

@@ -11,7 +11,14 @@ import pyarrow as pa
 from ptmiss.core.errors import UserError
 from ptmiss.core.paths import PathLike
 from ptmiss.core.ragged import to_arrow
-from ptmiss.events.columns import CANDIDATE_COLUMNS, IDENTITY, OTHER_FLAVOUR, PUPPI, skim_schema
+from ptmiss.events.columns import (
+    CANDIDATE_COLUMNS,
+    IDENTITY,
+    OTHER_FLAVOUR,
+    PUPPI,
+    content_of,
+    skim_schema,
+)
 from ptmiss.learn.features import EstimateColumn
 
 ESTIMATORS = "estimators"
@@ -27,7 +34,7 @@ def event_columns(schema: pa.Schema, skim: PathLike) -> list[str]:
     Raises `UserError` naming the first column that is missing or of another type.
     """
     other = next((key for key in OTHER_FLAVOUR if f"{PUPPI}_{key}" in schema.names), None)
-    expected = skim_schema("cand_truth" in schema.names, other)
+    expected = skim_schema("cand_truth" in schema.names, other, content_of(schema))
     for field in expected:
         if field.name not in schema.names:
             raise UserError(f"{skim}: column {field.name} is missing, so this is not a skim")

@@ -31,7 +31,7 @@ class Distributions:
     edges (e, o, b, cells - 1) in GeV; hist (e, o, b, cells, 1 + replicas): sum of weights in units
     of 1 / scale; levers (e, levers, b, 1 + replicas): sum of weight times q_t or true pTmiss in the
     same units; moments (e, o, b, cells, 9): `histograms.MOMENTS`; non_finite (e,): events whose
-    estimate is not finite; n_events: events used.
+    estimate is not finite; n_events: events used; has_lepton: the lepton of a W is known.
     """
 
     grid: Grid
@@ -48,6 +48,7 @@ class Distributions:
     has_boson: bool
     has_truth: bool
     boson_has_neutrino: bool
+    has_lepton: bool = False
 
 
 def cores() -> int:
@@ -95,6 +96,7 @@ def measure(
         seen.has_boson,
         seen.has_truth,
         seen.neutrino,
+        seen.has_lepton,
     )
 
 
@@ -108,6 +110,7 @@ class _Seen:
     has_boson: bool = False
     has_truth: bool = False
     neutrino: bool = False
+    has_lepton: bool = False
     n_events: int = 0
 
     @property
@@ -125,6 +128,7 @@ def _scan(events: Chunks, n_estimators: int, settings: PerformanceSettings) -> _
         seen.has_boson |= bool(np.isfinite(chunk.boson).any())
         seen.has_truth |= bool(np.isfinite(chunk.true_met).any())
         seen.neutrino |= chunk.boson_has_neutrino
+        seen.has_lepton |= chunk.lepton is not None and bool(np.isfinite(chunk.lepton).any())
         seen.bad += np.count_nonzero(~np.isfinite(chunk.met).all(axis=1), axis=1)
         size = np.abs(chunk.weight)
         for index in grid.indices(variables(chunk)):

@@ -37,3 +37,20 @@ def recoil(
     ux, uy = -(boson_x - unseen_x + met_x), -(boson_y - unseen_y + met_y)
     u_par, u_perp = along_and_across(ux, uy, -boson_x, -boson_y)
     return u_par, u_perp, np.hypot(boson_x, boson_y)
+
+
+def met_of(
+    u_par: np.ndarray,
+    u_perp: np.ndarray,
+    boson_x: np.ndarray,
+    boson_y: np.ndarray,
+    unseen_x: np.ndarray | float = 0.0,
+    unseen_y: np.ndarray | float = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return px and py of the pTmiss that has this recoil, (n,) in GeV: the inverse of `recoil`."""
+    size = along_and_across(-boson_x, -boson_y, -boson_x, -boson_y)[0]
+    none = size == 0.0
+    length = np.where(none, 1.0, size)
+    axis_x, axis_y = np.where(none, 1.0, -boson_x / length), np.where(none, 0.0, -boson_y / length)
+    ux, uy = u_par * axis_x - u_perp * axis_y, u_par * axis_y + u_perp * axis_x
+    return -(boson_x - unseen_x + ux), -(boson_y - unseen_y + uy)

@@ -89,7 +89,7 @@ def fit(sources: Iterable[Source], learnt: Sequence[str], folds: FoldSettings) -
     return Rescaling(size[good] / events[good], np.maximum(product[good] / square[good], 0.0))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Extended(Source):
     """Estimates of a sample with the rescaled network beside those of its files, the last."""
 
@@ -118,7 +118,13 @@ def extended(source: Source, rescaling: Rescaling | None) -> Source:
     """Return a source with the rescaled network, as it is where there is none."""
     if rescaling is None or NETWORK not in source.estimators:
         return source
-    return Extended(source.parts, (*source.estimators, RESCALED), source, rescaling)
+    return Extended(
+        parts=source.parts,
+        estimators=(*source.estimators, RESCALED),
+        weight=source.weight,
+        base=source,
+        rescaling=rescaling,
+    )
 
 
 @dataclass

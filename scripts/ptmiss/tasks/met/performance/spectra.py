@@ -76,18 +76,19 @@ def spectra(
 
     parts: the sample's distributions; keep: places of `parts.estimators` in the events. `met` is
     |pTmiss|, of all samples (that of Z to mumu is fake); `gen_met` the true one, where there is
-    one; `mt` the transverse mass of the muon and pTmiss in W to munu, where the muon is the boson
-    minus the true pTmiss, as the boson is the muon plus it.
+    one; `mt` the transverse mass of lepton and pTmiss in W decays, where the lepton is the boson
+    minus the true pTmiss, as the boson is the lepton plus it; of recorded events the lepton itself.
     """
     met, mt = (np.array(edges, float) for edges in (settings.met_edges, settings.mt_edges))
     edges = {"met": met, "gen_met": met, "mt": mt}
-    has_mt = parts.has_boson and parts.has_truth and parts.boson_has_neutrino
+    with_truth = parts.has_boson and parts.has_truth and parts.boson_has_neutrino
+    has_mt = with_truth or (parts.has_lepton and parts.boson_has_neutrino)
     places = dict(zip(parts.estimators, keep, strict=True))
     wanted = [("met", name) for name in places]
-    if parts.has_truth and (has_mt or not parts.has_boson):
+    if parts.has_truth and (with_truth or not parts.has_boson):
         wanted.append(("gen_met", TRUTH))
     if has_mt:
-        wanted += [("mt", name) for name in (*places, TRUTH)]
+        wanted += [("mt", name) for name in (*places, *([TRUTH] if with_truth else []))]
     scale = parts.scale[[parts.grid.find("all", -np.inf, np.inf)]]
     counts = [
         Counts.empty(name, places.get(estimator), edges[name], scale, settings)
@@ -166,6 +167,8 @@ def _values(chunk: Chunk, name: str, estimator: int | None) -> np.ndarray:
         return np.hypot(*chunk.true_met) if estimator is None else magnitude(chunk, estimator)
     met = chunk.true_met if estimator is None else chunk.met[estimator]
     muon = chunk.boson - chunk.true_met
+    if chunk.lepton is not None:
+        muon = np.where(np.isfinite(muon), muon, chunk.lepton)
     with np.errstate(invalid="ignore"):
         square = np.hypot(*muon) * np.hypot(*met) - (muon * met).sum(axis=0)
         return np.asarray(np.sqrt(2.0 * np.maximum(square, 0.0)))

@@ -14,6 +14,7 @@ from ptmiss.core.io.parquet import float64
 from ptmiss.core.paths import PathLike
 from ptmiss.core.stats.bootstrap import states_of
 from ptmiss.events.samples import Part, Sample, grouped, part_of
+from ptmiss.tasks.met.estimators.stored import STORED
 from ptmiss.tasks.met.estimators.table import declared
 from ptmiss.tasks.met.features import ESTIMATE, WITH_ERRORS
 
@@ -25,6 +26,7 @@ MOST_VERTICES = 65535
 
 _TRUTH = ("gen_met_px", "gen_met_py", "gen_ht")
 _BOSON = ("boson_px", "boson_py")
+_LEPTON = ("lepton_px", "lepton_py")
 _EVENT = ("run", "lumi", "event", "fold", "weight", "n_pv", *_TRUTH, *_BOSON)
 _DERIVED = {"q_t": _BOSON, "gen_met": _TRUTH[:2]}
 _HASH = "hash"
@@ -36,7 +38,9 @@ class Chunk:
     """Events. Shapes (n,), boson and true_met (2, n), met (estimators, 2, n); GeV; NaN: missing.
 
     states: generator states of the bootstrap; boson_has_neutrino: the boson is a lepton and a
-    neutrino, so that its momentum is only partly visible; more: further columns, as asked for.
+    neutrino, so that its momentum is only partly visible; lepton: of a W where the file has it,
+    (2, n), so that recorded events, whose boson is not known, have a transverse mass; more: further
+    columns, as asked for.
     """
 
     states: np.ndarray
@@ -47,6 +51,7 @@ class Chunk:
     true_met: np.ndarray
     met: np.ndarray
     boson_has_neutrino: bool = False
+    lepton: np.ndarray | None = None
     more: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
@@ -56,9 +61,21 @@ Chunks = Callable[[], Iterable[Chunk]]
 
 @dataclass(frozen=True)
 class Source(Sample):
-    """Estimates of one sample and variation. estimators: in the order of their columns."""
+    """Estimates of one sample and variation.
+
+    estimators: in the order of their columns; weight: the column of the weight.
+    """
 
     estimators: tuple[str, ...]
+    weight: str = "weight"
+
+    def shifted(self, shift: str) -> dict[str, str]:
+        """Return which estimators the file holds under a variation of its input, and the name of
+        their columns: {"puppi": "puppi_jes_up"}.
+        """
+        names = self.parts[0].schema.names
+        moved = {name: f"{name}_{shift}" for name in self.estimators}
+        return {name: other for name, other in moved.items() if f"{other}_px" in names}
 
     @property
     def uncertain(self) -> tuple[str, ...]:
@@ -78,6 +95,10 @@ class Source(Sample):
         where: a further condition on them; more: further columns that they are given with.
         """
         columns = [*_EVENT, *(f"{name}_p{axis}" for name in self.estimators for axis in "xy")]
+        if _LEPTON[0] in self.parts[0].schema.names:
+            columns += _LEPTON
+        if self.weight not in columns:
+            columns.append(self.weight)
         further = where.columns - set(_DERIVED) if where else set()
         columns += [name for name in COLUMNS if name in further and name not in columns]
         columns += [name for name in more if name not in columns]
@@ -112,13 +133,14 @@ class Source(Sample):
         met = [[number[f"{name}_p{axis}"] for axis in "xy"] for name in self.estimators]
         return Chunk(
             states=states_of(table[_HASH].to_numpy(), seed),
-            weight=number["weight"],
+            weight=number[self.weight],
             n_pv=number["n_pv"],
             gen_ht=number["gen_ht"],
             boson=np.stack([number[name] for name in _BOSON]),
             true_met=np.stack([number["gen_met_px"], number["gen_met_py"]]),
             met=np.array(met).reshape(len(self.estimators), 2, table.num_rows),
             boson_has_neutrino=self.info.boson_has_neutrino,
+            lepton=np.stack([number[n] for n in _LEPTON]) if _LEPTON[0] in number else None,
             more={name: number[name] for name in more},
         )
 
@@ -228,8 +250,13 @@ def _estimators(part: Part, stored: Sequence[str]) -> tuple[str, ...]:
     """Return the estimators of a file, and those of the METs of its input that it has."""
     columns_of = declared(part.schema, part.path, _REMEDY)
     estimators = [name for name, columns in columns_of.items() if columns[:2] == ESTIMATE]
-    estimators += [f"stored_{name}" for name in stored if f"stored_{name}_px" in part.schema.names]
-    if not estimators:
+    there = stored if part.info.stored is None else part.info.stored
+    estimators += [
+        f"{STORED}{name}"
+        for name in stored
+        if name in there and f"{STORED}{name}_px" in part.schema.names
+    ]
+    if not estimators and (part.rows or part.info.has_candidates):
         raise UserError(f"{part.path}: holds no estimator of pTmiss (px and py in GeV); {_REMEDY}")
     return tuple(estimators)
 

@@ -123,7 +123,9 @@ def normalisation(books: Sequence[Ledger], samples: Mapping[str, Sample]) -> lis
     lines = []
     for book in books:
         sample = samples.get(book.sample)
-        if not isinstance(sample, FileSample) or sample.is_data or sample.sum_of_weights == 1.0:
+        if not isinstance(sample, FileSample) or sample.is_data:
+            continue
+        if sample.sum_of_weights is None or sample.sum_of_weights == 1.0:
             continue
         share = book.weight_in / sample.cross_section
         if share > MOST_OF_SUM:

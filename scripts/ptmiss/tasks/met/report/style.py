@@ -25,8 +25,8 @@ _KNOWN = {
     "pf": Look("PF", "#0072B2", "s", True, 0),
     "chs": Look("CHS", "#56B4E9", "v", True, 1),
     "puppi": Look("PUPPI", "#E69F00", "o", True, 2),
-    "deepmet": Look("DeepMET", "#D55E00", "D", True, 3),
-    "deepmet_rescaled": Look("DeepMET rescaled", "#999933", ">", False, 3),
+    "deepmet": Look("network", "#D55E00", "D", True, 3),
+    "deepmet_rescaled": Look("network rescaled", "#999933", ">", False, 3),
     "calibrated": Look("calibrated", "#CC79A7", "P", True, 4),
     "oracle": Look("oracle (limit)", "#000000", "*", True, 90),
 }
@@ -41,7 +41,7 @@ _STORED = {
 TRAINED = ("calibrated", "deepmet")
 """Estimators that a training makes, the one that counts first."""
 
-# several trainings in one figure: filled markers, the first in the colour of DeepMET
+# several trainings in one figure: filled markers, the first in the colour of one network
 _TRAINED_LOOKS = (
     ("#D55E00", "D"),
     ("#009E73", "^"),
@@ -79,7 +79,8 @@ def looks(estimators: Iterable[str]) -> dict[str, Look]:
         chosen[name] = Look(shorten(label, 26), colour, marker, True, 3 + i)
     for i, name in enumerate(name for name in further if name not in trained):
         stored = name.removeprefix("stored_")
-        label = f"input: {_STORED.get(stored, clean(stored))}" if stored != name else clean(name)
+        own = _STORED.get(stored, clean(stored))
+        label = f"input: {own}" if stored != name else own
         chosen[name] = Look(
             shorten(label, 26),
             _FURTHER_COLOURS[i % len(_FURTHER_COLOURS)],
@@ -91,7 +92,7 @@ def looks(estimators: Iterable[str]) -> dict[str, Look]:
 
 
 def training_looks(names: Iterable[str]) -> dict[str, Look]:
-    """Return the look of each training, the same as that of its DeepMET among others."""
+    """Return the look of each training, the same as that of its network among others."""
     chosen = sorted(set(names))
     return {
         name: Look(shorten(name, 26), *_TRAINED_LOOKS[i % len(_TRAINED_LOOKS)], True, i)

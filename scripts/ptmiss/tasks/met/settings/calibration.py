@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from ptmiss.core.settings.base import Section
-from ptmiss.core.settings.types import LARGEST, Edges, Name, NotNegative, Ranges, each_once
+from ptmiss.core.settings.types import (
+    LARGEST,
+    Edges,
+    LowerEdges,
+    Name,
+    NotNegative,
+    Ranges,
+    each_once,
+)
+from ptmiss.tasks.met.settings.stored import StoredMets
 
 Share = Annotated[float, Field(gt=0, lt=1)]
+Jets = Annotated[tuple[Annotated[int, Field(ge=0, le=20)], ...], Field(min_length=1)]
+Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Run = Annotated[int, Field(ge=0, le=4_294_967_295)]
 Form = Literal["gaussians", "kernel", "empirical"]
 
 
@@ -43,6 +55,53 @@ class ClosureSettings(Section):
     ]
 
 
+class PublishedSettings(Section):
+    """The corrections in the formats that analyses of CMS read."""
+
+    era: Annotated[
+        Key, Field(description="key of epoch in met_xy_corrections, of era in Recoil_correction_*")
+    ]
+    order: Annotated[
+        Literal["LO", "NLO", "NNLO"],
+        Field(description="of the simulation, a key in Recoil_correction_*"),
+    ]
+    era_input: Annotated[
+        bool, Field(description="Recoil_correction_* ask for the era before the order")
+    ]
+    run_ranges: Annotated[
+        dict[Key, tuple[Run, Run]],
+        Field(
+            max_length=100,
+            description="name -> first and last run of data with an xy correction of their own",
+        ),
+    ]
+    pileup: Annotated[
+        float,
+        Field(ge=0, le=0.5, description="relative shift of the mean n_pv in pu_up and pu_dn"),
+    ]
+    njet: Annotated[Jets, Field(description="least number of jets of each bin")]
+    ptll: Annotated[LowerEdges, Field(description="lower edges of the bins in qT, GeV")]
+    rms_range: Annotated[
+        float, Field(ge=10, le=1000, description="means and RMS are of values within +- this, GeV")
+    ]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _from_no_jets("njet", self.njet)
+        if self.ptll[0] != 0.0:
+            raise ValueError(f"ptll begins at {self.ptll[0]:g}; it must begin at 0")
+        before, end = "", -1
+        for name, (first, last) in sorted(self.run_ranges.items(), key=lambda item: item[1]):
+            if last < first:
+                raise ValueError(f"run_ranges: {name} ends with run {last}, before it begins")
+            if first <= end:
+                raise ValueError(f"run_ranges: {before} and {name} both hold run {first}")
+            before, end = name, last
+        if self.era in self.run_ranges:
+            raise ValueError(f"run_ranges has {self.era!r}, which is the era of all runs")
+        return self
+
+
 class CalibrationSettings(Section):
     """How an estimator is calibrated in Z to mumu events. Momenta in GeV."""
 
@@ -54,6 +113,13 @@ class CalibrationSettings(Section):
     apply: Annotated[
         dict[Name, Name],
         Field(description="sample -> its counterpart in data, where the maps are only applied"),
+    ]
+    stored: Annotated[
+        StoredMets,
+        Field(
+            description="METs of inputs with candidates that are calibrated too, where all samples"
+            " of the calibration have them"
+        ),
     ]
     mix_backgrounds: Annotated[
         bool, Field(description="add one half of the backgrounds to simulated pseudo-data")
@@ -73,10 +139,7 @@ class CalibrationSettings(Section):
         int, Field(ge=10, le=1_000_000_000, description="effective events that a bin needs")
     ]
     qt_edges: Edges
-    jets: Annotated[
-        tuple[Annotated[int, Field(ge=0, le=20)], ...],
-        Field(min_length=1, description="least number of jets of each category"),
-    ]
+    jets: Annotated[Jets, Field(description="least number of jets of each category")]
     xy_order: Annotated[
         Literal[1, 2, "auto"], Field(description="of the polynomial in n_pv; auto tests for 2")
     ]
@@ -96,6 +159,7 @@ class CalibrationSettings(Section):
         Literal["estimator", "training"],
         Field(description="of corrections: ESTIMATOR_xy_x, or TRAINING.ESTIMATOR_xy_x"),
     ]
+    published: PublishedSettings
     closure: ClosureSettings
     require_closure: Annotated[
         bool, Field(description="false: a failed closure is a warning, not the end of the run")
@@ -108,8 +172,7 @@ class CalibrationSettings(Section):
     def _consistent(self) -> Self:
         if self.qt_edges[0] != 0.0:
             raise ValueError(f"qt_edges begin at {self.qt_edges[0]:g}; they must begin at 0")
-        if self.jets[0] != 0 or sorted(set(self.jets)) != list(self.jets):
-            raise ValueError(f"jets {list(self.jets)} must begin with 0 and rise")
+        _from_no_jets("jets", self.jets)
         if self.form == self.form_variation:
             raise ValueError(f"form and form_variation are both {self.form!r}; they must differ")
         if self.plateau_low >= self.plateau_high:
@@ -126,3 +189,8 @@ class CalibrationSettings(Section):
             if name == counterpart:
                 raise ValueError(f"apply compares {name!r} with itself; name its counterpart")
         return self
+
+
+def _from_no_jets(name: str, edges: tuple[int, ...]) -> None:
+    if edges[0] != 0 or sorted(set(edges)) != list(edges):
+        raise ValueError(f"{name} {list(edges)} must begin with 0 and rise")

@@ -11,6 +11,7 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.settings.configuration import CLASSICAL, Configuration
 from ptmiss.core.settings.names import Named, require_known, unknown, written
 from ptmiss.core.settings.types import Name
+from ptmiss.events.mets import STORED_METS
 from ptmiss.events.n_folds import N_FOLDS
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.events.settings.samples import FileSample, Sample, SimulatedSample
@@ -67,10 +68,20 @@ class Config(Configuration):
             **self.evaluate.external,
             NETWORK: None,
             **{f"stored_{name}": None for name in self.performance.stored},
+            **(dict.fromkeys(STORED_METS) if self.without_candidates else {}),
         }
         for name in self.performance.over:
             _known("performance.over", name, estimators)
         return self
+
+    @property
+    def without_candidates(self) -> tuple[str, ...]:
+        """The samples whose files have METs and no candidates."""
+        return tuple(
+            name
+            for name, sample in self.samples.items()
+            if isinstance(sample, FileSample) and not sample.has_candidates
+        )
 
     @property
     def measured_folds(self) -> FoldSettings:
@@ -136,6 +147,11 @@ class Config(Configuration):
         if not isinstance(sample, SimulatedSample):
             if sample.is_data:
                 raise ValueError(f"{where} has {name}, which is data and has no truth")
+            if not sample.has_candidates:
+                raise ValueError(
+                    f"{where} has {name}, whose source {sample.source!r} has no candidates to learn"
+                    " from"
+                )
             return
         for purpose in ("train", "validation"):
             if not set(sample.folds) & set(getattr(self.folds, purpose)):
@@ -160,11 +176,12 @@ def _named(config: Config, own: Mapping[str, object]) -> Iterator[Named]:
     if isinstance(pairs, Mapping):  # a mapping is merged with the default one
         yield "calibration.apply", map(str, pairs), samples
         yield "calibration.apply", map(str, pairs.values()), samples
+    with_candidates = [name for name in samples if name not in config.without_candidates]
     lists = [
         ("calibration.backgrounds", calibration.backgrounds, samples),
         ("calibration.closure.estimators", calibration.closure.estimators, _estimators(config)),
         ("performance.leave_out", config.performance.leave_out, samples),
-        ("interpret.samples", config.interpret.samples, samples),
+        ("interpret.samples", config.interpret.samples, with_candidates),
         ("vary.samples", config.vary.samples, samples),
         ("vary.trainings", config.vary.trainings, [*config.trainings, CLASSICAL]),
     ]
@@ -175,7 +192,13 @@ def _named(config: Config, own: Mapping[str, object]) -> Iterator[Named]:
 
 def _estimators(config: Config) -> list[str]:
     """Return the estimators that data of the calibration can have."""
-    data = config.samples.get(config.calibration.data)
+    calibration = config.calibration
+    if calibration.data in config.without_candidates:
+        return list(STORED_METS)
+    data = config.samples.get(calibration.data)
+    from_file = isinstance(data, FileSample)
     truth = not (isinstance(data, FileSample) and data.is_data)
     classical = [name for name in config.evaluate.estimators if truth or name != "oracle"]
-    return [*([NETWORK] if config.trainings else []), *classical, *config.evaluate.external]
+    network = [NETWORK] if config.trainings else []
+    stored = [f"stored_{name}" for name in calibration.stored] if from_file else []
+    return [*network, *classical, *config.evaluate.external, *stored]

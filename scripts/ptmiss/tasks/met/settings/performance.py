@@ -20,14 +20,7 @@ from ptmiss.core.settings.types import (
     Ranges,
     each_once,
 )
-from ptmiss.events.columns import STORED_METS
-
-
-def _stored(names: tuple[str, ...]) -> tuple[str, ...]:
-    unknown = sorted(set(names) - set(STORED_METS))
-    if unknown:
-        raise ValueError(f"{', '.join(unknown)}: not known, allowed: {', '.join(STORED_METS)}")
-    return names
+from ptmiss.tasks.met.settings.stored import StoredMets
 
 
 def _condition(text: str) -> str:
@@ -114,10 +107,10 @@ class PerformanceSettings(Section):
         Field(description="samples that are not measured, of those that exist"),
     ]
     stored: Annotated[
-        tuple[str, ...],
-        AfterValidator(_stored),
-        AfterValidator(each_once),
-        Field(description="METs of the input that are measured too, where it has them"),
+        StoredMets,
+        Field(
+            description="METs of inputs with candidates that are measured too, where they have them"
+        ),
     ]
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.io import atomic
 from ptmiss.core.paths import PathLike
 from ptmiss.core.tables import Row
+from ptmiss.events.columns import WEIGHT, content_of
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.tasks.met.estimators.table import NOMINAL
 from ptmiss.tasks.met.performance.bins import AXES
@@ -24,6 +25,12 @@ from ptmiss.tasks.met.uncertainty.combine import in_quadrature, shifts_of
 from ptmiss.tasks.met.uncertainty.layouts import UNCERTAINTIES
 from ptmiss.tasks.met.uncertainty.numbers import Key, Numbers, numbers
 from ptmiss.tasks.met.uncertainty.pileup import profile, tilted
+from ptmiss.tasks.met.uncertainty.stored import (
+    Shifted,
+    candidate_estimators,
+    stored_shifts,
+    with_columns,
+)
 from ptmiss.tasks.met.variations.names import SIGNS, VARIATIONS
 
 SYSTEMATIC, TOTAL = "systematic", "total"
@@ -48,11 +55,12 @@ def uncertainty(
     are of the same events under both directions, so that statistical fluctuations cancel but for
     events that change a bin. Raises `UserError` for a sample without
     nominal estimates or without one of the variations, for recorded events, and for variations of
-    other events than the nominal ones.
+    other events than the nominal ones. METs that the input stores need no files of variations:
+    those that it has varied are columns of the nominal estimates, the others are left out.
     """
     rows: list[Row] = []
     samples: dict[str, dict[str, Source]] = {}
-    for source in sources(estimates, ()):
+    for source in sources(estimates, performance.stored):
         samples.setdefault(source.name, {})[source.info.variation] = source
     for sample, variations in samples.items():
         _check(sample, variations)
@@ -64,7 +72,9 @@ def uncertainty(
 
 
 def _check(sample: str, variations: Mapping[str, Source]) -> None:
-    missing = [name for name in (NOMINAL, *VARIATIONS) if name not in variations]
+    first = variations.get(NOMINAL)
+    needed = VARIATIONS if first is None or first.info.has_candidates else ()
+    missing = [name for name in (NOMINAL, *needed) if name not in variations]
     if missing:
         raise UserError(
             f"--estimates: sample {sample} lacks the variation {missing[0]}; make it with the stage"
@@ -76,10 +86,11 @@ def _check(sample: str, variations: Mapping[str, Source]) -> None:
             f"{nominal.files[0]}: sample {sample} is data; uncertainties are of simulated samples"
         )
     for name, source in variations.items():
-        if source.estimators != nominal.estimators:
+        mine, its = candidate_estimators(nominal), candidate_estimators(source)
+        if mine != its:
             raise UserError(
                 f"{source.files[0]}: variation {name} of {sample} has the estimators"
-                f" {', '.join(source.estimators)}, the nominal one {', '.join(nominal.estimators)};"
+                f" {', '.join(its)}, the nominal one {', '.join(mine)};"
                 " make it again with the stage vary"
             )
 
@@ -100,12 +111,28 @@ class _Task:
 
     def rows(self, variations: Mapping[str, Source], bounds: _Bounds) -> Iterator[Row]:
         """Yield the rows of a sample; variations: variation -> estimates."""
-        source = variations[NOMINAL]
+        given = variations[NOMINAL]
+        own, stored = candidate_estimators(given), stored_shifts(given)
+        moved = {name for columns in stored.values() for name in columns}
+        source = replace(
+            given, estimators=tuple(n for n in given.estimators if n in own or n in moved)
+        )
+        left_out = [name for name in given.estimators if name not in source.estimators]
+        if left_out:
+            _LOG.log(
+                logging.INFO if own else logging.WARNING,
+                "%s: the input has no variation of %s, left out here; closure shows how well their"
+                " calibration is known",
+                source.name,
+                ", ".join(left_out),
+            )
+        if not source.estimators:
+            return
         unchanged = self.events(source)
         nominal = self.measured(unchanged, source.estimators)
-        varied = {}
-        for name in VARIATIONS:
-            changed = self.measured(self.events(variations[name]), source.estimators)
+        varied: dict[str, dict[Key, float]] = {}
+        for name in VARIATIONS if own else ():
+            changed = self.measured(self.events(replace(variations[name], estimators=own)), own)
             if changed.n_events != nominal.n_events:
                 raise UserError(
                     f"{variations[name].files[0]}: variation {name} of {source.name} has"
@@ -113,8 +140,21 @@ class _Task:
                     f" {nominal.n_events}; make both again"
                 )
             varied[name] = changed.values
-        for name, events in _pileup(source.name, unchanged, self.settings.pileup).items():
-            varied[name] = self.measured(events, source.estimators).values
+        for name, columns in stored.items():
+            events = Shifted(self.events(with_columns(source, columns)))
+            numbers_of = self.measured(events, tuple(columns)).values
+            varied[name] = {**varied.get(name, {}), **numbers_of}
+        weights = content_of(given.parts[0].schema).weights
+        for name in weights:
+            changed = self.measured(
+                self.events(replace(source, weight=f"{WEIGHT}{name}")), source.estimators
+            )
+            varied[name] = changed.values
+        tilts = {}
+        if "pileup_up" not in weights:
+            tilts = _pileup(source.name, unchanged, self.settings.pileup)
+        for name, tilt in tilts.items():
+            varied[name] = self.measured(tilt, source.estimators).values
         _LOG.info("%s: %d events, %d variations", source.name, nominal.n_events, len(varied))
         order = {name: i for i, name in enumerate(source.estimators)}
         quantities = self.settings.quantities

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from ptmiss.events.columns import CANDIDATE_COLUMNS, IDENTITY, layout_of
 from ptmiss.events.folds import in_folds
 from ptmiss.events.settings.folds import FoldSettings
 from ptmiss.events.skim import info
+from ptmiss.learn.features import EstimateColumn
 from ptmiss.tasks.met.estimators import table
 from ptmiss.tasks.met.estimators.evaluate import (
     Models,
@@ -35,8 +36,8 @@ from ptmiss.tasks.met.variations.estimate import Varied
 from ptmiss.tasks.met.variations.names import parse
 from ptmiss.tasks.met.variations.shift import COLUMNS, shifts
 
-BOSON_MUONS = {"zmumu": 2, "wmunu": 1}
-"""Kind of selection -> how many of the leading muons the boson is made of."""
+BOSON_LEPTONS = {"zmumu": (13, 2), "zee": (11, 2), "wmunu": (13, 1), "wenu": (11, 1)}
+"""Kind of selection -> PDG code of the leptons and how many of the leading ones make the boson."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -76,8 +77,13 @@ def vary(
         raise UserError(
             f"{skim}: recorded events are not varied; take this sample out of vary.samples"
         )
+    if not about.has_candidates:
+        raise UserError(
+            f"{skim}: has no candidates to move; stored METs have their own variations, which the"
+            " stage uncertainty reads from nominal estimates"
+        )
     fixed = usable(estimators.estimators, schema, skim)
-    n_muons = BOSON_MUONS.get(about.selection, 0)
+    leptons = BOSON_LEPTONS.get(about.selection)
     with contextlib.ExitStack() as stack:
         networks = stack.enter_context(models.loaded(estimators, with_weights=False))
         for network in networks.values():
@@ -88,8 +94,8 @@ def vary(
         counts = dict.fromkeys(("events", *networks), 0)
         writers = {}
         for variation, path in estimates.items():
-            names = [*fixed, *networks]
-            declared = dict.fromkeys(names, ESTIMATE)
+            declared: dict[str, Sequence[EstimateColumn]] = dict.fromkeys(fixed, ESTIMATE)
+            declared |= {name: network.columns for name, network in networks.items()}
             out = table.estimates_schema(schema, events, declared, training, variation)
             writers[variation] = stack.enter_context(parquet.writing(path, out)), out
         for group in parquet.row_groups(skim, columns, layout_of(columns)):
@@ -110,27 +116,30 @@ def vary(
             for variation, (writer, out) in writers.items():
                 results, after, members = varied.estimate(variation)
                 rows = group
-                if parse(variation)[0] == "lepton_scale" and n_muons:
-                    rows = _with_boson(group, boson_shift(candidates, members, after, n_muons))
+                if parse(variation)[0] == "lepton_scale" and leptons:
+                    rows = _with_boson(group, boson_shift(candidates, members, after, *leptons))
                 writer.write_table(table.estimates_table(out, rows, results))
         check_finite(skim, counts, networks, estimators.limits)
     _LOG.info("%s: %d events varied in %d ways", skim, counts["events"], len(estimates))
     return counts["events"]
 
 
-def boson_shift(candidates: Ragged, members: np.ndarray, after: Ragged, n_muons: int) -> np.ndarray:
-    """Return by how much the muons of the boson moved, GeV, shape (2, n_events).
+def boson_shift(
+    candidates: Ragged, members: np.ndarray, after: Ragged, pdg_id: int, n_leptons: int
+) -> np.ndarray:
+    """Return by how much the leptons of the boson moved, GeV, shape (2, n_events).
 
-    members: which candidates became `after`; the boson is of the `n_muons` hardest muons of these.
+    members: which candidates became `after`; the boson is of the `n_leptons` hardest of these that
+    have the PDG code, whatever its sign.
     """
     old = candidates["cand_pt"][members].astype(np.float64)
     step = after["cand_pt"].astype(np.float64) - old
     owner = event_index(after.offsets)
-    is_muon = np.abs(after["cand_pdg_id"].astype(np.int64)) == 13
-    order = np.lexsort((-old, ~is_muon, owner))
+    is_own = np.abs(after["cand_pdg_id"].astype(np.int64)) == pdg_id
+    order = np.lexsort((-old, ~is_own, owner))
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order)) - after.offsets[owner[order]]
-    step = np.where(is_muon & (place < n_muons), step, 0.0)
+    step = np.where(is_own & (place < n_leptons), step, 0.0)
     phi = after["cand_phi"].astype(np.float64)
     return np.stack(
         [
@@ -141,8 +150,10 @@ def boson_shift(candidates: Ragged, members: np.ndarray, after: Ragged, n_muons:
 
 
 def _with_boson(group: pa.Table, shift: np.ndarray) -> pa.Table:
-    for axis, values in zip("xy", shift, strict=True):
-        name = f"boson_p{axis}"
+    """Return the rows with the boson moved, and with it the lepton of a W."""
+    names = [name for name in ("boson", "lepton") if f"{name}_px" in group.column_names]
+    moved = ((f"{name}_p{axis}", shift[k]) for name in names for k, axis in enumerate("xy"))
+    for name, values in moved:
         place, field = group.schema.get_field_index(name), group.schema.field(name)
         column = group[name].combine_chunks()
         old = column.cast(pa.float64()).to_numpy(zero_copy_only=False)

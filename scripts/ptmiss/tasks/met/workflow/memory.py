@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ptmiss.core.errors import UserError
+from ptmiss.events.mets import STORED_METS
 from ptmiss.tasks.met.settings.config import Config
 from ptmiss.tasks.met.settings.performance import memory_mb
 
@@ -19,15 +20,17 @@ def require_memory(config: Config, has_files: bool, limit: str) -> None:
     line gives it: `8000`, `attempt * 8000`. Other expressions are evaluated by Snakemake alone, so
     nothing is said of them here.
     """
-    needed = memory_mb(
-        config.performance,
+    of_candidates = (
         len(config.evaluate.estimators)
         + len(config.evaluate.external)
         # our simulation stores none
         + (len(config.performance.stored) if has_files else 0)
         # the network, and its own recoil rescaled
-        + 2 * bool(config.trainings),
+        + 2 * bool(config.trainings)
     )
+    without = set(config.samples) == set(config.without_candidates)
+    stored = len(STORED_METS) if config.without_candidates else 0
+    needed = memory_mb(config.performance, stored if without else max(of_candidates, stored))
     plain = re.fullmatch(r"(?:attempt \* )?(\d+)(?: \* attempt)?", limit.strip())
     if plain and needed > int(plain[1]):
         raise UserError(

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ptmiss.core.errors import UserError
+from ptmiss.core.workflow.inputs import require_file
 from ptmiss.core.workflow.plan import SKIM, BasePlan
 from ptmiss.core.workflow.rules import Wildcards
 from ptmiss.events.parts import file_parts, n_simulated_parts, part_name
@@ -42,6 +43,8 @@ class Plan(BasePlan[Config]):
                 parts[name] = self._simulated_parts(sample, config.simulate.events_per_part)
             else:
                 parts[name] = files[name] = file_parts(sample)
+            for path in sample.files_beside:
+                require_file(path, f"samples.{name}")
         super().__init__(config, files, parts)
         if not self.measured_samples:
             raise UserError(
@@ -88,7 +91,8 @@ class Plan(BasePlan[Config]):
     def interpreted_skims(self, wildcards: Wildcards) -> list[str]:
         """Return the skims of the samples that a training is looked at in."""
         learnt = list(self.config.trainings[wildcards.training].samples)
-        return self.per_part(SKIM, chosen_samples(self.config.interpret, learnt, list(self.parts)))
+        shown = [name for name in self.parts if name not in self.config.without_candidates]
+        return self.per_part(SKIM, chosen_samples(self.config.interpret, learnt, shown))
 
     @property
     def external_models(self) -> dict[str, str]:
@@ -109,8 +113,8 @@ class Plan(BasePlan[Config]):
         return [name for name in self.measured_samples if training and name in training.samples]
 
     @functools.cached_property
-    def varied_samples(self) -> list[str]:
-        """The samples with systematic variations: of those that are no data."""
+    def uncertain_samples(self) -> list[str]:
+        """The samples with systematic uncertainties: of those that are no data."""
         no_data = [
             name
             for name, sample in self.config.samples.items()
@@ -118,16 +122,25 @@ class Plan(BasePlan[Config]):
         ]
         return chosen(self.config.vary.samples, no_data)
 
+    @property
+    def varied_samples(self) -> list[str]:
+        """Those of them whose candidates are moved; the others have variations in their files."""
+        without = self.config.without_candidates
+        return [name for name in self.uncertain_samples if name not in without]
+
     @functools.cached_property
     def varied_trainings(self) -> list[str]:
-        """The trainings with systematic variations."""
-        if not self.varied_samples:
+        """The trainings with systematic uncertainties."""
+        if not self.uncertain_samples:
             return []
         return chosen(self.config.vary.trainings, self.trainings)
 
     def compared_estimates(self, wildcards: Wildcards) -> list[str]:
         """Return nominal and varied estimates of the samples that are varied."""
-        return self.estimates(wildcards, self.varied_samples, ["nominal", *VARIATIONS])
+        return [
+            *self.estimates(wildcards, self.uncertain_samples, ["nominal"]),
+            *self.estimates(wildcards, self.varied_samples, VARIATIONS),
+        ]
 
     @functools.cached_property
     def calibration_samples(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 from ptmiss.core.workflow.plan import of_trainings as _of
+from ptmiss.events.settings.samples import FileSample
 from ptmiss.tasks.met.workflow.plan import Plan
 
 
@@ -81,6 +82,11 @@ def benchmarks(plan: Plan) -> list[str]:
     parts = [
         *plan.per_part("skim/{sample}/{part}"),
         *plan.per_part("simulate/{sample}/{part}", plan.simulated_samples),
+    ]
+    parts += [
+        f"sums/{name}"
+        for name, sample in plan.config.samples.items()
+        if isinstance(sample, FileSample) and sample.needs_sum
     ]
     for training in plan.trainings:
         parts += plan.per_part(f"evaluate/{training}/{{sample}}/nominal/{{part}}", evaluated)

@@ -129,7 +129,7 @@ def _weights(rows: pd.DataFrame, training: str, sample: str, axis: str, kind: Ki
     chart = Chart(
         series,
         symbol,
-        "mean DeepMET weight",
+        "mean weight",
         _what(kind, n),
         kind.origin,
         guide=1.0,
