@@ -47,7 +47,8 @@ def estimates(samples, name, tmp_path, **sample):
 def test_widths_of_stored_mets(samples, tmp_path, name):
     table, ledger = estimates(samples, name, tmp_path)
     assert table.num_rows == ledger.events_kept == 200
-    outputs = Outputs(*(tmp_path / flag for flag in ("t", "gains", "spectra", "roc", "s", "h")))
+    names = ("t", "gains", "spectra", "roc", "s", "coverage", "h")
+    outputs = Outputs(*(tmp_path / flag for flag in names))
     performance([tmp_path / "estimates.parquet"], FOLDS, settings(replicas=30), outputs)
     frame = pd.read_csv(tmp_path / "t")
     rows = frame[(frame["axis"] == "all") & (frame["quantity"] == "sigma_xy_raw")]

@@ -59,7 +59,7 @@ def estimates(folder: Path, name: str = "mc", *, drop: tuple[str, ...] = (), **o
 
 
 def measured(folder: Path, *files: Path) -> pd.DataFrame:
-    names = ("table", "gains", "spectra", "roc", "slices", "headline")
+    names = ("table", "gains", "spectra", "roc", "slices", "coverage", "headline")
     performance(files, FOLDS, SETTINGS, Outputs(*(folder / name for name in names)))
     return pd.read_csv(folder / "table")
 
