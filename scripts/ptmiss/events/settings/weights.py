@@ -47,7 +47,7 @@ def _kind(value: object) -> str:
 
 Value = Annotated[
     Annotated[Branch, Tag("branch")]
-    | Annotated[float, Tag("number")]
+    | Annotated[Annotated[float, Field(ge=-1e9, le=1e9)], Tag("number")]
     | Annotated[Choice, Tag("choice")],
     Discriminator(_kind),
 ]
