@@ -31,7 +31,8 @@ CLASSICAL = EvaluateSettings.model_validate_json(
     json.dumps({"estimators": ["pf", "puppi"], "external": {}, "limits": LIMITS})
 )
 SETTINGS = performance_toys.settings(
-    qt_edges=[0, 20, 300], qt_ranges=[[0, 300]], headline_qt=[0, 300], replicas=30, min_events=10,
+    qt_edges=[0, 20, 300], qt_ranges=[[0, 300]], headline_qt=[0, 300],
+    headline_high_qt=[0, 300], replicas=30, min_events=10,
     slices={}, stored=["pf", "puppi"],
 )  # fmt: skip
 
