@@ -105,6 +105,8 @@ test-remote: $(TEST_READY)  ## inputs over HTTP and from a real xrootd, which ro
 test-scale: $(TEST_READY)  ## a million events (EVENTS): memory must not grow with their number
 	$(RUN)/python tests/scale/rows.py --events $(EVENTS) \
 	  --folder "$$(mktemp -d)/rows"
+	$(RUN)/python tests/scale/friends.py --events $(EVENTS) \
+	  --folder "$$(mktemp -d)/friends"
 
 test-readme: $(TEST_READY)  ## the dear commands of README and tutorial
 	$(PYTEST) tests/docs -m readme --durations 3

@@ -15,6 +15,7 @@ from ptmiss.core.io.manifest import base_name, sha256_of
 from ptmiss.core.paths import is_remote
 from ptmiss.core.progress import progress
 from ptmiss.core.ragged import Ragged, segment_sum
+from ptmiss.core.settings.names import unknown
 from ptmiss.events.columns import OTHER_FLAVOUR, PUPPI_KEY, skim_schema, with_prefix
 from ptmiss.events.ledger import Ledger
 from ptmiss.events.mets import STORED_METS
@@ -22,6 +23,7 @@ from ptmiss.events.readers.batch import EventBatch, Vector
 from ptmiss.events.readers.formats import reader_of
 from ptmiss.events.readers.reader import NOTHING, Asked, Identity, Input, Reader
 from ptmiss.events.readers.remote import Remote
+from ptmiss.events.readers.tree import TreeReader
 from ptmiss.events.settings.samples import FileSample, SimulatedSample
 from ptmiss.events.settings.skim import NoSelection, SkimSettings, WenuSelection, WmunuSelection
 from ptmiss.events.skim import derive
@@ -59,6 +61,15 @@ class Batch(NamedTuple):
     boson: Boson | None
 
 
+class _Given(NamedTuple):
+    """What a file stores of events; see `EventBatch`."""
+
+    identity: Identity
+    n_pv: np.ndarray
+    stored: dict[str, Vector]
+    shifts: dict[str, Vector]
+
+
 @dataclass
 class Friendly:
     """A sample whose files get friends.
@@ -77,6 +88,12 @@ class Friendly:
     def __post_init__(self) -> None:
         self.is_data = isinstance(self.spec, FileSample) and self.spec.is_data
         self.kind = reader_of(self.spec.source)
+        if self.spec.selection not in self.skim.selections:
+            raise UserError(
+                unknown(
+                    f"samples.{self.sample}.selection", self.spec.selection, self.skim.selections
+                )
+            )
         self.selection = self.skim.selections[self.spec.selection]
         if self.recoil and (self.is_data or isinstance(self.selection, NoSelection)):
             what = "recorded collisions" if self.is_data else f"selection {self.spec.selection!r}"
@@ -126,23 +143,23 @@ class Friendly:
                 network.read_from(schema.with_metadata({PUPPI_KEY: flavour}), reader.address)
         name, n = base_name(reader.address), reader.n_events
         for start, stop in progress(pieces, name, n, lambda piece: piece[1] - piece[0]):
-            events = reader.events(start, stop)
-            keep = np.ones(events.n_events, dtype=bool)
-            columns = None
-            if self.kind.has_candidates and (fixed or networks or self.recoil):
-                candidates = reader.candidates(start, stop, keep)
-                columns = self._steps.repaired(candidates, events, reader.address)
-            boson = self._boson(events, columns, reader.address) if self.recoil else None
+            given, boson, columns = _given(reader, start, stop), None, None
+            if self.recoil or fixed or networks:
+                events = reader.events(start, stop)
+                if self.kind.has_candidates:
+                    keep = np.ones(events.n_events, dtype=bool)
+                    candidates = reader.candidates(start, stop, keep)
+                    columns = self._steps.repaired(candidates, events, reader.address)
+                boson = self._boson(events, columns, reader.address) if self.recoil else None
             mets: dict[str, np.ndarray] = {}
             sums: dict[str, np.ndarray] = {}
             if columns is not None and (fixed or networks):
                 mets, sums = _of_candidates(self._steps.limited(columns), fixed, networks)
             before = STORED if self.kind.has_candidates else ""
-            mets |= {one: _stacked(events.stored[one.removeprefix(before)]) for one in stored}
-            shifts = {one: _shifts(events.shifts, f"{one.removeprefix(before)}_") for one in stored}
-            self._count(events.n_events, mets)
-            identity = events.run, events.lumi, events.event
-            yield Batch(identity, events.n_pv, mets, shifts, sums, boson)
+            mets |= {one: _stacked(given.stored[one.removeprefix(before)]) for one in stored}
+            shifts = {one: _shifts(given.shifts, f"{one.removeprefix(before)}_") for one in stored}
+            self._count(given.n_pv.size, mets)
+            yield Batch(given.identity, given.n_pv, mets, shifts, sums, boson)
 
     def _boson(self, events: EventBatch, columns: Ragged | None, address: str) -> Boson:
         """Return the boson of the events that the selection finds one in."""
@@ -175,7 +192,19 @@ def stored_estimators(reader: Reader) -> list[str]:
     before = STORED if reader.has_candidates else ""
     if not reader.n_events:
         return [f"{before}{name}" for name in STORED_METS]
-    return [f"{before}{name}" for name in reader.events(0, 1).stored]
+    return [f"{before}{name}" for name in _given(reader, 0, 1).stored]
+
+
+def _given(reader: Reader, start: int, stop: int) -> _Given:
+    """Read the METs of events; of trees not the leptons and jets, which are most of a file."""
+    if isinstance(reader, TreeReader):
+        columns = reader.columns
+        shifts = {} if columns.is_data else columns.shifts(start, stop)
+        n_pv, _ = reader.vertices(start, stop)
+        return _Given(reader.identities(start, stop), n_pv, columns.stored(start, stop), shifts)
+    events = reader.events(start, stop)
+    identity = events.run, events.lumi, events.event
+    return _Given(identity, events.n_pv, events.stored, events.shifts)
 
 
 def _of_candidates(
