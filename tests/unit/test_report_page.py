@@ -275,7 +275,7 @@ def test_how_often_a_network_is_right_about_its_error_is_on_the_page(plain, make
     text, summary = plain
     (cells,) = _rows(text, "covered", "zmumu")
     assert cells[1:] == [
-        "DeepMET", "67.0 [65.8, 68.2]", "94.0 [92.8, 95.2]", "1.03 [1.02, 1.04]",
+        "network", "67.0 [65.8, 68.2]", "94.0 [92.8, 95.2]", "1.03 [1.02, 1.04]",
         "0.98 [0.97, 0.99]", "0.31 [0.30, 0.32]",
     ]  # fmt: skip
     assert "no free discriminant" in text

@@ -102,6 +102,9 @@ NEIGHBOURS = {
 """Features of a candidate's neighbours (`objects.neighbours`), with what each is the logarithm of.
 The columns cand_nb_{name} hold them where `skim.neighbours` is on."""
 
+NEIGHBOURS_VERSION = 1
+"""Of the definition of these features: rises with every change of a number."""
+
 NEIGHBOURS_KEY = "neighbours"
 """Metadata of a skim with these columns: the version of their definition."""
 

@@ -116,6 +116,13 @@ class BasePlan(Generic[C]):
         """Return the skims of all samples that a training learns from."""
         return self.per_part(SKIM, sorted(self.config.learnt_samples(wildcards.training)))
 
+    def learnt_samples(self, wildcards: Wildcards) -> list[str]:
+        """Return the samples that a training learned from, of those that are measured."""
+        if wildcards.training not in self.config.trainings:
+            return []
+        learnt = self.config.learnt_samples(wildcards.training)
+        return [name for name in self.measured_samples if name in learnt]
+
     def model(self, wildcards: Wildcards) -> list[str]:
         """Return the exported network of a training; none for the classical estimators alone."""
         if wildcards.training == CLASSICAL:

@@ -20,14 +20,14 @@ import numpy as np
 
 from ptmiss.core.compiled import njit
 from ptmiss.core.ragged import Ragged
-from ptmiss.events.columns import NEIGHBOURS
+from ptmiss.events.columns import NEIGHBOURS, NEIGHBOURS_VERSION
 from ptmiss.events.objects.grid import Grid, fill_grid, grid_shape, new_grid
 
 NAMES: tuple[str, ...] = tuple(NEIGHBOURS)
 """Of the features, in the order of columns."""
 
-VERSION = 1
-"""Of their definition: rises with every change of a number."""
+VERSION = NEIGHBOURS_VERSION
+"""Of their definition."""
 
 INPUTS = ("pt", "eta", "phi", "dz", "charge", "pdg_id", "from_pv")
 """Columns of candidates that the features are made of, besides which ones are pinned."""

@@ -12,8 +12,8 @@ import yaml
 
 from ptmiss.core.errors import UserError
 from ptmiss.core.resources import RESOURCES
+from ptmiss.events.readers.asked import Asked
 from ptmiss.events.readers.branch import Branch, Table
-from ptmiss.events.readers.reader import Asked
 
 # The safe loader in C where PyYAML has it: the one in Python takes as long as a thousand events.
 SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -8,29 +8,12 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from ptmiss.events.readers.asked import NOTHING, Asked
 from ptmiss.events.readers.batch import Candidates, EventBatch
 from ptmiss.events.readers.remote import ONCE, Remote
 
 Identity = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Run, luminosity block (uint32) and event (uint64), each of shape (n_events,)."""
-
-
-class Asked(NamedTuple):
-    """Branches that only the settings of a sample ask for, by their names in the file.
-
-    muon, electron: of these leptons, without the collection: columns `id_{name}` of
-    `EventBatch.muons` and `electrons`; flags: true or false of an event; columns: numbers of an
-    event; optional: those of the flags that may be missing.
-    """
-
-    muon: tuple[str, ...] = ()
-    electron: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    optional: frozenset[str] = frozenset()
-
-
-NOTHING = Asked()
 
 
 class Input(NamedTuple):

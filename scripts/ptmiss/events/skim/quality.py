@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ptmiss.core.errors import UserError
+from ptmiss.events.readers.asked import Asked
 from ptmiss.events.readers.batch import EventBatch
-from ptmiss.events.readers.reader import Asked
 from ptmiss.events.settings.samples import FileSample, SimulatedSample
 from ptmiss.events.settings.skim import NoSelection, Selection
 from ptmiss.events.settings.weights import EventWeight

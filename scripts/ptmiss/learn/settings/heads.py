@@ -9,6 +9,9 @@ from pydantic import AfterValidator, Field
 from ptmiss.core.settings.base import Section
 from ptmiss.core.settings.types import LowerEdges, Name, each_once
 
+# not strict: the list of a JSON file has become one of Python where a short form was taken
+_Edges = Annotated[LowerEdges, Field(strict=False)]
+
 BiasForm = Literal["none", "caption", "training_code", "shipped"]
 Tune = Literal["resolution", "response"]
 
@@ -54,8 +57,8 @@ class EventHead(Section):
     )
     weight_decay: Annotated[float, Field(ge=0, le=1, description="of AdamW")] = 0.1
     response: Annotated[float, Field(ge=0, le=1e4, description="factor of the response term")] = 0.1
-    response_recoil_edges: LowerEdges = (30.0, 50.0, 80.0, 120.0, 170.0, 230.0)
-    response_met_edges: LowerEdges = (50.0, 80.0, 120.0)
+    response_recoil_edges: _Edges = (30.0, 50.0, 80.0, 120.0, 170.0, 230.0)
+    response_met_edges: _Edges = (50.0, 80.0, 120.0)
     response_memory: Annotated[
         float, Field(ge=1, le=1e6, description="batches that the response term remembers")
     ] = 10.0

@@ -11,8 +11,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ptmiss.core.errors import UserError
 from ptmiss.core.ragged import Ragged
-from ptmiss.events.objects import neighbours, species
+from ptmiss.events.columns import NEIGHBOURS
+from ptmiss.events.objects import species
 from ptmiss.learn.features import (
     Category,
     Column,
@@ -64,7 +66,7 @@ PINNED_FROM_PV_CODES = (2, 3)
 LIMIT = 1e6
 """Magnitude above which a feature counts as broken: the rule of CMSSW pull request 44986."""
 
-CONTEXT = tuple(Column(name=name, unit="") for name in neighbours.NAMES)
+CONTEXT = tuple(Column(name=name, unit="") for name in NEIGHBOURS)
 """What lies around a candidate."""
 
 
@@ -249,7 +251,18 @@ def is_pinned(continuous: np.ndarray, categories: np.ndarray, pinned_pt: float) 
 def _context(
     candidates: Ragged, x: np.ndarray, codes: np.ndarray, rules: FeatureRules
 ) -> np.ndarray:
-    """Return the neighbour features of candidates, of what was repaired: float32 (n, 18)."""
+    """Return the neighbour features of candidates, of what was repaired: float32 (n, 18).
+
+    Raises `UserError` without numba.
+    """
+    try:
+        # compiled kernels, which networks without neighbours do without
+        from ptmiss.events.objects import neighbours
+    except ImportError:
+        raise UserError(
+            "this network sees what lies around candidates, which needs numba; install"
+            " ptmiss[evaluate]"
+        ) from None
     columns = {name: candidates[f"cand_{name}"] for name in neighbours.INPUTS}
     columns |= {"pt": x[:, PT] * np.float32(SCALE), "eta": x[:, ETA], "dz": x[:, DZ]}
     seen = Ragged(candidates.offsets, columns)

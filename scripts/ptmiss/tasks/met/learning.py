@@ -14,8 +14,7 @@ from ptmiss.core.errors import UserError
 from ptmiss.core.io import parquet
 from ptmiss.core.io.records import Count, Excerpt, Positive, Text
 from ptmiss.core.ragged import from_arrow, offsets_of, segment_sum
-from ptmiss.events.columns import flavour_of
-from ptmiss.events.objects import neighbours
+from ptmiss.events.columns import NEIGHBOURS_VERSION, flavour_of
 from ptmiss.learn.features import FeatureLayout
 from ptmiss.learn.onnx.interface import OUTPUT
 from ptmiss.learn.records import DatasetSummary
@@ -34,7 +33,7 @@ _ANY = ft.FeatureRules(dz_limit=ft.LIMIT, unknown_codes=True, use_puppi=True)
 
 
 _DATASET = DatasetLayout(ft.layout(_ANY, 0.0), ft.TARGETS)
-_WITH_CONTEXT = ft.layout(replace(_ANY, neighbours=neighbours.VERSION), 0.0)
+_WITH_CONTEXT = ft.layout(replace(_ANY, neighbours=NEIGHBOURS_VERSION), 0.0)
 
 
 class _Rules(Excerpt):
@@ -87,7 +86,7 @@ class MetLearning:
         )
         if sees_context(training.network):
             pinned = settings.pinned_pt
-            rules = replace(rules, neighbours=neighbours.VERSION, pinned_pt=pinned)
+            rules = replace(rules, neighbours=NEIGHBOURS_VERSION, pinned_pt=pinned)
         details: Details = {"features": dict(rules.as_dict()), "pinned_pt": settings.pinned_pt}
         if wants_labels(training.head):
             details["labels"] = [_LABEL]

@@ -11,8 +11,7 @@ import pyarrow as pa
 from ptmiss.core.errors import UserError
 from ptmiss.core.paths import PathLike
 from ptmiss.core.ragged import Ragged
-from ptmiss.events.columns import OTHER_FLAVOUR, PUPPI, puppi_column
-from ptmiss.events.objects import neighbours
+from ptmiss.events.columns import NEIGHBOURS_VERSION, OTHER_FLAVOUR, PUPPI, puppi_column
 from ptmiss.learn.features import Features
 from ptmiss.learn.onnx import file as onnx_file
 from ptmiss.learn.onnx.network import OnnxNetwork, Session, estimate_columns
@@ -121,7 +120,7 @@ def rules_of(model: onnx_file.Interface) -> FeatureRules:
             and isinstance(rules.unknown_codes, bool)
             and isinstance(rules.use_puppi, bool)
             and rules.puppi_flavour in OTHER_FLAVOUR
-            and rules.neighbours in (0, neighbours.VERSION)
+            and rules.neighbours in (0, NEIGHBOURS_VERSION)
             and isinstance(rules.pinned_pt, int | float)
             and (model.context > 0) == (rules.neighbours > 0)
         )

@@ -19,9 +19,10 @@ from ptmiss.core.settings.names import unknown
 from ptmiss.events.columns import OTHER_FLAVOUR, PUPPI_KEY, skim_schema, with_prefix
 from ptmiss.events.ledger import Ledger
 from ptmiss.events.mets import STORED_METS
+from ptmiss.events.readers.asked import NOTHING, Asked
 from ptmiss.events.readers.batch import EventBatch, Vector
 from ptmiss.events.readers.formats import reader_of
-from ptmiss.events.readers.reader import NOTHING, Asked, Identity, Input, Reader
+from ptmiss.events.readers.reader import Identity, Input, Reader
 from ptmiss.events.readers.remote import Remote
 from ptmiss.events.readers.tree import TreeReader
 from ptmiss.events.settings.samples import FileSample, SimulatedSample

@@ -111,11 +111,6 @@ class Plan(BasePlan[Config]):
         left_out = self.config.performance.leave_out
         return [name for name in super().measured_samples if name not in left_out]
 
-    def learnt_samples(self, wildcards: Wildcards) -> list[str]:
-        """Return the samples that a training learned from, of those that are measured."""
-        training = self.config.trainings.get(wildcards.training)
-        return [name for name in self.measured_samples if training and name in training.samples]
-
     @functools.cached_property
     def uncertain_samples(self) -> list[str]:
         """The samples with systematic uncertainties: of those that are no data."""
