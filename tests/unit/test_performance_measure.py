@@ -20,7 +20,7 @@ NAMES = tuple(toys.ESTIMATORS)
 
 def _cut(whole: Chunk, places: list[int]) -> list[Chunk]:
     bounds = [0, *places, whole.weight.size]
-    alike = ("boson_has_neutrino", "lepton")
+    alike = ("boson_has_neutrino", "lepton", "more")
     fields = [f.name for f in dataclasses.fields(whole) if f.name not in alike]
     return [
         dataclasses.replace(whole, **{name: getattr(whole, name)[..., low:high] for name in fields})
