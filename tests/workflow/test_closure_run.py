@@ -113,7 +113,7 @@ def test_a_failed_closure_may_be_a_warning(repository, folder):
         ),
         (
             {"closure": {"estimators": ["pff"]}},
-            "setting calibration.closure.estimators is 'pff', allowed: pf, puppi; did you mean",
+            "setting calibration.closure.estimators is 'pff', allowed: pf, puppi, stored_",
         ),
         ({"sqrt_s": 13.6}, "sample toy is of sqrt(s) = 13 TeV, toy_data of 13.6 TeV; calibrate"),
     ],

@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from ptmiss.learn.features import Column, FeatureLayout, Target
 from ptmiss.learn.records import DatasetSummary
+from ptmiss.learn.settings.heads import Head
+from ptmiss.learn.settings.networks import Network
 from ptmiss.learn.settings.preprocess import PreprocessSettings
 from ptmiss.learn.settings.trainings import Training
 from ptmiss.learn.task import DatasetLayout, Details, Rows
@@ -37,10 +39,14 @@ class ShowerLearning:
     """See `ptmiss.learn.task.LearningTask`."""
 
     name: str = "shower_energy"
-    dataset: DatasetLayout = DATASET
     columns: tuple[str, ...] = (TRUTH, *LAYERS)
+    optional_columns: tuple[str, ...] = ()
     summary: type[DatasetSummary] = DatasetSummary
     description: str = "Energy of a shower / 100 GeV from its deposits in four layers."
+
+    def dataset_for(self, network: Network, head: Head) -> DatasetLayout:
+        """Return the same for all: four deposits and the energy."""
+        return DATASET
 
     def details(
         self, skims: Sequence[Path], name: str, training: Training, settings: PreprocessSettings
