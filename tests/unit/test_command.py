@@ -145,7 +145,7 @@ def test_a_stage_that_is_none_is_one_line(capsys):
     with pytest.raises(SystemExit):
         main(["skimm"])
     said = capsys.readouterr().err
-    assert said.startswith("error: 'skimm': no stage; there are minbias, simulate, skim")
+    assert said.startswith("error: 'skimm': no stage; there are minbias, simulate, sums, skim")
     assert said.count("\n") == 1
 
 
