@@ -20,7 +20,7 @@ from toys import make_toy
 # Keras 3.15 converts variables in a way that numpy 2 announces to change
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-N_EVENTS, REPEATS = 200, 5
+N_EVENTS, REPEATS = 200, 15
 WITH = replace(RULES, neighbours=1, pinned_pt=10.0)
 SIZES = {"units": (64, 32, 16), "embedding": 8}
 KINDS = {

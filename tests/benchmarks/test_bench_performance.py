@@ -22,7 +22,8 @@ SETTINGS = toys.settings(replicas=REPLICAS)
 
 
 def _parts(whole: Chunk) -> list[Chunk]:
-    fields = [f.name for f in dataclasses.fields(whole) if f.name != "boson_has_neutrino"]
+    alike = ("boson_has_neutrino", "lepton", "more")
+    fields = [f.name for f in dataclasses.fields(whole) if f.name not in alike]
     starts = range(0, whole.weight.size, CHUNK_EVENTS)
     return [
         dataclasses.replace(
