@@ -154,6 +154,7 @@ class MetLearning:
             "ptmiss.units": "d0, dz: cm; mass: GeV; pt, px, py: 50 GeV; charge, pdg_id, from_pv:"
             " codes",
             "ptmiss.categories": ft.CATEGORIES,
+            **({"ptmiss.context": [c.name for c in layout.context]} if layout.context else {}),
             "ptmiss.codes": {c.name: c.known for c in layout.categories},
             "ptmiss.unknown_codes": layout.table_rows if unknown else None,
             "ptmiss.output": f"pTmiss (px, py) = {ft.SCALE:g} GeV x {OUTPUT}",
